@@ -1,0 +1,28 @@
+"""videoclip makes narrated videos understandable by text (VideoCLIP, Xu et al., EMNLP 2021).
+
+What a user imports is loaded on first use, so that ``import videoclip`` stays fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .corpus.store import Corpus
+    from .encoders import load_encoder
+    from .model.videoclip import VideoCLIP
+
+_WHERE = {
+    "VideoCLIP": ".model.videoclip",
+    "load_encoder": ".encoders",
+    "Corpus": ".corpus.store",
+}
+
+__all__ = ["Corpus", "VideoCLIP", "__version__", "load_encoder"]
+
+
+def __getattr__(name: str):
+    if name not in _WHERE:
+        raise AttributeError(f"module 'videoclip' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name], __name__), name)

@@ -1,0 +1,134 @@
+"""S3D-G with space-to-depth (Xie et al. 2018; Miech et al. 2020): the frozen video encoder of VideoCLIP.
+
+Module names are those of the published ``s3d_howto100m.pth``, so that its state dict loads strictly. ``width`` scales
+every channel count, which gives the small encoder of the demo.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Output channels of the branches of each inception block: 1×1×1; 1×1×1 → 3×3×3; 1×1×1 → 3×3×3; pool → 1×1×1.
+_BLOCKS = {
+    "mixed_3b": (64, (96, 128), (16, 32), 32),
+    "mixed_3c": (128, (128, 192), (32, 96), 64),
+    "mixed_4b": (192, (96, 208), (16, 48), 64),
+    "mixed_4c": (160, (112, 224), (24, 64), 64),
+    "mixed_4d": (128, (128, 256), (24, 64), 64),
+    "mixed_4e": (112, (144, 288), (32, 64), 64),
+    "mixed_4f": (256, (160, 320), (32, 128), 128),
+    "mixed_5b": (256, (160, 320), (32, 128), 128),
+    "mixed_5c": (384, (192, 384), (48, 128), 128),
+}
+
+
+class SpatialTemporalConv(nn.Module):
+    """Convolution, batch normalisation, ReLU; a separable one does so over space, then over time."""
+
+    def __init__(self, channels: int, out: int, kernel, padding=0, separable: bool = False):
+        super().__init__()
+        self.separable = separable
+        if separable:
+            (kt, kh, kw), (pt, ph, pw) = kernel, padding
+            self.conv1 = nn.Conv3d(channels, out, (1, kh, kw), padding=(0, ph, pw), bias=False)
+            self.conv2 = nn.Conv3d(out, out, (kt, 1, 1), padding=(pt, 0, 0), bias=False)
+            self.bn2 = nn.BatchNorm3d(out)
+        else:
+            self.conv1 = nn.Conv3d(channels, out, kernel, padding=padding, bias=False)
+        self.bn1 = nn.BatchNorm3d(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(x))) if self.separable else x
+
+
+class SelfGating(nn.Module):
+    """Scales each channel by a sigmoid of a linear map of all channels' means."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.fc = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.fc(x.mean((2, 3, 4))))[..., None, None, None]
+
+
+class Inception(nn.Module):
+    """Four branches side by side, each ending in its own gate."""
+
+    def __init__(self, channels: int, b0: int, b1: tuple[int, int], b2: tuple[int, int], b3: int):
+        super().__init__()
+        self.conv_b0 = SpatialTemporalConv(channels, b0, 1)
+        self.conv_b1_a = SpatialTemporalConv(channels, b1[0], 1)
+        self.conv_b1_b = SpatialTemporalConv(b1[0], b1[1], (3, 3, 3), (1, 1, 1), separable=True)
+        self.conv_b2_a = SpatialTemporalConv(channels, b2[0], 1)
+        self.conv_b2_b = SpatialTemporalConv(b2[0], b2[1], (3, 3, 3), (1, 1, 1), separable=True)
+        self.conv_b3_b = SpatialTemporalConv(channels, b3, 1)
+        self.gating_b0, self.gating_b1 = SelfGating(b0), SelfGating(b1[1])
+        self.gating_b2, self.gating_b3 = SelfGating(b2[1]), SelfGating(b3)
+        self.channels = b0 + b1[1] + b2[1] + b3
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(
+            [
+                self.gating_b0(self.conv_b0(x)),
+                self.gating_b1(self.conv_b1_b(self.conv_b1_a(x))),
+                self.gating_b2(self.conv_b2_b(self.conv_b2_a(x))),
+                self.gating_b3(self.conv_b3_b(F.max_pool3d(x, 3, stride=1, padding=1))),
+            ],
+            1,
+        )
+
+
+class S3D(nn.Module):
+    """Pixels to one feature: (B, 3, T, H, W) RGB in [0, 1] -> (B, feature_size). T, H and W must be even."""
+
+    def __init__(self, feature_size: int = 512, width: float = 1.0):
+        super().__init__()
+
+        def wide(channels: int) -> int:
+            return max(int(round(channels * width)), 4)
+
+        self.conv1 = SpatialTemporalConv(24, wide(64), (2, 4, 4), (1, 2, 2))
+        self.conv_2b = SpatialTemporalConv(wide(64), wide(64), 1)
+        self.conv_2c = SpatialTemporalConv(wide(64), wide(192), (3, 3, 3), (1, 1, 1), separable=True)
+        self.gating = SelfGating(wide(192))
+        channels = wide(192)
+        for name, (b0, b1, b2, b3) in _BLOCKS.items():
+            pairs = (wide(b1[0]), wide(b1[1])), (wide(b2[0]), wide(b2[1]))
+            block = Inception(channels, wide(b0), *pairs, wide(b3))
+            self.add_module(name, block)
+            channels = block.channels
+        self.fc = nn.Linear(channels, feature_size)
+
+    def forward(self, video: Tensor) -> Tensor:
+        return self.fc(self.mixed_5c_mean(video))
+
+    def mixed_5c_mean(self, video: Tensor) -> Tensor:
+        """The mean over time and space of the last block's output: (B, 1024 × width)."""
+        x = self.conv1(space_to_depth(video))[:, :, 1:, 1:, 1:]
+        x = max_pool_same(x, (1, 3, 3), (1, 2, 2))
+        x = self.gating(self.conv_2c(self.conv_2b(x)))
+        x = max_pool_same(x, (1, 3, 3), (1, 2, 2))
+        x = self.mixed_3c(self.mixed_3b(x))
+        x = max_pool_same(x, (3, 3, 3), (2, 2, 2))
+        for block in (self.mixed_4b, self.mixed_4c, self.mixed_4d, self.mixed_4e, self.mixed_4f):
+            x = block(x)
+        x = max_pool_same(x, (2, 2, 2), (2, 2, 2))
+        return self.mixed_5c(self.mixed_5b(x)).mean((2, 3, 4))
+
+
+def space_to_depth(video: Tensor) -> Tensor:
+    """(B, 3, T, H, W) -> (B, 24, T/2, H/2, W/2); channels ordered (time, height, width offset, rgb), rgb fastest."""
+    B, C, T, H, W = video.shape
+    blocks = video.view(B, C, T // 2, 2, H // 2, 2, W // 2, 2)
+    return blocks.permute(0, 3, 5, 7, 1, 2, 4, 6).reshape(B, 8 * C, T // 2, H // 2, W // 2)
+
+
+def max_pool_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
+    """Max-pool padded with zeros like TensorFlow's SAME for the general case, then ceil mode."""
+    padding: list[int] = []
+    for k, s in zip(reversed(kernel), reversed(stride), strict=True):
+        total = max(k - s, 0)
+        padding += [total // 2, total - total // 2]
+    return F.max_pool3d(F.pad(x, padding), kernel, stride, ceil_mode=True)

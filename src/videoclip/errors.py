@@ -1,0 +1,24 @@
+"""Errors that speak to the user: one line with the file, the place and the remedy.
+
+The command line prints these without a traceback and exits with code 2; anything else is a bug and shows where.
+"""
+
+
+class VideoclipError(Exception):
+    """The user's input cannot be used; the message says which, why and what to do."""
+
+
+class MediaError(VideoclipError):
+    """A video or caption file cannot be read."""
+
+
+class CorpusError(VideoclipError):
+    """A corpus is missing, malformed, or does not fit what is asked of it."""
+
+
+class ConfigError(VideoclipError):
+    """A configuration has an unknown key or a value of the wrong kind."""
+
+
+class WeightsError(VideoclipError):
+    """Weights are missing tensors, hold unexpected ones, or have the wrong shapes."""

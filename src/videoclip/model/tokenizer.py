@@ -1,0 +1,33 @@
+"""BERT's WordPiece tokenizer from the vocabulary that ships in the package: no download, same ids as bert-base-uncased."""
+
+from functools import cache
+from importlib.resources import files
+
+CLS, SEP, PAD = "[CLS]", "[SEP]", "[PAD]"
+
+
+class Tokenizer:
+    """Strings to token ids without special tokens; ``cls``, ``sep`` and ``pad`` are the ids of those."""
+
+    def __init__(self, vocabulary: dict[str, int]):
+        from tokenizers import Tokenizer as Backend
+        from tokenizers import models, normalizers, pre_tokenizers
+
+        self.cls, self.sep, self.pad = vocabulary[CLS], vocabulary[SEP], vocabulary[PAD]
+        self._backend = Backend(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+        self._backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+        self._backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+
+    def __len__(self) -> int:
+        return self._backend.get_vocab_size()
+
+    def encode(self, texts: list[str], max_tokens: int | None = None) -> list[list[int]]:
+        """Token ids of each text, at most ``max_tokens`` of them, without ``[CLS]`` and ``[SEP]``."""
+        return [e.ids[:max_tokens] for e in self._backend.encode_batch(texts, add_special_tokens=False)]
+
+
+@cache
+def bert_tokenizer() -> Tokenizer:
+    """The tokenizer of bert-base-uncased (30,522 word pieces)."""
+    lines = files("videoclip.data").joinpath("bert-base-uncased-vocab.txt").read_text(encoding="utf-8").split("\n")
+    return Tokenizer({word: i for i, word in enumerate(line.rstrip("\r") for line in lines) if word})

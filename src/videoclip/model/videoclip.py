@@ -1,0 +1,320 @@
+"""The two transformers of VideoCLIP: seconds of video and words of speech into one space (paper, section 3).
+
+Both towers are BERT encoders. The order in which a tower holds its tokens in memory means nothing to attention; only
+the position embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … vT`` with positions ``0, 33, 1 … T``: the
+special tokens come first, and videos of different lengths are padded at the end only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from ..errors import VideoclipError, WeightsError
+from .tokenizer import bert_tokenizer
+
+BERT_EPS = 1e-12
+MLP_EPS = 1e-5  # the video MLP alone uses PyTorch's default
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the two towers (the defaults are the paper's) and the encoder whose features they understand."""
+
+    feature_size: int = 512
+    hidden_size: int = 768
+    heads: int = 12
+    intermediate_size: int = 3072
+    video_layers: int = 6
+    text_layers: int = 12
+    vocab_size: int = 30522
+    positions: int = 512
+    max_seconds: int = 32
+    max_text_tokens: int = 61
+    dropout: float = 0.1
+    encoder: str = ""
+    """Identity of the encoder that made the training features; empty where it is not known."""
+    normalized: bool = True
+    """Whether those features have unit length."""
+
+
+class Layer(nn.Module):
+    """One post-norm BERT layer: self-attention, then a two-layer perceptron, each added to its input and normalised."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        size = config.hidden_size
+        self.heads, self.dropout = config.heads, config.dropout
+        self.query_key_value = nn.Linear(size, 3 * size)
+        self.attention_out = nn.Linear(size, size)
+        self.attention_norm = nn.LayerNorm(size, eps=BERT_EPS)
+        self.widen = nn.Linear(size, config.intermediate_size)
+        self.narrow = nn.Linear(config.intermediate_size, size)
+        self.mlp_norm = nn.LayerNorm(size, eps=BERT_EPS)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, D), (B, L) bool -> (B, L, D); what padded positions return means nothing."""
+        B, L, D = x.shape
+        heads = self.query_key_value(x).view(B, L, 3, self.heads, D // self.heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        p = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(query, key, value, mask[:, None, None, :], dropout_p=p)
+        attended = self.attention_out(attended.transpose(1, 2).reshape(B, L, D))
+        x = self.attention_norm(x + F.dropout(attended, p, self.training))
+        return self.mlp_norm(x + F.dropout(self.narrow(F.gelu(self.widen(x))), p, self.training))
+
+
+class Transformer(nn.Module):
+    """BERT without its word embeddings: position and type embeddings, LayerNorm, layers."""
+
+    def __init__(self, config: ModelConfig, layers: int):
+        super().__init__()
+        self.dropout = config.dropout
+        self.position_embedding = nn.Embedding(config.positions, config.hidden_size)
+        self.type_embedding = nn.Parameter(torch.empty(config.hidden_size))  # token type 0, the only one in use
+        self.norm = nn.LayerNorm(config.hidden_size, eps=BERT_EPS)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(layers))
+
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, D), (L,) int, (B, L) bool -> (B, L, D)."""
+        x = self.norm(tokens + self.position_embedding(positions) + self.type_embedding)
+        x = F.dropout(x, self.dropout, self.training)
+        for layer in self.layers:
+            x = layer(x, mask)
+        return x
+
+
+class VideoTower(nn.Module):
+    """Features of consecutive seconds -> contextual vectors of those seconds."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        size = config.hidden_size
+        self.sep_position = config.max_seconds + 1  # whatever the length of the video
+        self.mlp_in = nn.Linear(config.feature_size, size)
+        self.mlp_norm = nn.LayerNorm(size, eps=MLP_EPS)
+        self.mlp_out = nn.Linear(size, size)
+        self.special_tokens = nn.Parameter(torch.empty(2, size))  # the word embeddings of [CLS] and [SEP]
+        self.transformer = Transformer(config, config.video_layers)
+
+    def forward(self, features: Tensor, mask: Tensor, with_cls: bool = True) -> Tensor:
+        """Contextual vectors of ``[CLS] [SEP] v1 … vT``, or of ``[SEP] v1 … vT`` without ``with_cls``.
+
+        Pooling and training use ``[CLS]``; for token-level tasks it is masked out of attention, which is the same as
+        leaving it away.
+
+        Args:
+            features: (B, T, F), padded at the end.
+            mask: (B, T) bool, True where there is a second of video.
+
+        Returns:
+            (B, T + 2, D), or (B, T + 1, D) without ``with_cls``.
+        """
+        B, T, _ = features.shape
+        seconds = self.mlp_out(self.mlp_norm(F.gelu(self.mlp_in(features))))
+        positions = torch.tensor([0, self.sep_position, *range(1, T + 1)], device=features.device)
+        special = self.special_tokens.to(seconds.dtype).expand(B, 2, -1)
+        mask = torch.cat([mask.new_ones(B, 2), mask], 1)
+        first = 0 if with_cls else 1
+        tokens = torch.cat([special, seconds], 1)[:, first:]
+        return self.transformer(tokens, positions[first:], mask[:, first:])
+
+
+class TextTower(nn.Module):
+    """Token ids -> contextual vectors of those tokens."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.word_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.transformer = Transformer(config, config.text_layers)
+
+    def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """(B, L) int ``[CLS] text [SEP] [PAD]…``, (B, L) bool -> (B, L, D)."""
+        positions = torch.arange(token_ids.shape[1], device=token_ids.device)
+        return self.transformer(self.word_embedding(token_ids), positions, mask)
+
+
+def pool(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the valid tokens without the first, ``[CLS]``: (B, L, D), (B, L) bool -> (B, D)."""
+    weights = mask[:, 1:].to(tokens.dtype)
+    return (tokens[:, 1:] * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
+
+
+class VideoCLIP(
+    nn.Module, PyTorchModelHubMixin, library_name="videoclip", repo_url="https://github.com/videoclip/videoclip"
+):
+    """Video and text in one space: dot products of ``encode_video`` and ``encode_text`` are similarities.
+
+    A model on disk is a folder with ``config.json`` and ``model.safetensors``.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.video_tower = VideoTower(config)
+        self.text_tower = TextTower(config)
+        self.apply(_initialise)
+
+    # Training -------------------------------------------------------------------------------------------------
+
+    def pooled_video(self, features: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, F), (B, T) bool -> (B, D): the mean over the seconds and ``[SEP]``, not ``[CLS]``."""
+        hidden = self.video_tower(features, mask)
+        return pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1))
+
+    def pooled_text(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """(B, L), (B, L) bool -> (B, D): the mean over the tokens and the final ``[SEP]``, not ``[CLS]``."""
+        return pool(self.text_tower(token_ids, mask), mask)
+
+    # Use ------------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+        """Vectors of texts, (N, D) float32; each text is cut at ``config.max_text_tokens`` word pieces."""
+        if isinstance(texts, str):
+            raise VideoclipError("encode_text takes a list of texts; write encode_text([text]) for a single one")
+        ids = bert_tokenizer().encode(list(texts), self.config.max_text_tokens)
+        return self._in_batches(ids, batch_size, lambda chunk: self.pooled_text(*self._on_device(collate_text(chunk))))
+
+    @torch.inference_mode()
+    def encode_video(self, features: Sequence[np.ndarray | Tensor], batch_size: int = 256) -> Tensor:
+        """Vectors of videos, (N, D) float32, from features alone: no caption is needed.
+
+        Args:
+            features: one (seconds, F) array per video. A video longer than ``config.max_seconds`` is cut into windows
+                of that length, whose vectors are averaged, weighted by their seconds.
+
+        Raises:
+            VideoclipError: a video without seconds, or features of another size than the model was made for.
+        """
+        videos = [self._checked(video, i) for i, video in enumerate(features)]
+        size = self.config.max_seconds
+        windows = [(i, video[s : s + size]) for i, video in enumerate(videos) for s in range(0, len(video), size)]
+        vectors = self._in_batches(
+            [window for _, window in windows],
+            batch_size,
+            lambda chunk: self.pooled_video(*self._on_device(collate_video(chunk))),
+        )
+        owner = torch.tensor([i for i, _ in windows], dtype=torch.long)
+        seconds = torch.tensor([len(window) for _, window in windows], dtype=torch.float32)
+        total = torch.zeros(len(videos)).index_add_(0, owner, seconds)
+        weighted = torch.zeros(len(videos), self.config.hidden_size).index_add_(0, owner, vectors * seconds[:, None])
+        return weighted / total[:, None]
+
+    @torch.inference_mode()
+    def video_tokens(self, features: np.ndarray | Tensor, batch_size: int = 64) -> Tensor:
+        """One contextual vector per second, (seconds, D) float32, for segmentation and localisation.
+
+        ``[CLS]`` is masked out of attention. A long video is read in windows of ``config.max_seconds`` that overlap by
+        half, and a second's vectors are averaged over the windows that hold it (paper, section 5.2).
+        """
+        video = self._checked(features, 0)
+        size = self.config.max_seconds
+        starts = range(0, max(len(video) - size, 0) + size // 2, size // 2) if len(video) > size else [0]
+        windows = [video[s : s + size] for s in starts]
+        total = torch.zeros(len(video), self.config.hidden_size)
+        times = torch.zeros(len(video), 1)
+        for i in range(0, len(windows), batch_size):
+            batch, mask = self._on_device(collate_video(windows[i : i + batch_size]))
+            hidden = self._evaluated(lambda b=batch, m=mask: self.video_tower(b, m, with_cls=False))[:, 1:]
+            for start, tokens, valid in zip(starts[i : i + batch_size], hidden, mask, strict=True):
+                n = int(valid.sum())
+                total[start : start + n] += tokens[:n].float().cpu()
+                times[start : start + n] += 1
+        return total / times
+
+    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
+        """Raise if features were made by another encoder, or normalised otherwise, than those of training."""
+        ours = (self.config.encoder, self.config.normalized)
+        if self.config.encoder and ours != (encoder, normalized):
+            raise VideoclipError(
+                f"{what}: features of encoder '{encoder}' ({_length(normalized)}), but the model was trained on those of "
+                f"'{ours[0]}' ({_length(ours[1])}); extract them again with that encoder"
+            )
+
+    @classmethod
+    def from_official(cls, weights: "str | Path | dict[str, Tensor]") -> "VideoCLIP":
+        """The published VideoCLIP weights: a fairseq checkpoint's path, or its state dict."""
+        from .official import load_official
+
+        return load_official(weights)
+
+    @property
+    def device(self) -> torch.device:
+        return self.video_tower.special_tokens.device
+
+    def _checked(self, features: np.ndarray | Tensor, i: int) -> Tensor:
+        video = torch.as_tensor(features).float()
+        if video.ndim != 2 or not len(video) or video.shape[1] != self.config.feature_size:
+            raise VideoclipError(
+                f"video {i}: features of shape {tuple(video.shape)}, expected (seconds, {self.config.feature_size}) "
+                "with at least one second"
+            )
+        return video
+
+    def _on_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return batch[0].to(self.device), batch[1].to(self.device)
+
+    def _evaluated(self, compute):
+        """Run without dropout, leaving the module's mode as it was."""
+        was_training = self.training
+        self.eval()
+        try:
+            return compute()
+        finally:
+            self.train(was_training)
+
+    def _in_batches(self, items: list, batch_size: int, encode) -> Tensor:
+        """Encode items of similar length together, and give the vectors back in the items' order."""
+        vectors = torch.empty(len(items), self.config.hidden_size)
+        order = sorted(range(len(items)), key=lambda i: len(items[i]))
+        for start in range(0, len(order), batch_size):
+            chunk = order[start : start + batch_size]
+            vectors[chunk] = self._evaluated(lambda c=chunk: encode([items[i] for i in c])).float().cpu()
+        return vectors
+
+
+def collate_video(videos: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """B arrays of (seconds, F) -> features (B, T, F) padded with zeros, mask (B, T) bool."""
+    lengths = torch.tensor([len(v) for v in videos])
+    features = pad_sequence(list(videos), batch_first=True)
+    return features, torch.arange(features.shape[1])[None] < lengths[:, None]
+
+
+def collate_text(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """B lists of token ids -> ``[CLS] text [SEP] [PAD]…`` (B, L) int, mask (B, L) bool."""
+    tokenizer = bert_tokenizer()
+    rows = [torch.tensor([tokenizer.cls, *ids, tokenizer.sep]) for ids in texts]
+    lengths = torch.tensor([len(row) for row in rows])
+    token_ids = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad)
+    return token_ids, torch.arange(token_ids.shape[1])[None] < lengths[:, None]
+
+
+def _length(normalized: bool) -> str:
+    return "unit length" if normalized else "not normalised"
+
+
+def _initialise(module: nn.Module) -> None:
+    """BERT's initialisation: normal 0.02, biases zero."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+    if isinstance(module, Transformer):
+        nn.init.normal_(module.type_embedding, std=0.02)
+    if isinstance(module, VideoTower):
+        nn.init.normal_(module.special_tokens, std=0.02)
+
+
+def check_size(config: ModelConfig) -> None:
+    """Raise if a configuration cannot be built."""
+    if config.hidden_size % config.heads:
+        raise WeightsError(f"hidden_size {config.hidden_size} is not a multiple of heads {config.heads}")
+    if config.positions < max(config.max_seconds, config.max_text_tokens) + 2:
+        raise WeightsError(f"positions {config.positions} are fewer than max_seconds or max_text_tokens + 2")

@@ -1,0 +1,26 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from golden_cases import GOLDEN, cases, s3d_input, s3d_weight
+
+from videoclip.encoders.s3d import S3D
+
+
+@pytest.mark.parametrize("path", cases("s3d_*.npz"), ids=lambda p: p.stem)
+def test_golden_s3d_features_are_those_of_the_published_network(path):
+    case = np.load(path, allow_pickle=False)
+    meta = json.loads(str(case["meta"]))
+    shapes = json.loads((GOLDEN / "statedict_full.json").read_text())["s3d_howto100m"]
+    weights = {name: s3d_weight(name, shape, meta["weight_seed"]) for name, shape, _ in shapes}
+    net = S3D()
+    net.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items() if w is not None}, strict=True)
+    video = s3d_input(meta["input_seed"], meta["input_shape"])
+    assert hashlib.sha256(video.tobytes()).hexdigest() == meta["input_sha256"]
+    with torch.inference_mode():
+        mixed = net.eval().mixed_5c_mean(torch.from_numpy(video))
+        feature = net.fc(mixed)
+    for ours, name in ((mixed, "mixed_5c"), (feature, "video_embedding")):
+        assert np.abs(ours.numpy() - case[name]).max() <= 1e-4 * np.abs(case[name]).max()

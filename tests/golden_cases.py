@@ -1,0 +1,55 @@
+"""Where the reference cases lie, and the recipes by which their weights and inputs are made."""
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+GOLDEN = Path(os.environ.get("VIDEOCLIP_GOLDEN") or Path(__file__).parent / "golden")
+
+
+def cases(pattern: str) -> list[Path]:
+    return sorted(GOLDEN.glob(pattern))
+
+
+def noise(name: str, shape, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(zlib.crc32(name.encode()) ^ seed)
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def model_weight(name: str, shape, seed: int, scale: float) -> np.ndarray | None:
+    if name.endswith("position_ids"):
+        return None
+    x = noise(name, shape, seed)
+    if name.endswith("LayerNorm.weight"):
+        return np.float32(1) + np.float32(0.05) * x
+    return np.float32(scale) * x
+
+
+def s3d_weight(name: str, shape, seed: int) -> np.ndarray | None:
+    owner, leaf = name.rsplit(".", 2)[-2:]
+    if leaf == "num_batches_tracked":
+        return np.zeros(shape, np.int64)
+    if name.startswith("text_module."):
+        return None
+    x, s = noise(name, shape, seed), np.float32(0.05)
+    if leaf == "running_var":
+        return np.float32(1) + np.abs(s * x)
+    if leaf == "running_mean":
+        return s * x
+    if owner in ("bn1", "bn2"):
+        return np.float32(1) + s * x if leaf == "weight" else s * x
+    if leaf == "bias":
+        return (np.float32(1.5) if "gating" in name else np.float32(0)) + s * x
+    gain = 2.0 if len(shape) == 5 else 1.0
+    return np.float32(np.sqrt(gain / int(np.prod(shape[1:])))) * x
+
+
+def s3d_input(seed: int, shape) -> np.ndarray:
+    b, c, t, h, w = shape
+    rng = np.random.default_rng(seed)
+    blocks = rng.random((b, c, -(-t // 4), -(-h // 16), -(-w // 16)))
+    pixels = rng.random(shape)
+    big = blocks.repeat(4, 2)[:, :, :t].repeat(16, 3)[:, :, :, :h].repeat(16, 4)[..., :w]
+    return (0.75 * big + 0.25 * pixels).astype(np.float32)
