@@ -1,4 +1,19 @@
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+TESTS = Path(__file__).parent
+sys.path[:0] = [str(TESTS), str(TESTS / "media")]
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+SAMPLES = Path(os.environ.get("VIDEOCLIP_MEDIA") or TESTS.parent.parent / "shared" / "media")
+"""Real files with the troubles that real files have; they do not belong to the repository."""
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    if not SAMPLES.is_dir():
+        pytest.skip(f"the sample videos are not here ({SAMPLES}); VIDEOCLIP_MEDIA names their folder")
+    return SAMPLES

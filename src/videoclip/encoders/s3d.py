@@ -4,9 +4,19 @@ Module names are those of the published ``s3d_howto100m.pth``, so that its state
 every channel count, which gives the small encoder of the demo.
 """
 
+import copy
+import hashlib
+import json
+import pickle
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..errors import WeightsError
+from . import Encoder
 
 # Output channels of the branches of each inception block: 1×1×1; 1×1×1 → 3×3×3; 1×1×1 → 3×3×3; pool → 1×1×1.
 _BLOCKS = {
@@ -87,7 +97,7 @@ class S3D(nn.Module):
         super().__init__()
 
         def wide(channels: int) -> int:
-            return max(int(round(channels * width)), 4)
+            return max(round(channels * width), 4)
 
         self.conv1 = SpatialTemporalConv(24, wide(64), (2, 4, 4), (1, 2, 2))
         self.conv_2b = SpatialTemporalConv(wide(64), wide(64), 1)
@@ -132,3 +142,61 @@ def max_pool_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, in
         total = max(k - s, 0)
         padding += [total // 2, total - total // 2]
     return F.max_pool3d(F.pad(x, padding), kernel, stride, ceil_mode=True)
+
+
+def folded(net: S3D) -> S3D:
+    """The same function with each BatchNorm folded into the convolution before it, for inference."""
+    net = copy.deepcopy(net).eval()
+    for module in net.modules():
+        if isinstance(module, SpatialTemporalConv):
+            for i in ("1", "2") if module.separable else ("1",):
+                conv, norm = getattr(module, f"conv{i}"), getattr(module, f"bn{i}")
+                setattr(module, f"conv{i}", fuse_conv_bn_eval(conv, norm))
+                setattr(module, f"bn{i}", nn.Identity())
+    return net
+
+
+def published_s3d(path: Path) -> Encoder:
+    """S3D with the weights of ``s3d_howto100m.pth``, as the published extractor used it (SPEC 2.2, 2.4).
+
+    Raises:
+        WeightsError: no such file, or its tensors are not those of S3D.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file; give the path of s3d_howto100m.pth")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise WeightsError(f"{path}: is not a file of tensors ({str(error).splitlines()[0]})") from error
+    state = {name: tensor for name, tensor in state.items() if not name.startswith("text_module.")}
+    return _encoder("s3d", _loaded(S3D(), state, path), fps=30, frame_size=224, batch_seconds=4)
+
+
+def trained_s3d(folder: Path) -> Encoder:
+    """A narrow S3D from a folder that ``videoclip train-encoder`` wrote."""
+    from safetensors.torch import load_file
+
+    made = json.loads((folder / "config.json").read_text())["config"]
+    weights = folder / "model.safetensors"
+    net = _loaded(S3D(made["feature_size"], made["width"]), load_file(weights), weights)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
+    return _encoder(f"{made['name']}@{digest}", net, made["fps"], made["frame_size"], batch_seconds=64)
+
+
+def _loaded(net: S3D, state: dict[str, Tensor], path: Path) -> S3D:
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        faults = " ".join(str(error).split())
+        raise WeightsError(f"{path}: not the tensors of S3D: {faults[:300]}") from error
+    return net
+
+
+def _encoder(name: str, net: S3D, fps: int, frame_size: int, batch_seconds: int) -> Encoder:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    fast = folded(net).to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+    def network(pixels: Tensor) -> Tensor:
+        return fast(pixels.to(device).permute(0, 4, 1, 2, 3).float().div_(255))
+
+    return Encoder(name, net.fc.out_features, fps, frame_size, network, batch_seconds=batch_seconds)

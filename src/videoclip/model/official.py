@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from .tokenizer import bert_tokenizer
+from ..tokenizer import bert_tokenizer
 from .videoclip import ModelConfig, VideoCLIP
 
 _LAYER = {
@@ -55,7 +55,9 @@ def load_official(
     config = _infer_config(state, heads, source)
     plan = official_sources(config, special)
     used = {name for origin in plan.values() for name in origin.names}
-    unused = {n: t for n, t in state.items() if n not in used and not n.endswith("position_ids") and ".pooler." not in n}
+    unused = {
+        n: t for n, t in state.items() if n not in used and not n.endswith("position_ids") and ".pooler." not in n
+    }
     model = VideoCLIP(config)
     model.load_state_dict(_assemble(model, state, plan, unused, source))
     return model.eval()
@@ -73,9 +75,10 @@ def official_sources(config: ModelConfig, special: tuple[int, int] | None = None
 
 
 def initialise_from_bert(model: VideoCLIP, folder: str | Path) -> None:
-    """Start both towers from a BERT-form folder (``config.json``, ``model.safetensors``) or hub name (paper, section 4).
+    """Start both towers from a folder in BERT form, or a hub name (paper, section 4).
 
-    The video tower takes the embeddings and its first layers; the video MLP stays fresh.
+    The folder holds ``config.json`` and ``model.safetensors``. The video tower takes the embeddings and its first
+    layers; the video MLP stays fresh.
 
     Raises:
         WeightsError: the BERT has other sizes than the model.
@@ -196,7 +199,9 @@ def _check_bert_fits(theirs: dict, config: ModelConfig, path: Path) -> None:
         "vocab_size": config.vocab_size,
         "max_position_embeddings": config.positions,
     }
-    differing = [f"{key} is {theirs.get(key)}, not {value}" for key, value in wanted.items() if theirs.get(key) != value]
+    differing = [
+        f"{key} is {theirs.get(key)}, not {value}" for key, value in wanted.items() if theirs.get(key) != value
+    ]
     layers = max(config.video_layers, config.text_layers)
     if theirs.get("num_hidden_layers", 0) < layers:
         differing.append(f"num_hidden_layers is {theirs.get('num_hidden_layers')}, fewer than {layers}")

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub.errors import HFValidationError
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from ..errors import VideoclipError, WeightsError
-from .tokenizer import bert_tokenizer
+from ..tokenizer import bert_tokenizer
 
 BERT_EPS = 1e-12
 MLP_EPS = 1e-5  # the video MLP alone uses PyTorch's default
@@ -163,6 +164,13 @@ class VideoCLIP(
 
     # Training -------------------------------------------------------------------------------------------------
 
+    def forward(
+        self, features: Tensor, video_mask: Tensor, token_ids: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pooled videos and pooled texts of B pairs, each (B, D)."""
+        video = _by_length(self.pooled_video, features, video_mask)
+        return video, _by_length(self.pooled_text, token_ids, text_mask)
+
     def pooled_video(self, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, F), (B, T) bool -> (B, D): the mean over the seconds and ``[SEP]``, not ``[CLS]``."""
         hidden = self.video_tower(features, mask)
@@ -234,8 +242,8 @@ class VideoCLIP(
         ours = (self.config.encoder, self.config.normalized)
         if self.config.encoder and ours != (encoder, normalized):
             raise VideoclipError(
-                f"{what}: features of encoder '{encoder}' ({_length(normalized)}), but the model was trained on those of "
-                f"'{ours[0]}' ({_length(ours[1])}); extract them again with that encoder"
+                f"{what}: features of encoder '{encoder}' ({_length(normalized)}), but the model was trained on those "
+                f"of '{ours[0]}' ({_length(ours[1])}); extract them again with that encoder"
             )
 
     @classmethod
@@ -280,6 +288,18 @@ class VideoCLIP(
         return vectors
 
 
+def load_model(name: str) -> VideoCLIP:
+    """A model from its folder or hub name, for use.
+
+    Raises:
+        WeightsError: there is none, or its files do not fit together.
+    """
+    try:
+        return VideoCLIP.from_pretrained(name).eval()
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
+        raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
+
+
 def collate_video(videos: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """B arrays of (seconds, F) -> features (B, T, F) padded with zeros, mask (B, T) bool."""
     lengths = torch.tensor([len(v) for v in videos])
@@ -294,6 +314,19 @@ def collate_text(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(row) for row in rows])
     token_ids = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad)
     return token_ids, torch.arange(token_ids.shape[1])[None] < lengths[:, None]
+
+
+def _by_length(pooled, items: Tensor, mask: Tensor, groups: int = 4) -> Tensor:
+    """Apply ``pooled`` to rows of similar length together, so that little is computed for padding only."""
+    if len(items) < 8 * groups:
+        return pooled(items, mask)
+    lengths = mask.sum(1)
+    order = lengths.argsort(stable=True)
+    parts = []
+    for rows in order.chunk(groups):
+        longest = int(lengths[rows[-1]])
+        parts.append(pooled(items[rows, :longest], mask[rows, :longest]))
+    return torch.cat(parts)[order.argsort()]
 
 
 def _length(normalized: bool) -> str:

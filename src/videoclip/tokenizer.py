@@ -1,4 +1,4 @@
-"""BERT's WordPiece tokenizer from the vocabulary that ships in the package: no download, same ids as bert-base-uncased."""
+"""BERT's WordPiece tokenizer from the vocabulary that ships in the package: the ids of bert-base-uncased, offline."""
 
 from functools import cache
 from importlib.resources import files

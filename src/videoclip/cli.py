@@ -1,0 +1,190 @@
+"""The command line: one thin function per command. Heavy imports happen inside, so that ``--help`` is quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import VideoclipError
+
+app = typer.Typer(
+    name="videoclip",
+    help="Narrated videos made understandable by text: contrastive pre-training, zero-shot tasks and search.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+)
+START, OWN, TASKS = "Start here", "From your own videos to a model", "What a model understands"
+
+
+@app.command(rich_help_panel=START)
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for videos, corpus, model, metrics and report.")],
+    videos: Annotated[int, typer.Option(min=20, help="One-minute videos to render.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the world and of the training.")] = 1,
+    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the training's preset.")] = None,
+) -> None:
+    """Run the whole system on rendered narrated videos, from pixels to a report."""
+    from .demo import DemoConfig, run_demo
+
+    metrics = run_demo(out, DemoConfig(videos, seed, set=set or []))
+    _print_scores(metrics)
+    typer.echo(f"\n{sum(metrics['seconds'].values()) / 60:.1f} minutes. The report: {out / 'report.html'}")
+
+
+@app.command(rich_help_panel=START)
+def world(
+    folder: Annotated[Path, typer.Argument(help="Folder to render into.")],
+    videos: Annotated[int, typer.Option(min=1, help="One-minute videos to render.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed: the same one gives the same files.")] = 1,
+    narrator: Annotated[str, typer.Option(help="'lagging' like real speech, or 'faithful'.")] = "lagging",
+) -> None:
+    """Render narrated videos with exact ground truth: MP4, SRT and truth.json."""
+    from .world.render import render_world
+
+    typer.echo(f"rendered {videos} videos; what happens in them: {render_world(folder, videos, seed, narrator)}")
+
+
+@app.command(rich_help_panel=OWN)
+def extract(
+    videos: Annotated[Path, typer.Argument(help="Folder of videos (searched with its subfolders), or one file.")],
+    out: Annotated[Path, typer.Option(help="Corpus to make or to add to, such as my.lance.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="s3d, image:NAME, demo, or a trained encoder's folder.")] = "s3d",
+    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth.")] = "",
+    allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
+    decoders: Annotated[int, typer.Option(min=1, help="Files to decode at the same time.")] = 1,
+) -> None:
+    """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
+    from .corpus.extract import extract as run
+    from .corpus.extract import find_videos
+    from .encoders import load_encoder
+
+    sources = find_videos(videos, captions)
+    summary = run(sources, load_encoder(encoder, weights), out, allow_silent, decoders)
+    for path, reason in summary.set_aside.items():
+        typer.echo(f"set aside: {reason if path in reason else f'{path}: {reason}'}", err=True)
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{out}: {summary}")
+
+
+@app.command(rich_help_panel=OWN)
+def pretrain(
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as corpus=my.lance epochs=10.")
+    ] = None,
+    config: Annotated[str, typer.Option(help="A preset's name (demo, paper) or a YAML file.")] = "paper",
+    show: Annotated[bool, typer.Option("--show", help="Print the configuration and stop.")] = False,
+) -> None:
+    """Train a model on a corpus; resumes by itself."""
+    from .config import dump_config, load_config
+    from .pretrain.trainer import PretrainConfig
+    from .pretrain.trainer import pretrain as run
+
+    run_config = load_config(PretrainConfig, config, settings or [])
+    if show:
+        import yaml
+
+        typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False), nl=False)
+        return
+    run(run_config)
+    typer.echo(f"the model: {Path(run_config.out) / 'model'}")
+
+
+@app.command("train-encoder", rich_help_panel=OWN)
+def train_encoder(
+    videos: Annotated[Path, typer.Argument(help="Folder of narrated videos.")],
+    out: Annotated[Path, typer.Option(help="Folder for the encoder.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as updates=800 width=0.25.")
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
+    ] = None,
+    match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+) -> None:
+    """Train a small video encoder on narrated videos, by MIL-NCE."""
+    from fnmatch import fnmatchcase
+
+    from .config import load_config
+    from .corpus.extract import find_videos
+    from .encoders.mil_nce import EncoderConfig
+    from .encoders.mil_nce import train_encoder as run
+
+    pairs = [(s.path, s.captions) for s in find_videos(videos, captions) if s.captions and fnmatchcase(s.id, match)]
+    run(pairs, load_config(EncoderConfig, "", settings or []), out)
+    typer.echo(f"the encoder: {out}")
+
+
+@app.command(rich_help_panel=TASKS)
+def evaluate(
+    name: Annotated[str, typer.Argument(help="What to evaluate on: world.")],
+    model: Annotated[str, typer.Option(help="A model's folder or hub name.")],
+    data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="File to write figures and predictions into.")] = None,
+    split: Annotated[str, typer.Option(help="Which videos: test, val or train.")] = "test",
+) -> None:
+    """Measure a model on a benchmark, without training on it."""
+    import json as json_module
+
+    from .benchmarks.world import evaluate_world, read_truth
+    from .corpus.store import Corpus
+    from .model.videoclip import load_model
+    from .provenance import provenance
+
+    if name != "world":
+        raise VideoclipError(f"no benchmark '{name}'; there is: world")
+    truth = read_truth(data)
+    places = [corpus] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
+    features = Corpus(next((place for place in places if place.exists()), places[0]))
+    result = evaluate_world(load_model(model), features, truth, split)
+    result |= provenance(truth["seed"], {"model": model, "data": str(data), "split": split})
+    _print_scores(result)
+    if json:
+        json.write_text(json_module.dumps(result, indent=1))
+
+
+def _print_scores(result: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    retrieval = result["retrieval"]
+    table = Table(title=f"Retrieval among {retrieval['gallery']} clips (chance R@1 {retrieval['chance_R@1']:.1%})")
+    for column in ("", "R@1", "R@5", "R@10", "median rank", "mean rank"):
+        table.add_column(column, justify="right" if column else "left")
+    for key, label in (("text_to_video", "text → video"), ("video_to_text", "video → text")):
+        figures = retrieval[key]
+        recalls = [f"{100 * figures[f'R@{k}']:.1f}" for k in (1, 5, 10)]
+        table.add_row(label, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}")
+    console = Console()
+    console.print(table)
+    unseen = retrieval["unseen_pairs"]
+    console.print(f"action–object pairs never seen together: R@1 {100 * unseen['R@1']:.1f} % of {unseen['queries']}")
+    answers = result["multiple_choice"]
+    console.print(
+        f"multiple choice: {100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
+    )
+
+
+def main() -> None:
+    """Run a command; the user's mistakes are one line and exit code 2."""
+    try:
+        app()
+    except VideoclipError as error:
+        typer.echo(f"videoclip: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("videoclip: interrupted; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""A run's configuration: a dataclass, filled from a preset or YAML file and ``key=value`` on the command line.
+
+Presets lie in ``presets/*.yaml``. Unknown keys and values of the wrong kind are errors that name the key and the
+nearest that exists.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from .errors import ConfigError
+
+Config = TypeVar("Config")
+
+
+def load_config(kind: type[Config], source: str = "", overrides: Sequence[str] = ()) -> Config:
+    """A ``kind`` from a preset's name or YAML path (none: defaults), with ``key.key=value`` on top.
+
+    Raises:
+        ConfigError: no such file, a key that does not exist, or a value of the wrong kind.
+    """
+    import yaml
+    from pydantic import TypeAdapter, ValidationError
+
+    values = _read(source) if source else {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"'{override}': write key=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"'{override}': the value is not YAML") from error
+        _set(values, key.split("."), value)
+    _check_keys(kind, values, source or "command line")
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "configuration"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{where}: {reason} (got {first['input']!r})") from error
+
+
+def dump_config(config: Any) -> dict:
+    """A configuration as plain values, as it is written beside a result."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type(config)).dump_python(config, mode="json")
+
+
+def presets() -> list[str]:
+    """Names of the presets that ship with the package."""
+    return sorted(
+        p.name.removesuffix(".yaml") for p in files("videoclip.presets").iterdir() if p.name.endswith(".yaml")
+    )
+
+
+def _read(source: str) -> dict:
+    import yaml
+
+    name = source.removesuffix(".yaml")
+    if name in presets() and not Path(source).is_file():
+        text = files("videoclip.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    elif Path(source).is_file():
+        text = Path(source).read_text(encoding="utf-8")
+    else:
+        raise ConfigError(f"{source}: no such file or preset; presets are {', '.join(presets())}")
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source}: not YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected keys and values")
+    return values
+
+
+def _set(values: dict, keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{'.'.join(keys)}: '{key}' is a value, not a group of keys")
+    values[keys[-1]] = value
+
+
+def _check_keys(kind: type, values: dict, source: str, prefix: str = "") -> None:
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            advice = f"did you mean '{prefix}{near[0]}'?" if near else f"keys are {', '.join(sorted(known))}"
+            raise ConfigError(f"{source}: no key '{prefix}{key}'; {advice}")
+        if is_dataclass(hints[key]) and isinstance(value, dict):
+            _check_keys(hints[key], value, source, f"{prefix}{key}.")

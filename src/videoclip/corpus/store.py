@@ -1,0 +1,217 @@
+"""A corpus on disk: one Lance dataset that holds for each video its features and its captions.
+
+Appends are atomic: what a killed job had written is whole, and the next job goes on from there. The encoder's identity
+is part of the corpus, so that features of two encoders are never mixed.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..encoders import FeatureKind
+from ..errors import CorpusError
+from ..media.captions import Caption
+
+_METADATA = b"videoclip"
+
+
+@dataclass(frozen=True)
+class NarratedVideo:
+    """One video of a corpus: ``features`` is (seconds, F) float16, one row per second; captions are in order."""
+
+    id: str
+    features: np.ndarray
+    captions: Sequence[Caption]
+    path: str = ""
+    duration: float = 0.0
+
+    @property
+    def seconds(self) -> int:
+        return len(self.features)
+
+
+class Corpus:
+    """Narrated videos on disk, read by row number or id.
+
+    Raises:
+        CorpusError: there is no corpus at the path.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = str(path)
+        self._owner = -1
+        self.kind = _kind(self._dataset, self.path)
+
+    @classmethod
+    def create(cls, path: str | Path, kind: FeatureKind) -> "Corpus":
+        """A new corpus, or the one that is there if its features are of the same kind.
+
+        Raises:
+            CorpusError: something else lies there, or a corpus of another encoder.
+        """
+        import lance
+
+        path = Path(path)
+        if path.exists():
+            corpus = cls(path)
+            corpus.check_kind(kind)
+            return corpus
+        path.parent.mkdir(parents=True, exist_ok=True)
+        schema = _schema(kind)
+        lance.write_dataset(schema.empty_table(), str(path), schema=schema)
+        return cls(path)
+
+    def check_kind(self, kind: FeatureKind) -> None:
+        """Raise ``CorpusError`` if features of ``kind`` do not belong here."""
+        if kind != self.kind:
+            raise CorpusError(
+                f"{self.path}: holds features of {_describe(self.kind)}, not of {_describe(kind)}; "
+                "use that encoder, or another corpus"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The videos' ids, in row order."""
+        return self._dataset.to_table(columns=["id"])["id"].to_pylist()
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {video: row for row, video in enumerate(self.ids)}
+
+    def matching(self, pattern: str) -> list[int]:
+        """Rows of the videos whose ids match a shell pattern, such as ``train/*``."""
+        return [row for row, video in enumerate(self.ids) if fnmatchcase(video, pattern)]
+
+    def rows_with_captions(self) -> set[int]:
+        """Rows of the videos in which something is said."""
+        import pyarrow.compute as pc
+
+        captions = self._dataset.to_table(columns=["captions"])["captions"]
+        return {row for row, count in enumerate(pc.list_value_length(captions).to_pylist()) if count}
+
+    def read(self, rows: Sequence[int]) -> list[NarratedVideo]:
+        """The videos of these rows, in this order."""
+        table = self._dataset.take(list(rows))
+        column = table["features"].combine_chunks()
+        flat = column.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.kind.feature_size)
+        lengths = np.diff(column.offsets.to_numpy())
+        features = np.split(flat, np.cumsum(lengths)[:-1])
+        captions = table["captions"].to_pylist()
+        columns = (table[name].to_pylist() for name in ("id", "path", "duration"))
+        return [
+            NarratedVideo(video, features[i], [Caption(**c) for c in captions[i]], path, duration)
+            for i, (video, path, duration) in enumerate(zip(*columns, strict=True))
+        ]
+
+    def row(self, video: str) -> int:
+        """The row of the video with this id."""
+        if video not in self._row:
+            raise CorpusError(f"{self.path}: has no video '{video}'")
+        return self._row[video]
+
+    def __getitem__(self, video: str) -> NarratedVideo:
+        return self.read([self.row(video)])[0]
+
+    def __contains__(self, video: str) -> bool:
+        return video in self._row
+
+    def append(self, videos: Iterable[NarratedVideo]) -> None:
+        """Add videos: all of them or, if the process dies, none.
+
+        Raises:
+            CorpusError: an id is there already, or features are not (seconds, F) with F as in this corpus.
+        """
+        import lance
+
+        videos = list(videos)
+        for video in videos:
+            self._check(video)
+        if len({video.id for video in videos}) < len(videos):
+            raise CorpusError(f"{self.path}: the same id twice among the videos to add")
+        lance.write_dataset(_table(videos, self.kind), self._dataset, mode="append")
+        self._owner = -1
+        for name in ("ids", "_row"):
+            self.__dict__.pop(name, None)
+
+    def _check(self, video: NarratedVideo) -> None:
+        if video.id in self:
+            raise CorpusError(f"{self.path}: video '{video.id}' is there already")
+        shape = np.shape(video.features)
+        if len(shape) != 2 or shape[1] != self.kind.feature_size or not shape[0]:
+            raise CorpusError(f"{video.id}: features of shape {shape}, expected (seconds, {self.kind.feature_size})")
+        if not np.isfinite(video.features).all():
+            raise CorpusError(f"{video.id}: features hold values that are not numbers")
+
+    @property
+    def _dataset(self):
+        """The open Lance dataset; each process opens its own, since Lance does not survive a fork."""
+        if self._owner != os.getpid():
+            import lance
+
+            if not Path(self.path).exists():
+                raise CorpusError(f"{self.path}: no such corpus; 'videoclip extract' makes one")
+            try:
+                self._opened = lance.dataset(self.path)
+            except (ValueError, OSError) as error:
+                raise CorpusError(f"{self.path}: is not a corpus ({str(error).splitlines()[0][:120]})") from error
+            self._owner = os.getpid()
+        return self._opened
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "_opened"} | {"_owner": -1}
+
+
+def _schema(kind: FeatureKind):
+    import pyarrow as pa
+
+    caption = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
+    fields = [
+        ("id", pa.string()),
+        ("path", pa.string()),
+        ("duration", pa.float64()),
+        ("encoder", pa.string()),
+        ("features", pa.list_(pa.list_(pa.float16(), kind.feature_size))),
+        ("captions", pa.list_(caption)),
+    ]
+    return pa.schema(fields, metadata={_METADATA: json.dumps(asdict(kind)).encode()})
+
+
+def _table(videos: list[NarratedVideo], kind: FeatureKind):
+    import pyarrow as pa
+
+    schema = _schema(kind)
+    flat = np.concatenate([np.asarray(v.features, np.float16) for v in videos]).reshape(-1)
+    offsets = np.cumsum([0, *(v.seconds for v in videos)], dtype=np.int32)
+    seconds = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), kind.feature_size)
+    columns = [
+        [v.id for v in videos],
+        [v.path for v in videos],
+        [v.duration or float(v.seconds) for v in videos],
+        [kind.encoder] * len(videos),
+        pa.ListArray.from_arrays(pa.array(offsets), seconds),
+        [[asdict(c) for c in v.captions] for v in videos],
+    ]
+    return pa.table(
+        [pa.array(c, f.type) if isinstance(c, list) else c for c, f in zip(columns, schema, strict=True)], schema
+    )
+
+
+def _kind(dataset, path: str) -> FeatureKind:
+    metadata = (dataset.schema.metadata or {}).get(_METADATA)
+    if metadata is None:
+        raise CorpusError(f"{path}: is a Lance dataset, but not a corpus of videoclip")
+    return FeatureKind(**json.loads(metadata))
+
+
+def _describe(kind: FeatureKind) -> str:
+    length = "unit length" if kind.normalized else "not normalised"
+    return f"encoder '{kind.encoder}' ({kind.feature_size}-d, {length})"

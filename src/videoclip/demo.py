@@ -1,0 +1,99 @@
+"""The whole system on rendered narrated videos: from pixels to a report, in one folder and in minutes.
+
+Each stage is taken up where an interrupted call left it.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .benchmarks.world import evaluate_world, read_truth, recall_probe
+from .config import dump_config, load_config
+from .corpus.extract import extract, find_videos
+from .corpus.store import Corpus
+from .encoders import load_encoder
+from .errors import ConfigError
+from .pretrain.trainer import PretrainConfig, pretrain, read_history
+from .provenance import provenance
+from .report.page import write_report
+from .world.render import render_world
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What the demo renders and how it trains; ``preset`` is a configuration of ``videoclip pretrain``."""
+
+    videos: int = 400
+    seed: int = 1
+    preset: str = "demo"
+    set: list[str] = field(default_factory=list)
+    """Changes to the preset, as ``key=value``."""
+
+
+def run_demo(out: Path, config: DemoConfig) -> dict:
+    """Render, extract, pre-train, evaluate and report into ``out``; returns what ``metrics.json`` holds.
+
+    Raises:
+        ConfigError: ``out`` holds something else, or a demo of another configuration.
+    """
+    clock = _open(out, config)
+    with clock("render"):
+        render_world(out / "videos", config.videos, config.seed)
+    with clock("extract"):
+        extract(find_videos(out / "videos", None), load_encoder("demo"), out / "corpus.lance")
+    corpus, truth = Corpus(out / "corpus.lance"), read_truth(out)
+    overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}", *config.set]
+    training = load_config(PretrainConfig, config.preset, overrides)
+    with clock("pretrain"):
+        model = pretrain(training, recall_probe(corpus, truth))
+        model.save_pretrained(out / "model")
+    with clock("evaluate"):
+        result = evaluate_world(model, corpus, truth)
+    counts = [entry["split"] for entry in truth["videos"].values()]
+    result |= provenance(config.seed, {"demo": dump_config(config), "pretrain": dump_config(training)})
+    result |= {"training_videos": counts.count("train"), "test_videos": counts.count("test")}
+    result |= {"command": f"videoclip demo --out DIR --videos {config.videos} --seed {config.seed}"}
+    started = time.monotonic()
+    result["seconds"] = clock.seconds
+    write_report(
+        out / "report.html", result, read_history(out / "run" / "history.jsonl"), lambda v: out / "videos" / f"{v}.mp4"
+    )
+    clock.seconds["report"] = time.monotonic() - started
+    metrics = {key: value for key, value in result.items() if key not in ("items", "timelines", "similarity")}
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    (out / "predictions.json").write_text(json.dumps({"items": result["items"], "timelines": result["timelines"]}))
+    return metrics
+
+
+class Clock:
+    """Seconds of each stage, over all the calls that it took."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.monotonic() - started, 1)
+            self._path.write_text(json.dumps(self.seconds))
+
+
+def _open(out: Path, config: DemoConfig) -> Clock:
+    note, values = out / "demo.json", dump_config(config)
+    if note.is_file():
+        before = json.loads(note.read_text())
+        if before != values:
+            raise ConfigError(f"{out}: holds a demo of {before}, not {values}; choose another --out")
+    elif out.exists() and any(out.iterdir()):
+        raise ConfigError(f"{out}: is not empty and holds no demo; choose another --out")
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(values))
+    return Clock(out / "seconds.json")

@@ -1,0 +1,79 @@
+"""Vision models of the Hugging Face hub as encoders: a few frames of each second, embedded and averaged."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import VideoclipError, WeightsError
+from . import Encoder
+
+FRAMES = 2
+"""Frames per second that are looked at by default."""
+
+
+def image_encoder(name: str, frames: int = FRAMES) -> Encoder:
+    """CLIP, SigLIP, DINOv2, ViT…: a folder or hub name; features are the model's image embedding.
+
+    ``NAME@4`` looks at 4 frames a second.
+
+    Raises:
+        WeightsError: no such model, or not one of images.
+    """
+    source, at, count = name.rpartition("@")
+    if at and count.isdigit():
+        name, frames = source, int(count)
+    try:
+        from transformers import AutoConfig, AutoImageProcessor, AutoModel
+    except ImportError as error:
+        raise VideoclipError("image encoders need the transformers package: pip install 'videoclip[image]'") from error
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
+        model = AutoModel.from_pretrained(name, config=config, trust_remote_code=False, use_safetensors=True).eval()
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"image:{name}: {str(error).splitlines()[0]}") from error
+    size = _side(processor, config)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)
+    mean, std = (
+        torch.tensor(getattr(processor, key, None) or default, device=device).view(3, 1, 1) for key, default in _SCALE
+    )
+
+    def network(pixels: Tensor) -> Tensor:
+        images = pixels.to(device).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+        return _embed(model, (images - mean) / std).view(*pixels.shape[:2], -1).mean(1)
+
+    probe = network(torch.zeros(1, 1, size, size, 3, dtype=torch.uint8))
+    label = Path(name).name if Path(name).is_dir() else name
+    return Encoder(f"image:{label}@{frames}", probe.shape[1], frames, size, network)
+
+
+_SCALE = (("image_mean", [0.5, 0.5, 0.5]), ("image_std", [0.5, 0.5, 0.5]))
+
+
+@torch.inference_mode()
+def _embed(model: Any, images: Tensor) -> Tensor:
+    """(N, 3, H, W) normalised -> (N, F): the joint embedding of models that have one, else the pooled output."""
+    if hasattr(model, "get_image_features"):
+        out = model.get_image_features(pixel_values=images)
+    else:
+        out = model(pixel_values=images)
+    if isinstance(out, Tensor):
+        return out
+    pooled = getattr(out, "pooler_output", None)
+    return pooled.flatten(1) if pooled is not None else out.last_hidden_state.mean(1)
+
+
+def _side(processor: Any, config: Any) -> int:
+    """Height and width in pixels of the images that a model takes."""
+    for sizes in (getattr(processor, "crop_size", None), getattr(processor, "size", None)):
+        for key in ("height", "shortest_edge"):
+            try:
+                if sizes[key]:
+                    return int(sizes[key])
+            except (KeyError, TypeError, AttributeError):
+                continue
+    vision = getattr(config, "vision_config", config)
+    return int(getattr(vision, "image_size", 224))

@@ -1,0 +1,131 @@
+"""Timed sentences from caption files, with what a recogniser said twice said once.
+
+Speech recognisers deliver rolling captions: each line repeats the last words of the line before. What was said is the
+sequence without those repeats; ``without_repeats`` gives it back on whole words.
+"""
+
+import html
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import MediaError
+
+SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".json")
+_TAG = re.compile(r"<[^<>]{0,200}>|\{[^{}]{0,200}\}")
+_SPACE = re.compile(r"\s+")
+_DROPPED = {ord(c): None for c in "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u2060"}
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Something that is said, from ``start`` to ``end`` in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+def read_captions(path: str | Path) -> list[Caption]:
+    """Sentences of an SRT, VTT, ASS or HowTo100M-style JSON file: in order, without markup, repeats or empty lines.
+
+    A JSON file holds the captions of one video, ``{"start": […], "end": […], "text": […]}``.
+
+    Raises:
+        MediaError: the file is missing, unreadable, or not captions.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    text = _decode(content)
+    if path.suffix.lower() == ".json":
+        captions = _from_json(text, path)
+    elif not text.strip():
+        return []
+    else:
+        captions = _from_subtitles(text, path)
+    return clean(captions)
+
+
+def clean(captions: Iterable[Caption]) -> list[Caption]:
+    """What every source goes through: plain text, sensible times, order, and nothing said twice."""
+    plain = (replace(c, text=_plain(c.text)) for c in captions if _is_timed(c))
+    return without_repeats(sorted((c for c in plain if c.text), key=lambda c: (c.start, c.end)))
+
+
+def howto100m_captions(entry: dict) -> list[Caption]:
+    """Captions of one video of ``raw_caption.json``; entries whose text is not a string are left out (SPEC 3)."""
+    rows = zip(entry.get("start", ()), entry.get("end", ()), entry.get("text", ()), strict=False)
+    return clean(Caption(float(s), float(e), t) for s, e, t in rows if isinstance(t, str) and _numbers(s, e))
+
+
+def without_repeats(captions: Iterable[Caption]) -> list[Caption]:
+    """Drop from each caption the longest run of first words that also ends the caption before it.
+
+    The words that remain, in order, are what was said once; a caption of which nothing remains is left out.
+    """
+    kept, before = [], []
+    for caption in captions:
+        words = caption.text.split()
+        repeated = _overlap(before, words)
+        before = words
+        if words[repeated:]:
+            kept.append(replace(caption, text=" ".join(words[repeated:])))
+    return kept
+
+
+def _overlap(before: list[str], words: list[str]) -> int:
+    """How many of the first ``words`` are also the last of ``before``, at most."""
+    longest = min(len(before), len(words))
+    return next((n for n in range(longest, 0, -1) if before[-n:] == words[:n]), 0)
+
+
+def _decode(content: bytes) -> str:
+    for encoding in ("utf-8-sig", "utf-16") if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("cp1252", errors="replace")
+
+
+def _from_subtitles(text: str, path: Path) -> Iterator[Caption]:
+    import pysubs2
+
+    form = "ass" if path.suffix.lower() in (".ass", ".ssa") and "[Events]" in text else None  # else told by its content
+    try:
+        subtitles = pysubs2.SSAFile.from_string(text.replace("\r\n", "\n").replace("\r", "\n"), form)
+    except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError, KeyError, AttributeError) as error:
+        raise MediaError(f"{path}: not captions in SRT, VTT or ASS form ({error or type(error).__name__})") from error
+    for line in subtitles:
+        if not line.is_comment:
+            yield Caption(line.start / 1000, line.end / 1000, line.plaintext)
+
+
+def _from_json(text: str, path: Path) -> Iterator[Caption]:
+    import json
+
+    try:
+        entry = json.loads(text)
+    except ValueError as error:
+        raise MediaError(f"{path}: not JSON ({error})") from error
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(k), list) for k in ("start", "end", "text")):
+        raise MediaError(f"{path}: expected {{'start': […], 'end': […], 'text': […]}}, one video's captions")
+    yield from howto100m_captions(entry)
+
+
+def _plain(text: str) -> str:
+    text = html.unescape(_TAG.sub(" ", text.replace("\\N", " "))).translate(_DROPPED)
+    return _SPACE.sub(" ", "".join(c if c.isprintable() else " " for c in text)).strip()
+
+
+def _is_timed(caption: Caption) -> bool:
+    return math.isfinite(caption.start) and math.isfinite(caption.end) and 0 <= caption.start <= caption.end
+
+
+def _numbers(*values) -> bool:
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)

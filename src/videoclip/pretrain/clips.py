@@ -1,0 +1,177 @@
+"""Positive pairs: how a video clip and a text clip are cut out of one narrated video (paper, section 3.2).
+
+People speak of a thing before or after they show it, so a text clip and a video clip that merely *overlap* in time make
+better pairs than strictly aligned ones: the text is drawn first, then a second within its span, around which the video
+clip grows to a length of its own.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..corpus.store import NarratedVideo
+from ..errors import CorpusError
+from ..model.videoclip import collate_text, collate_video
+from ..tokenizer import bert_tokenizer
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """How pairs are cut (the defaults are the paper's).
+
+    ``rule``: ``official`` is the published code's overlapped rule, in which a video clip need not contain the second it
+    grew from, and may miss its text where captions run past the end of the video; ``overlapped`` is the same with every
+    pair overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation).
+    """
+
+    rule: str = "official"
+    pairs_per_video: int = 16
+    min_seconds: int = 3
+    max_seconds: int = 32
+    min_text_tokens: int = 8
+    max_text_tokens: int = 64
+    """Bounds of the drawn length of a text; a caption is never split, so a text can become longer."""
+    max_span: float = 256.0
+    """Seconds of speech after which a text grows no further."""
+    max_caption_tokens: int = 32
+    """Tokens that are kept of each caption."""
+
+    def __post_init__(self):
+        if self.rule not in RULES:
+            raise ValueError(f"clips.rule is '{self.rule}'; choose from {', '.join(RULES)}")
+
+
+@dataclass(frozen=True)
+class Narration:
+    """What is said in a video: N captions in order, in seconds, and how many tokens each has."""
+
+    starts: Sequence[float]
+    ends: Sequence[float]
+    tokens: Sequence[int]
+
+    def __post_init__(self):
+        if not self.starts:
+            raise CorpusError("a video without captions gives no pairs")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A pair: captions ``[first, last)`` and seconds ``[start, end)`` of the same video."""
+
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+def draw_clip(narration: Narration, seconds: int, config: ClipConfig, rng: random.Random) -> Clip:
+    """Draw one positive pair from a video of ``seconds`` seconds (paper, section 3.2)."""
+    first, last = _draw_text(narration, config, rng)
+    spoken = narration.starts[first], max(narration.ends[first:last])
+    start, end = RULES[config.rule](spoken, seconds, config, rng)
+    return Clip(first, last, start, end)
+
+
+def _draw_text(narration: Narration, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
+    """Grow from a random caption by whole captions, after or before with equal probability, to the drawn length."""
+    first = rng.randrange(len(narration.starts))
+    last = first + 1
+    wanted = rng.randint(config.min_text_tokens, config.max_text_tokens)
+    count = narration.tokens[first]
+    while count < wanted and narration.ends[last - 1] - narration.starts[first] <= config.max_span:
+        can_grow_back, can_grow_on = first > 0, last < len(narration.starts)
+        if can_grow_on and (not can_grow_back or rng.getrandbits(1)):
+            count += narration.tokens[last]
+            last += 1
+        elif can_grow_back:
+            first -= 1
+            count += narration.tokens[first]
+        else:
+            break
+    return first, last
+
+
+def _official(spoken: tuple[float, float], seconds: int, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
+    centre = rng.randint(math.floor(spoken[0]), max(math.ceil(spoken[1]), math.floor(spoken[0])))
+    centre = min(max(centre, 0), seconds)
+    return _grow(centre, centre, seconds, config, rng)
+
+
+def _overlapped(spoken: tuple[float, float], seconds: int, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
+    first = min(max(math.floor(spoken[0]), 0), seconds - 1)
+    last = min(max(math.ceil(spoken[1]) - 1, first), seconds - 1)
+    centre = rng.randint(first, last)
+    return _grow(centre, centre + 1, seconds, config, rng)
+
+
+def _aligned(spoken: tuple[float, float], seconds: int, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
+    start = min(max(math.floor(spoken[0]), 0), seconds - 1)
+    end = max(math.ceil(spoken[1]), start + 1)
+    return start, min(end, start + config.max_seconds, seconds)
+
+
+def _grow(start: int, end: int, seconds: int, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
+    """Widen [start, end) to a random length, second by second to the left or right with equal probability.
+
+    A walk that continues on the other side once it is at a border ends where a walk without borders does, clamped: so
+    the number of steps to the left is one binomial draw.
+    """
+    length = min(rng.randint(config.min_seconds, config.max_seconds), seconds)
+    steps = max(length - (end - start), 0)
+    left = rng.getrandbits(steps).bit_count() if steps else 0
+    left = min(max(left, steps - (seconds - end)), start)
+    return start - left, end + steps - left
+
+
+RULES = {"official": _official, "overlapped": _overlapped, "aligned": _aligned}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pairs, padded: what the loader gives and the model takes."""
+
+    features: Tensor  # (B, T, F)
+    video_mask: Tensor  # (B, T) bool
+    token_ids: Tensor  # (B, L) int, [CLS] text [SEP] [PAD]…
+    text_mask: Tensor  # (B, L) bool
+
+    def __post_init__(self):
+        if self.features.shape[:2] != self.video_mask.shape or self.token_ids.shape != self.text_mask.shape:
+            raise ValueError(f"features or tokens do not fit their masks: {self}")
+        if len(self.features) != len(self.token_ids):
+            raise ValueError(f"as many videos as texts are needed: {self}")
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __repr__(self) -> str:
+        return f"Batch({', '.join(f'{f.name} {tuple(getattr(self, f.name).shape)}' for f in fields(self))})"
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+
+def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tokens: int, rng: random.Random) -> Batch:
+    """``config.pairs_per_video`` pairs of each video, in the videos' order."""
+    clips, texts = [], []
+    for video in videos:
+        token_ids = bert_tokenizer().encode([c.text for c in video.captions], config.max_caption_tokens)
+        narration = Narration(
+            [c.start for c in video.captions], [c.end for c in video.captions], [len(ids) for ids in token_ids]
+        )
+        features = torch.from_numpy(video.features.astype(np.float32))
+        for _ in range(config.pairs_per_video):
+            clip = draw_clip(narration, video.seconds, config, rng)
+            clips.append(features[clip.start : clip.end])
+            texts.append([token for ids in token_ids[clip.first : clip.last] for token in ids][:max_text_tokens])
+    return Batch(*collate_video(clips), *collate_text(texts))
+
+
+def aligned(config: ClipConfig, pairs_per_video: int) -> ClipConfig:
+    """The same texts with the video interval equal to the text's, as for video vectors (paper, section 3.3)."""
+    return replace(config, rule="aligned", pairs_per_video=pairs_per_video)

@@ -1,0 +1,110 @@
+"""Batches of mutually similar videos: hard negatives by retrieval (paper, section 3.3).
+
+Before an epoch every video is embedded with the current model; a batch is then made of videos that lie close together,
+so that its negatives differ from its positives in what matters.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigError
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """Which videos meet in a batch (the defaults are the paper's).
+
+    ``rule``: ``retrieved`` draws centre videos and for each ``videos`` of its ``candidates`` nearest (videos may be in
+    several batches of an epoch or in none); ``clusters`` makes each batch of groups of ``cluster_size`` neighbours and
+    has every video once an epoch; ``random`` shuffles.
+    """
+
+    rule: str = "retrieved"
+    videos: int = 32
+    candidates: int = 64
+    cluster_size: int = 4
+    random_epochs: int = 1
+    """First epochs with random batches, while the model cannot yet tell what is similar."""
+    clips_per_vector: int = 16
+    """Clips whose mean is a video's vector."""
+    exhaustive_up_to: int = 200_000
+    """Corpora up to this many videos are searched exactly, larger ones through an inverted file."""
+
+    def __post_init__(self):
+        if self.rule not in ("retrieved", "clusters", "random"):
+            raise ValueError(f"batches.rule is '{self.rule}'; choose from retrieved, clusters, random")
+        if self.rule == "retrieved" and self.candidates < self.videos:
+            raise ValueError(f"batches.candidates {self.candidates} are fewer than batches.videos {self.videos}")
+
+    def needs_vectors(self, epoch: int) -> bool:
+        return self.rule != "random" and epoch >= self.random_epochs
+
+
+def plan_epoch(videos: int, config: BatchConfig, rng: random.Random, vectors: np.ndarray | None) -> list[list[int]]:
+    """The batches of one epoch, each a list of ``config.videos`` different video numbers below ``videos``.
+
+    Args:
+        vectors: (videos, D) float32, or None for random batches.
+
+    Raises:
+        ConfigError: a batch is larger than the corpus.
+    """
+    if config.videos > videos:
+        raise ConfigError(
+            f"batches.videos is {config.videos}, but the corpus has {videos} videos; set it to {videos} or less"
+        )
+    if vectors is None or config.rule == "random":
+        return _full_batches(rng.sample(range(videos), videos), config.videos)
+    if config.rule == "retrieved":
+        return retrieved_batches(vectors, config, rng)
+    return clustered_batches(vectors, config, rng)
+
+
+def retrieved_batches(vectors: np.ndarray, config: BatchConfig, rng: random.Random) -> list[list[int]]:
+    """The paper's rule: around centres drawn without replacement, k random ones of the 2k nearest, centre included."""
+    centres = rng.sample(range(len(vectors)), len(vectors) // config.videos)
+    candidates = nearest(vectors, vectors[centres], min(config.candidates, len(vectors)), config)
+    return [rng.sample([c for c in row if c >= 0], config.videos) for row in candidates.tolist()]
+
+
+def clustered_batches(vectors: np.ndarray, config: BatchConfig, rng: random.Random) -> list[list[int]]:
+    """Groups of ``cluster_size`` neighbours, shuffled into batches; every video is in one group.
+
+    A video takes the nearest that are still free, in random order of the videos. What is left when a batch cannot be
+    filled is dropped, as with random batches.
+    """
+    neighbours = nearest(vectors, vectors, min(8 * config.cluster_size, len(vectors)), config).tolist()
+    free, clusters, alone = set(range(len(vectors))), [], []
+    for video in rng.sample(range(len(vectors)), len(vectors)):
+        if video not in free:
+            continue
+        group = [video, *(n for n in neighbours[video] if n in free and n != video)][: config.cluster_size]
+        free.difference_update(group)
+        (clusters if len(group) == config.cluster_size else alone).append(group)
+    rng.shuffle(clusters)
+    return _full_batches([video for group in [*clusters, *alone] for video in group], config.videos)
+
+
+def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfig) -> np.ndarray:
+    """Numbers of the ``k`` nearest vectors of each query by L2, nearest first: (Q, D) float32 -> (Q, k) int64."""
+    import faiss
+
+    vectors, queries = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
+    if len(vectors) <= config.exhaustive_up_to:
+        index = faiss.IndexFlatL2(vectors.shape[1])
+    else:
+        cells = int(4 * len(vectors) ** 0.5)
+        index = faiss.index_factory(vectors.shape[1], f"IVF{cells},Flat")
+        index.nprobe = max(cells // 16, 1)
+        index.train(
+            vectors[np.random.default_rng(0).choice(len(vectors), min(len(vectors), 64 * cells), replace=False)]
+        )
+    index.add(vectors)
+    return index.search(queries, k)[1]
+
+
+def _full_batches(order: Sequence[int], size: int) -> list[list[int]]:
+    return [list(order[i : i + size]) for i in range(0, len(order) - size + 1, size)]

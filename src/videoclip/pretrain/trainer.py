@@ -1,0 +1,381 @@
+"""The training loop of VideoCLIP, from corpus to model (paper, section 3 and appendix A).
+
+A run lives in one folder: ``config.json``, ``history.jsonl`` (what was logged), ``tensorboard/``, ``checkpoint.pt``,
+``model/`` and, at the end, ``result.json``. Starting the same run again goes on from its checkpoint, and gives the same
+losses as if it had never stopped: every random draw is seeded by the run's seed and the number of the update.
+"""
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..config import dump_config
+from ..corpus.store import Corpus
+from ..errors import ConfigError, CorpusError
+from ..model.loss import info_nce
+from ..model.official import initialise_from_bert
+from ..model.videoclip import ModelConfig, VideoCLIP, check_size
+from ..progress import track
+from ..provenance import provenance
+from .clips import Batch, ClipConfig, aligned, draw_batch
+from .neighbours import BatchConfig, plan_epoch
+
+Probe = Callable[[VideoCLIP], dict[str, float]]
+"""What is measured during training beside the loss: a model -> named figures."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam with linear warm-up and linear decay (the defaults are the paper's)."""
+
+    lr: float = 5e-5
+    betas: tuple[float, float] = (0.9, 0.98)
+    max_gradient_norm: float = 2.0
+    warmup_updates: int = 1000
+    decay_updates: int = 1_000_000
+    """Update at which the learning rate reaches zero; 0: the last update of the run."""
+
+    def lr_at(self, update: int, last: int) -> float:
+        """Learning rate of an update, counted from 0, of a run of ``last`` updates."""
+        if update < self.warmup_updates:
+            return self.lr * (update + 1) / self.warmup_updates
+        end = self.decay_updates or last
+        return self.lr * max(end - update, 0) / max(end - self.warmup_updates, 1)
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """One pre-training run; the defaults are the paper's."""
+
+    corpus: str = ""
+    out: str = "runs/pretrain"
+    train_videos: str = "*"
+    """Which ids are trained on, as a shell pattern."""
+    validation_videos: str = ""
+    """Which ids are held out; without a pattern, one video in fifty."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    init: str = "bert-base-uncased"
+    """BERT-form folder or hub name from which both towers start; empty: at random."""
+    clips: ClipConfig = field(default_factory=ClipConfig)
+    batches: BatchConfig = field(default_factory=BatchConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    epochs: int = 25
+    precision: str = "auto"
+    """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
+    workers: int = 0
+    """Processes that read and cut clips; 0: the training process does."""
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_minutes: float = 10.0
+    validate_epochs: int = 1
+    """Epochs between validations; 0: never."""
+
+    def __post_init__(self):
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ValueError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
+        if self.clips.max_seconds > self.model.max_seconds:
+            raise ValueError(
+                f"clips.max_seconds {self.clips.max_seconds} exceeds model.max_seconds {self.model.max_seconds}"
+            )
+
+
+@dataclass
+class State:
+    """Where a run stands: everything that a checkpoint holds beside the weights."""
+
+    epoch: int = 0
+    update: int = 0
+    batch: int = 0
+    """Batches of the epoch that are done."""
+    plan: list[list[int]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Draws(Dataset):
+    """The batches of one epoch: batch ``i`` is the same whoever draws it, and whenever."""
+
+    def __init__(self, corpus: Corpus, plan: list[list[int]], config: PretrainConfig, epoch: int):
+        self.corpus, self.plan, self.config, self.epoch = corpus, plan, config, epoch
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, i: int) -> Batch:
+        if i >= len(self.plan):
+            raise IndexError(i)
+        rng = random.Random(f"{self.config.seed} {self.epoch} {i}")
+        videos = self.corpus.read(self.plan[i])
+        return draw_batch(videos, self.config.clips, self.config.model.max_text_tokens, rng)
+
+
+def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
+    """Train a model as configured, or go on where the run in ``config.out`` stopped; returns it with its last weights.
+
+    Args:
+        probe: measured at every validation, beside the loss.
+
+    Raises:
+        CorpusError, ConfigError: the corpus is unusable, or ``config.out`` holds another run.
+    """
+    corpus = Corpus(config.corpus)
+    train, held_out = split(corpus, config)
+    config = _fitted(config, corpus)
+    out = open_run(config)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    cast = _autocast(config.precision, device)
+
+    torch.manual_seed(config.seed)
+    model = VideoCLIP(config.model)
+    if config.init:
+        initialise_from_bert(model, config.init)
+    model.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
+    state = _resume(out, model, optimizer)
+    log = Log(out, state.update)
+    per_epoch = len(train) // config.batches.videos
+    last_update = per_epoch * config.epochs
+    pairs = config.batches.videos * config.clips.pairs_per_video
+    began, saved = time.monotonic() - state.seconds, time.monotonic()
+
+    def save() -> None:
+        nonlocal saved
+        state.seconds, saved = time.monotonic() - began, time.monotonic()
+        _save(out, model, optimizer, state)
+
+    try:
+        with track("pretrain", last_update * pairs, "pairs", state.update * pairs) as advance:
+            while state.epoch < config.epochs:
+                if not state.batch:
+                    state.plan = _plan(model, corpus, train, config, state.epoch, cast)
+                for batch in _load(corpus, state, config):
+                    loss = _update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
+                    state.update, state.batch = state.update + 1, state.batch + 1
+                    log.losses.append(loss)
+                    advance(pairs, f"loss {log.smoothed:.2f}")
+                    if state.update % config.log_every == 0:
+                        log.write(state, lr=optimizer.param_groups[0]["lr"])
+                    if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                        save()
+                state.epoch, state.batch = state.epoch + 1, 0
+                is_last = state.epoch == config.epochs
+                if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
+                    log.write(
+                        state, **validate(model, corpus, held_out, config, cast), **(probe(model) if probe else {})
+                    )
+    finally:  # an interrupted run goes on from here
+        save()
+        log.close()
+    model.eval()
+    model.save_pretrained(out / "model")
+    result = provenance(config.seed, dump_config(config)) | {"seconds": state.seconds, "updates": state.update}
+    (out / "result.json").write_text(json.dumps(result, indent=1))
+    return model
+
+
+def _update(model, optimizer, batch: Batch, config: PretrainConfig, update: int, last: int, cast) -> float:
+    """One step of Adam on one batch; returns the loss."""
+    torch.manual_seed(config.seed * 1_000_003 + update)  # dropout does not depend on what ran before
+    model.train()
+    for group in optimizer.param_groups:
+        group["lr"] = config.optimizer.lr_at(update, last)
+    with cast():
+        video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
+    loss = sum(info_nce(video, text))
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
+    optimizer.step()
+    return float(loss.detach())
+
+
+def _plan(model, corpus: Corpus, train: list[int], config: PretrainConfig, epoch: int, cast) -> list[list[int]]:
+    """The epoch's batches, as rows of the corpus."""
+    rng = random.Random(f"{config.seed} plan {epoch}")
+    vectors = embed_videos(model, corpus, train, config, cast) if config.batches.needs_vectors(epoch) else None
+    return [[train[i] for i in batch] for batch in plan_epoch(len(train), config.batches, rng, vectors)]
+
+
+def _load(corpus: Corpus, state: State, config: PretrainConfig) -> Iterator[Batch]:
+    rest = range(state.batch, len(state.plan))
+    context = "forkserver" if config.workers else None  # Lance does not survive a fork
+    draws = Draws(corpus, state.plan, config, state.epoch)
+    yield from DataLoader(
+        draws, batch_size=None, sampler=rest, num_workers=config.workers, multiprocessing_context=context
+    )
+
+
+@torch.inference_mode()
+def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast) -> np.ndarray:
+    """A vector per video: the mean over clips of (video + text) / 2, (len(rows), D) float32 (paper, section 3.3)."""
+    model.eval()
+    clips = aligned(config.clips, config.batches.clips_per_vector)
+    vectors = []
+    for start in range(0, len(rows), config.batches.videos):
+        videos = corpus.read(rows[start : start + config.batches.videos])
+        batch = draw_batch(videos, clips, config.model.max_text_tokens, random.Random(f"{config.seed} vectors {start}"))
+        video, text = _pooled(model, batch, cast)
+        vectors.append(((video + text) / 2).view(len(videos), clips.pairs_per_video, -1).mean(1))
+    return torch.cat(vectors).cpu().numpy()
+
+
+@torch.inference_mode()
+def validate(model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast) -> dict[str, float]:
+    """Loss and text→video R@1 over pairs of held-out videos, always the same ones."""
+    model.eval()
+    losses, hits, count = [], 0.0, 0
+    size = min(config.batches.videos, len(rows))
+    for start in range(0, len(rows) - size + 1, size):
+        videos = corpus.read(rows[start : start + size])
+        rng = random.Random(f"validation {start}")
+        video, text = _pooled(model, draw_batch(videos, config.clips, config.model.max_text_tokens, rng), cast)
+        losses.append(float(sum(info_nce(video, text))))
+        hits += float(((text @ video.T).argmax(1) == torch.arange(len(text), device=text.device)).sum())
+        count += len(text)
+    return {"validation_loss": sum(losses) / len(losses), "validation_R@1": hits / count}
+
+
+def _pooled(model: VideoCLIP, batch: Batch, cast) -> tuple[Tensor, Tensor]:
+    batch = batch.to(model.device)
+    with cast():
+        video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
+    return video.float(), text.float()
+
+
+def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]:
+    """Rows to train on and rows to validate on; videos without captions are in neither.
+
+    Raises:
+        CorpusError: nothing to train on.
+    """
+    spoken = corpus.rows_with_captions()
+    train = [row for row in corpus.matching(config.train_videos) if row in spoken]
+    if not train:
+        raise CorpusError(f"{corpus.path}: no video with captions matches train_videos '{config.train_videos}'")
+    if config.validation_videos:
+        held_out = [row for row in corpus.matching(config.validation_videos) if row in spoken]
+    else:
+        held_out = random.Random(f"{config.seed} held out").sample(train, max(len(train) // 50, 1))
+    if not held_out:
+        raise CorpusError(
+            f"{corpus.path}: no video with captions matches validation_videos '{config.validation_videos}'"
+        )
+    kept = set(held_out)
+    train = [row for row in train if row not in kept]
+    if len(train) < config.batches.videos:
+        raise ConfigError(
+            f"batches.videos is {config.batches.videos}, but {corpus.path} has {len(train)} videos to train on; "
+            f"set batches.videos={max(len(train), 1)} or less"
+        )
+    return train, held_out
+
+
+def _fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
+    """The configuration with the corpus's features in the model's."""
+    from dataclasses import replace
+
+    kind = corpus.kind
+    model = replace(config.model, feature_size=kind.feature_size, encoder=kind.encoder, normalized=kind.normalized)
+    check_size(model)
+    return replace(config, model=model)
+
+
+def open_run(config: PretrainConfig) -> Path:
+    """The run's folder, new or of the same run.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+    out, values = Path(config.out), json.loads(json.dumps(dump_config(config)))
+    written = out / "config.json"
+    if written.is_file():
+        before = json.loads(written.read_text())
+        differing = sorted(_differing(before, values))
+        if differing:
+            raise ConfigError(f"{out}: holds a run with other {', '.join(differing[:5])}; choose another out=")
+    elif out.exists() and any(out.iterdir()):
+        raise ConfigError(f"{out}: is not empty and holds no run; choose another out=")
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        written.write_text(json.dumps(values, indent=1))
+    return out
+
+
+def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
+    for key in a.keys() | b.keys():
+        x, y = a.get(key), b.get(key)
+        if isinstance(x, dict) and isinstance(y, dict):
+            yield from _differing(x, y, f"{prefix}{key}.")
+        elif x != y:
+            yield f"{prefix}{key}"
+
+
+def _save(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Write the checkpoint under a new name, then put it in place: there is always a whole one."""
+    new = out / "checkpoint.pt.new"
+    with open(new, "wb") as file:
+        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": vars(state)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, out / "checkpoint.pt")
+
+
+def _resume(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer) -> State:
+    path = out / "checkpoint.pt"
+    if not path.is_file():
+        return State()
+    checkpoint = torch.load(path, map_location=model.device, weights_only=True)
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    return State(**checkpoint["state"])
+
+
+class Log:
+    """``history.jsonl`` and TensorBoard; lines that an interrupted run wrote past its checkpoint are dropped."""
+
+    def __init__(self, out: Path, update: int):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path, self.losses = out / "history.jsonl", []
+        kept = [line for line in read_history(self.path) if line["update"] <= update]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self._board = SummaryWriter(str(out / "tensorboard"), purge_step=update)
+
+    @property
+    def smoothed(self) -> float:
+        recent = self.losses[-20:]
+        return sum(recent) / len(recent)
+
+    def write(self, state: State, **figures: float) -> None:
+        loss = sum(self.losses) / len(self.losses) if self.losses else math.nan
+        line = {"update": state.update, "epoch": state.epoch, **({"loss": loss} if self.losses else {}), **figures}
+        self.losses = []
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        for name, value in line.items():
+            self._board.add_scalar(name, value, state.update)
+
+    def close(self) -> None:
+        self._board.close()
+
+
+def read_history(path: Path) -> list[dict]:
+    """The lines of a run's ``history.jsonl``; none where there is no such file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _autocast(precision: str, device: torch.device):
+    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    if precision == "bf16" or (precision == "auto" and native):
+        return lambda: torch.autocast(device.type, torch.bfloat16)
+    return nullcontext

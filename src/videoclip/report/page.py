@@ -1,0 +1,71 @@
+"""The report of a run: one HTML page that stands alone, made from ``metrics.json`` and what the run logged."""
+
+import base64
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MediaError
+from ..media.video import picture_at
+from . import plots
+
+QUERIES = 12
+FOUND = 5
+THUMBNAIL = 160
+"""Width in pixels."""
+
+
+def write_report(path: Path, result: dict, history: list[dict], video_file: Callable[[str], Path]) -> None:
+    """Write the page.
+
+    Args:
+        result: an evaluation's result with ``retrieval``, ``items``, ``timelines`` and ``similarity``, and the run's
+            ``seconds``, ``config`` and ``versions``.
+        history: the lines of the run's ``history.jsonl``.
+        video_file: the file of a video's id, for thumbnails.
+    """
+    import jinja2
+
+    template = files("videoclip.report").joinpath("report.html.j2").read_text(encoding="utf-8")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(template)
+    figures = {
+        "curves": plots.learning_curves(history),
+        "recall": plots.recall_bars(result["retrieval"]),
+        "heat_map": plots.heat_map(result["similarity"]),
+        "timelines": plots.timelines(result["timelines"]),
+    }
+    shown = [_card(item, video_file) for item in chosen(result["items"])]
+    text = page.render(result=result, figures=figures, queries=shown, config=json.dumps(result["config"], indent=1))
+    path.write_text(text, encoding="utf-8")
+
+
+def chosen(items: list[dict], count: int = QUERIES) -> list[dict]:
+    """A fair dozen: evenly spaced over all queries, whatever came out."""
+    step = max(len(items) / count, 1)
+    return [items[int(i * step)] for i in range(min(count, len(items)))]
+
+
+def _card(item: dict, video_file: Callable[[str], Path]) -> dict:
+    found = [
+        hit | {"picture": thumbnail(video_file(hit["video"]), (hit["start"] + hit["end"]) / 2)}
+        for hit in item["found"][:FOUND]
+    ]
+    return item | {"found": found}
+
+
+def thumbnail(path: Path, second: float) -> str:
+    """The picture at ``second`` as a data URL, or an empty string where the file cannot be read."""
+    from PIL import Image
+
+    try:
+        picture = Image.fromarray(np.ascontiguousarray(picture_at(path, second)))
+    except MediaError:
+        return ""
+    picture = picture.resize((THUMBNAIL, round(THUMBNAIL * picture.height / picture.width)))
+    data = BytesIO()
+    picture.save(data, "WEBP", quality=75)
+    return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()

@@ -1,0 +1,103 @@
+"""Plots of a run as SVG text that stands inside a page."""
+
+from io import StringIO
+from typing import Any
+
+INK, SOFT, GOOD, CHANCE = "#1f2a44", "#8a94a6", "#2f6fdb", "#c2c8d2"
+
+
+def learning_curves(history: list[dict]) -> str:
+    """Training loss on the left; on the right, validation figures over updates."""
+    figure, (left, right) = _figure(9, 3, 2)
+    _line(left, history, "loss", "training", INK)
+    _line(left, history, "validation_loss", "validation", GOOD)
+    left.set(title="Loss", xlabel="update")
+    for name, label, colour in (
+        ("zero_shot_R@10", "text→video R@10", SOFT),
+        ("zero_shot_R@1", "text→video R@1", GOOD),
+        ("validation_R@1", "R@1 among narrated clips", INK),
+    ):
+        _line(right, history, name, label, colour)
+    right.set(title="On held-out videos", xlabel="update", ylim=(0, 1))
+    for axes in (left, right):
+        axes.legend(frameon=False)
+    return _svg(figure)
+
+
+def recall_bars(retrieval: dict) -> str:
+    """R@1, R@5, R@10 in both directions, with chance for R@1, and R@1 on unseen pairs."""
+    names = ["R@1", "R@5", "R@10"]
+    figure, (axes,) = _figure(6, 3, 1)
+    for shift, key, label, colour in (
+        (-0.2, "text_to_video", "text → video", GOOD),
+        (0.2, "video_to_text", "video → text", SOFT),
+    ):
+        bars = axes.bar(
+            [i + shift for i in range(3)], [retrieval[key][n] for n in names], 0.36, label=label, color=colour
+        )
+        axes.bar_label(bars, fmt="{:.0%}", fontsize=8)
+    axes.set_xticks(range(3), names)
+    if "unseen_pairs" in retrieval:
+        unseen = axes.bar([3], [retrieval["unseen_pairs"]["R@1"]], 0.36, color=GOOD, hatch="//", edgecolor="white")
+        axes.bar_label(unseen, fmt="{:.0%}", fontsize=8)
+        axes.set_xticks(range(4), [*names, "R@1, pairs\nnever seen"])
+    axes.axhline(retrieval["chance_R@1"], color=INK, lw=1, ls=":", label=f"chance R@1 {retrieval['chance_R@1']:.1%}")
+    axes.set(ylim=(0, 1.08), title=f"Retrieval among {retrieval['gallery']} clips")
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    return _svg(figure)
+
+
+def heat_map(similarity: list[list[float]]) -> str:
+    """Similarities of texts (rows) and clips (columns); right pairs lie on the diagonal."""
+    figure, (axes,) = _figure(4.6, 4.2, 1)
+    picture = axes.imshow(similarity, cmap="viridis", interpolation="nearest")
+    axes.set(title="Similarity", xlabel="clip", ylabel="description")
+    figure.colorbar(picture, ax=axes, shrink=0.8)
+    return _svg(figure)
+
+
+def timelines(lines: list[dict]) -> str:
+    """For each video two bars, truth over prediction; one colour per step."""
+    from matplotlib import colormaps
+
+    colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
+    figure, axes = _figure(9, 0.75 * len(lines) + 0.5, 1, len(lines))
+    for axis, line in zip(axes, lines, strict=True):
+        for y, row in ((1, line["truth"]), (0, line["prediction"])):
+            for start, end, label in runs(row):
+                colour = CHANCE if label < 0 else colours[label % 10]
+                axis.broken_barh([(start, end - start)], (y + 0.08, 0.84), color=colour)
+        axis.set_yticks([1.5, 0.5], ["truth", "found"], fontsize=7)
+        axis.set(xlim=(0, len(line["truth"])), ylim=(0, 2))
+        axis.set_title(line["video"], fontsize=8, loc="left", pad=2)
+        axis.tick_params(length=0, labelbottom=axis is axes[-1])
+    axes[-1].set_xlabel("seconds")
+    return _svg(figure)
+
+
+def runs(row: list[int]) -> list[tuple[int, int, int]]:
+    """(start, end, value) of each stretch of equal values."""
+    starts = [i for i, value in enumerate(row) if i == 0 or value != row[i - 1]]
+    return [(a, b, row[a]) for a, b in zip(starts, [*starts[1:], len(row)], strict=True)]
+
+
+def _figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _line(axes, history: list[dict], name: str, label: str, colour: str) -> None:
+    points = [(line["update"], line[name]) for line in history if name in line]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label, color=colour, lw=1.8)
+
+
+def _svg(figure) -> str:
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

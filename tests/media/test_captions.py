@@ -1,0 +1,96 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videoclip.errors import MediaError
+from videoclip.media.captions import Caption, howto100m_captions, read_captions, without_repeats
+
+SRT = "1\n00:00:01,000 --> 00:00:02,500\nfirst line\n\n2\n00:00:03,000 --> 00:00:04,000\nsecond <i>line</i>\n"
+
+
+def texts(captions: list[Caption]) -> list[str]:
+    return [caption.text for caption in captions]
+
+
+def write(path, content) -> str:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def test_srt_vtt_and_ass_give_the_same_sentences(tmp_path):
+    vtt = "WEBVTT\n\n00:01.000 --> 00:02.500\nfirst line\n\n00:03.000 --> 00:04.000 align:start\nsecond <c.red>line</c>\n"
+    ass = (
+        "[Script Info]\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        "Dialogue: 0,0:00:01.00,0:00:02.50,Default,,0,0,0,,first line\n"
+        "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\b1}second{\\b0} line\n"
+    )
+    wanted = [Caption(1.0, 2.5, "first line"), Caption(3.0, 4.0, "second line")]
+    for name, content in (("a.srt", SRT), ("a.vtt", vtt), ("a.ass", ass)):
+        assert read_captions(write(tmp_path / name, content)) == wanted, name
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["\ufeff" + SRT, SRT.replace("\n", "\r\n"), SRT.replace("\n", "\r"), SRT.encode("utf-16"), SRT.rstrip()],
+    ids=["byte order mark", "CRLF", "CR", "UTF-16", "no last line break"],
+)
+def test_forms_of_text_files(tmp_path, content):
+    assert texts(read_captions(write(tmp_path / "a.srt", content))) == ["first line", "second line"]
+
+
+def test_an_old_encoding_is_read(tmp_path):
+    assert texts(read_captions(write(tmp_path / "a.srt", SRT.replace("first", "café").encode("cp1252")))) == ["café line", "second line"]
+
+
+def test_wrong_order_is_put_right_and_empty_entries_are_dropped(tmp_path):
+    second, first = SRT.split("\n\n")[1], SRT.split("\n\n")[0]
+    empty = "3\n00:00:05,000 --> 00:00:06,000\n<b> </b>\n"
+    content = "\n\n".join([second.rstrip(), first, empty])
+    assert texts(read_captions(write(tmp_path / "a.srt", content))) == ["first line", "second line"]
+
+
+def test_howto100m_entries_that_are_not_text_are_left_out(tmp_path):
+    entry = {"start": [5, 0.5, 7, "x"], "end": [6, 2.5, 8, 9], "text": ["later", "sooner", float("nan"), "untimed"]}
+    assert howto100m_captions(entry) == [Caption(0.5, 2.5, "sooner"), Caption(5, 6, "later")]
+    assert texts(read_captions(write(tmp_path / "a.json", json.dumps(entry)))) == ["sooner", "later"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.srt", "\x00\x01 nothing timed"), ("a.json", "{"), ("a.json", "[1]"), ("a.vtt", "hello")]
+)
+def test_what_is_no_caption_file_is_one_error(tmp_path, name, content):
+    with pytest.raises(MediaError, match=name):
+        read_captions(write(tmp_path / name, content))
+
+
+def test_an_empty_file_has_no_captions_and_a_missing_one_is_an_error(tmp_path):
+    assert read_captions(write(tmp_path / "a.srt", "")) == []
+    with pytest.raises(MediaError, match="cannot be read"):
+        read_captions(tmp_path / "none.srt")
+
+
+@st.composite
+def rolling(draw):
+    """A sequence of distinct words, and captions of it of which each repeats words of the one before."""
+    words, lines, shown = [], [], []
+    for repeated, new in draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), max_size=12)):
+        fresh = [f"w{len(words) + i}" for i in range(new)]
+        words += fresh
+        shown = shown[max(len(shown) - repeated, 0) :] * (repeated > 0) + fresh
+        if shown:
+            lines.append(" ".join(shown))
+    return words, [Caption(i, i + 1, line) for i, line in enumerate(lines)]
+
+
+@given(rolling())
+def test_any_rolling_rendering_gives_back_what_was_said(case):
+    words, captions = case
+    assert " ".join(texts(without_repeats(captions))).split() == words
+
+
+def test_a_letter_is_never_taken_for_a_repeat():
+    """The published code compares characters: 'n' at the end of one line and at the start of the next loses a letter."""
+    lines = ["put the onion", "now cut it"]
+    assert texts(without_repeats([Caption(i, i + 1, line) for i, line in enumerate(lines)])) == lines

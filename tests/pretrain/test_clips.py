@@ -1,0 +1,121 @@
+import json
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from golden_cases import GOLDEN
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videoclip.corpus.store import NarratedVideo
+from videoclip.errors import CorpusError
+from videoclip.media.captions import Caption
+from videoclip.pretrain.clips import Batch, ClipConfig, Narration, draw_batch, draw_clip
+
+DRAWS = 20_000
+LIMIT = 4.5  # standard deviations of chi-square; a wrong rule gives hundreds
+
+
+def golden_sampling() -> list[dict]:
+    return json.loads((GOLDEN / "sampling.json").read_text())["cases"]
+
+
+def excess(ours: Counter, theirs: dict[str, int]) -> float:
+    """Two-sample chi-square of two histograms, in standard deviations above its expectation; rare values are pooled."""
+    a, b, pooled = [], [], [0, 0]
+    for key in sorted(set(ours) | {int(k) for k in theirs}):
+        pooled = [pooled[0] + ours.get(key, 0), pooled[1] + theirs.get(str(key), 0)]
+        if sum(pooled) >= 40:
+            a.append(pooled[0])
+            b.append(pooled[1])
+            pooled = [0, 0]
+    x, y = np.array(a, float), np.array(b, float)
+    freedom = max(len(x) - 1, 1)
+    return (((x - y) ** 2 / (x + y)).sum() - freedom) / np.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("case", golden_sampling(), ids=lambda c: c["label"])
+def test_golden_sampling_of_the_official_rule_has_the_published_codes_distributions(case):
+    narration = Narration(case["starts"], case["ends"], case["tokens_per_caption"])
+    rng = random.Random(case["seed"])
+    clips = [draw_clip(narration, case["video_seconds"], ClipConfig(), rng) for _ in range(DRAWS)]
+    tokens = [min(sum(narration.tokens[c.first : c.last]), 61) for c in clips]
+    ours = {
+        "text_start": [c.first for c in clips],
+        "text_end": [c.last for c in clips],
+        "video_start": [c.start for c in clips],
+        "video_end": [c.end for c in clips],
+        "video_length": [c.end - c.start for c in clips],
+        "captions_in_text_clip": [c.last - c.first for c in clips],
+        "text_tokens_after_truncation": tokens,
+    }
+    for name, values in ours.items():
+        assert excess(Counter(values), case["histograms"][name]) < LIMIT, name
+    if "fraction_with_positive_time_overlap" in case:
+        overlapping = np.mean([overlap(c, narration) > 0 for c in clips])
+        assert abs(overlapping - case["fraction_with_positive_time_overlap"]) < 0.02
+
+
+def overlap(clip, narration) -> float:
+    end = max(narration.ends[clip.first : clip.last])
+    return min(clip.end, end) - max(clip.start, narration.starts[clip.first])
+
+
+@st.composite
+def narrations(draw):
+    gaps = draw(st.lists(st.tuples(st.floats(0, 30), st.floats(0.1, 10), st.integers(1, 32)), min_size=1, max_size=12))
+    starts, ends, now = [], [], 0.0
+    for gap, length, _ in gaps:
+        starts.append(now + gap)
+        ends.append(now + gap + length)
+        now += gap + length
+    return Narration(starts, ends, [tokens for *_, tokens in gaps])
+
+
+@given(narrations(), st.integers(1, 400), st.integers(0, 2**32), st.sampled_from(["official", "overlapped", "aligned"]))
+def test_every_clip_lies_within_its_video_and_its_narration(narration, seconds, seed, rule):
+    clip = draw_clip(narration, seconds, ClipConfig(rule=rule), random.Random(seed))
+    assert 0 <= clip.start < clip.end <= seconds
+    assert 0 <= clip.first < clip.last <= len(narration.starts)
+    assert clip.end - clip.start <= 32
+    if rule != "aligned":
+        assert clip.end - clip.start >= min(3, seconds)
+
+
+@given(narrations(), st.integers(0, 2**32), st.integers(0, 60))
+def test_with_the_overlapped_rule_every_pair_overlaps_where_speech_begins_inside_the_video(narration, seed, more):
+    seconds = int(narration.starts[-1]) + 1 + more
+    clip = draw_clip(narration, seconds, ClipConfig(rule="overlapped"), random.Random(seed))
+    assert overlap(clip, narration) > 0
+
+
+def test_an_aligned_clip_is_the_span_of_its_text():
+    narration = Narration([2.5, 6.0, 50.0], [5.0, 9.2, 99.0], [64, 64, 64])
+    spans = {draw_clip(narration, 100, ClipConfig(rule="aligned"), random.Random(i)) for i in range(50)}
+    assert {(c.start, c.end) for c in spans} == {(2, 5), (6, 10), (50, 82)}
+
+
+def test_a_batch_holds_pairs_of_each_video_in_order():
+    rng = np.random.default_rng(0)
+    videos = [
+        NarratedVideo(str(n), np.full((n, 4), n, np.float16), [Caption(0, n, "word " * n), Caption(n, n + 1, "end")])
+        for n in rng.integers(5, 40, 3)
+    ]
+    batch = draw_batch(videos, ClipConfig(pairs_per_video=5, rule="overlapped"), 20, random.Random(0))
+    assert len(batch) == 15
+    assert batch.token_ids.shape[1] <= 22
+    for i, video in enumerate(videos):
+        rows = batch.features[5 * i : 5 * i + 5][batch.video_mask[5 * i : 5 * i + 5]]
+        assert (rows == video.seconds).all()
+
+
+def test_a_batch_says_which_shapes_do_not_fit():
+    batch = draw_batch([NarratedVideo("a", np.ones((9, 4), np.float16), [Caption(0, 5, "hi")])], ClipConfig(), 8, random.Random(0))
+    with pytest.raises(ValueError, match=r"features \(16"):
+        Batch(batch.features, batch.video_mask[:, :1], batch.token_ids, batch.text_mask)
+
+
+def test_a_video_without_captions_is_refused():
+    with pytest.raises(CorpusError):
+        Narration([], [], [])

@@ -1,0 +1,155 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.encoders import FeatureKind
+from videoclip.errors import ConfigError, CorpusError
+from videoclip.media.captions import Caption
+from videoclip.model.videoclip import ModelConfig, VideoCLIP, load_model
+from videoclip.pretrain import trainer
+from videoclip.pretrain.clips import ClipConfig
+from videoclip.pretrain.neighbours import BatchConfig
+from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain, read_history
+
+WORDS = "onion bread cheese pan cake egg pot pepper".split()
+TINY = ModelConfig(hidden_size=32, heads=2, intermediate_size=64, video_layers=1, text_layers=1, positions=64)
+
+
+def made_corpus(path, videos: int = 24, seconds: int = 40) -> str:
+    """Videos in which each word is shown, as a direction in feature space, while it is said."""
+    rng = np.random.default_rng(0)
+    directions = rng.standard_normal((len(WORDS), 16))
+    corpus = Corpus.create(path, FeatureKind("made", 16))
+    made = []
+    for i in range(videos):
+        shown = rng.integers(0, len(WORDS), seconds // 4)
+        features = directions[shown].repeat(4, 0) + 0.3 * rng.standard_normal((seconds, 16))
+        captions = [Caption(4 * j, 4 * j + 3, f"here is the {WORDS[k]}") for j, k in enumerate(shown)]
+        made.append(NarratedVideo(f"v{i}", features.astype(np.float16), captions))
+    corpus.append(made)
+    return str(path)
+
+
+@pytest.fixture
+def config(tmp_path):
+    return PretrainConfig(
+        corpus=made_corpus(tmp_path / "c.lance"),
+        out=str(tmp_path / "run"),
+        validation_videos="v2?",
+        model=TINY,
+        init="",
+        clips=ClipConfig(rule="overlapped", pairs_per_video=4, max_seconds=8, min_text_tokens=4, max_text_tokens=12),
+        batches=BatchConfig(rule="clusters", videos=4, cluster_size=2, clips_per_vector=4),
+        optimizer=OptimizerConfig(lr=1e-3, warmup_updates=5, decay_updates=0),
+        epochs=4,
+        log_every=1,
+        precision="fp32",
+    )
+
+
+def losses(config: PretrainConfig) -> list[float]:
+    from pathlib import Path
+
+    return [line["loss"] for line in read_history(Path(config.out) / "history.jsonl") if "loss" in line]
+
+
+def test_training_learns_to_tell_pairs_apart(config):
+    pretrain(replace(config, epochs=20))
+    first, last = losses(config)[:3], losses(config)[-3:]
+    assert sum(last) < 0.85 * sum(first)
+
+
+def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_weights(config, tmp_path, monkeypatch):
+    whole = pretrain(replace(config, out=str(tmp_path / "whole")))
+    update, calls = trainer._update, 0
+
+    def stops(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 7:
+            raise KeyboardInterrupt
+        return update(*arguments)
+
+    monkeypatch.setattr(trainer, "_update", stops)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(config)
+    monkeypatch.undo()
+    resumed = pretrain(config)
+    assert losses(config) == losses(replace(config, out=str(tmp_path / "whole")))
+    for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_a_run_that_has_ended_is_not_trained_again(config):
+    first = pretrain(config)
+    count = len(losses(config))
+    again = pretrain(config)
+    assert len(losses(config)) == count
+    assert torch.equal(first.video_tower.special_tokens, again.video_tower.special_tokens)
+
+
+def test_loader_processes_give_the_same_batches(config, tmp_path):
+    pretrain(replace(config, epochs=1))
+    pretrain(replace(config, epochs=1, workers=1, out=str(tmp_path / "workers")))
+    assert losses(config) == losses(replace(config, out=str(tmp_path / "workers")))
+
+
+def test_a_saved_model_gives_the_vectors_of_the_trained_one(config, tmp_path):
+    model = pretrain(replace(config, epochs=1))
+    loaded = VideoCLIP.from_pretrained(str(tmp_path / "run" / "model"))
+    features = [np.ones((5, 16), np.float16), np.ones((40, 16), np.float16)]
+    assert loaded.config == model.config
+    assert loaded.config.encoder == "made"
+    assert torch.equal(loaded.encode_video(features), model.encode_video(features))
+    assert torch.equal(loaded.encode_text(["the onion"]), model.encode_text(["the onion"]))
+
+
+def test_a_run_says_with_what_it_was_made(config, tmp_path):
+    pretrain(replace(config, epochs=1))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["seed"] == 0
+    assert result["config"]["batches"]["rule"] == "clusters"
+    assert result["versions"]["torch"]
+
+
+def test_the_first_losses_are_those_on_record(config):
+    """The whole path from corpus to loss, held fast: a change of these numbers is a change of the method."""
+    pretrain(replace(config, seed=3))
+    assert losses(config) == pytest.approx(ON_RECORD, abs=2e-3)
+
+
+def test_another_configuration_is_not_trained_into_the_same_folder(config):
+    pretrain(replace(config, epochs=1))
+    with pytest.raises(ConfigError, match="other epochs"):
+        pretrain(config)
+
+
+def test_a_folder_with_something_else_is_left_alone(config, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("do not lose")
+    with pytest.raises(ConfigError, match="holds no run"):
+        pretrain(config)
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_batch_larger_than_the_corpus_says_what_to_set(config):
+    with pytest.raises(ConfigError, match=r"set batches.videos=20"):
+        pretrain(replace(config, batches=replace(config.batches, videos=64)))
+
+
+def test_a_corpus_without_captions_is_refused(config, tmp_path):
+    silent = Corpus.create(tmp_path / "silent.lance", FeatureKind("made", 16))
+    silent.append([NarratedVideo("a", np.ones((9, 16), np.float16), [])])
+    with pytest.raises(CorpusError, match="no video with captions"):
+        pretrain(replace(config, corpus=str(tmp_path / "silent.lance"), validation_videos=""))
+
+
+def test_no_model_is_one_error(tmp_path):
+    from videoclip.errors import WeightsError
+
+    with pytest.raises(WeightsError, match="no model there"):
+        load_model(str(tmp_path / "nothing"))
