@@ -57,7 +57,7 @@ def extract(
     encoder: Annotated[str, typer.Option(help="s3d, image:NAME, demo, or a trained encoder's folder.")] = "s3d",
     weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth.")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
-    decoders: Annotated[int, typer.Option(min=1, help="Files to decode at the same time.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
     from .corpus.extract import extract as run
@@ -65,7 +65,7 @@ def extract(
     from .encoders import load_encoder
 
     sources = find_videos(videos, captions)
-    summary = run(sources, load_encoder(encoder, weights), out, allow_silent, decoders)
+    summary = run(sources, load_encoder(encoder, weights), out, allow_silent, workers)
     for path, reason in summary.set_aside.items():
         typer.echo(f"set aside: {reason if path in reason else f'{path}: {reason}'}", err=True)
     for warning in summary.warnings:

@@ -32,8 +32,8 @@ def load_config(kind: type[Config], source: str = "", overrides: Sequence[str] =
             raise ConfigError(f"'{override}': write key=value")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"'{override}': the value is not YAML") from error
+        except yaml.YAMLError:
+            value = text  # such as train/*, which is a pattern to us and an alias to YAML
         _set(values, key.split("."), value)
     _check_keys(kind, values, source or "command line")
     try:

@@ -36,8 +36,9 @@ def _on_terminal(label: str, total: int, unit: str, done: int):
             nonlocal count
             count += n
             speed = count / max(time.monotonic() - began, 1e-6)
-            fields = {"rate": f"{speed:,.1f} {unit}/s"} | ({"note": note} if note else {})
-            progress.update(task, advance=n, **fields)
+            progress.update(task, advance=n, rate=f"{speed:,.1f} {unit}/s")
+            if note:
+                progress.update(task, note=note)
 
         yield advance
 

@@ -20,7 +20,7 @@ def test_golden_s3d_features_are_those_of_the_published_network(path):
     video = s3d_input(meta["input_seed"], meta["input_shape"])
     assert hashlib.sha256(video.tobytes()).hexdigest() == meta["input_sha256"]
     with torch.inference_mode():
-        mixed = net.eval().mixed_5c_mean(torch.from_numpy(video))
+        mixed = net.eval().pooled(torch.from_numpy(video))
         feature = net.fc(mixed)
     for ours, name in ((mixed, "mixed_5c"), (feature, "video_embedding")):
         assert np.abs(ours.numpy() - case[name]).max() <= 1e-4 * np.abs(case[name]).max()

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 
-def write(path: Path, grey: list[int], fps: int = 30, size=(64, 48), codec="mpeg4", times: list[int] | None = None, **options) -> Path:
+def write(
+    path: Path, grey: list[int], fps: int = 30, size=(64, 48), codec="mpeg4", times: list[int] | None = None, **options
+) -> Path:
     """A video whose frame ``i`` is of one grey value; ``times`` are its time stamps in units of 1 / fps."""
     import av
 

@@ -20,7 +20,9 @@ def write(path, content) -> str:
 
 
 def test_srt_vtt_and_ass_give_the_same_sentences(tmp_path):
-    vtt = "WEBVTT\n\n00:01.000 --> 00:02.500\nfirst line\n\n00:03.000 --> 00:04.000 align:start\nsecond <c.red>line</c>\n"
+    vtt = (
+        "WEBVTT\n\n00:01.000 --> 00:02.500\nfirst line\n\n00:03.000 --> 00:04.000 align:start\nsecond <c.red>line</c>\n"
+    )
     ass = (
         "[Script Info]\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
         "Dialogue: 0,0:00:01.00,0:00:02.50,Default,,0,0,0,,first line\n"
@@ -41,7 +43,10 @@ def test_forms_of_text_files(tmp_path, content):
 
 
 def test_an_old_encoding_is_read(tmp_path):
-    assert texts(read_captions(write(tmp_path / "a.srt", SRT.replace("first", "café").encode("cp1252")))) == ["café line", "second line"]
+    assert texts(read_captions(write(tmp_path / "a.srt", SRT.replace("first", "café").encode("cp1252")))) == [
+        "café line",
+        "second line",
+    ]
 
 
 def test_wrong_order_is_put_right_and_empty_entries_are_dropped(tmp_path):
@@ -91,6 +96,6 @@ def test_any_rolling_rendering_gives_back_what_was_said(case):
 
 
 def test_a_letter_is_never_taken_for_a_repeat():
-    """The published code compares characters: 'n' at the end of one line and at the start of the next loses a letter."""
+    """The published code compares characters: an 'n' that ends a line and one that begins the next."""
     lines = ["put the onion", "now cut it"]
     assert texts(without_repeats([Caption(i, i + 1, line) for i, line in enumerate(lines)])) == lines

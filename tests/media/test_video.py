@@ -11,7 +11,8 @@ from videoclip.media.video import MediaWarning, picture_at, probe, scaled_size, 
 SECONDS = {  # of the sample files, at 30 frames per second
     "av1_video.mkv": 5, "coffee.mp4": 10, "flipping_a_pancake.mkv": 11, "friday.mp4": 7, "h265_10bits.mp4": 1,
     "nasa_13013.mp4": 13, "nasa_13013_rotated.mp4": 1, "test_non_zero_start.mp4": 1, "testsrc2_mpeg4.avi": 1,
-    "testsrc2_odd_height_and_width_444.mp4": 1, "testsrc2_vp9.webm": 1, "unordered.mov": 1, "video_0.mov": 1, "video_90.mov": 1,
+    "testsrc2_odd_height_and_width_444.mp4": 1, "testsrc2_vp9.webm": 1, "unordered.mov": 1,
+    "video_0.mov": 1, "video_90.mov": 1,
 }  # fmt: skip
 
 
@@ -72,7 +73,9 @@ def test_variable_frame_rate_is_spread_over_real_time(tmp_path):
     assert abs(middle[75] - 240) < 10
 
 
-@pytest.mark.parametrize(("size", "codec"), [((63, 47), "ffv1"), ((200, 48), "mpeg4"), ((48, 200), "mpeg4"), ((16, 16), "ffv1")])
+@pytest.mark.parametrize(
+    ("size", "codec"), [((63, 47), "ffv1"), ((200, 48), "mpeg4"), ((48, 200), "mpeg4"), ((16, 16), "ffv1")]
+)
 def test_odd_and_extreme_sizes_are_scaled_and_cropped(tmp_path, size, codec):
     assert frames(write(tmp_path / "a.mkv", [90] * 3, size=size, codec=codec)).shape[1:] == (32, 32, 3)
 
@@ -107,10 +110,14 @@ def test_damage_in_the_middle_never_crashes(tmp_path, seed):
     for place in rng.integers(0, len(content), 40):
         content[place] = rng.integers(256)
     (tmp_path / "b.avi").write_bytes(content)
+    assert outcome(tmp_path / "b.avi") in ("frames", "MediaError")
+
+
+def outcome(path) -> str:
     try:
-        list(seconds_of(tmp_path / "b.avi", 30, 32, damage=lambda message: None))
-    except MediaError as error:
-        assert "b.avi" in str(error)
+        return "frames" if list(seconds_of(path, 30, 32, damage=lambda message: None)) else "nothing"
+    except MediaError:
+        return "MediaError"
 
 
 def test_probe_says_what_a_file_is(tmp_path):

@@ -5,11 +5,9 @@ import pytest
 import torch
 from golden_cases import cases, model_weight
 
-from videoclip import VideoCLIP
-from videoclip.errors import VideoclipError
 from videoclip.model.loss import info_nce
 from videoclip.model.official import load_official, official_sources
-from videoclip.model.videoclip import ModelConfig, collate_video
+from videoclip.model.videoclip import collate_video
 
 CLOSE = 1e-5
 

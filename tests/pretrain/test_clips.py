@@ -111,7 +111,9 @@ def test_a_batch_holds_pairs_of_each_video_in_order():
 
 
 def test_a_batch_says_which_shapes_do_not_fit():
-    batch = draw_batch([NarratedVideo("a", np.ones((9, 4), np.float16), [Caption(0, 5, "hi")])], ClipConfig(), 8, random.Random(0))
+    batch = draw_batch(
+        [NarratedVideo("a", np.ones((9, 4), np.float16), [Caption(0, 5, "hi")])], ClipConfig(), 8, random.Random(0)
+    )
     with pytest.raises(ValueError, match=r"features \(16"):
         Batch(batch.features, batch.video_mask[:, :1], batch.token_ids, batch.text_mask)
 

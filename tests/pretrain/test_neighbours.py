@@ -65,7 +65,9 @@ def test_every_video_is_in_exactly_one_batch_of_an_epoch(seed, rule, videos):
 
 
 def test_clusters_are_neighbours():
-    plan = plan_epoch(80, BatchConfig(rule="clusters", videos=16, cluster_size=4), random.Random(0), clustered_vectors(0))
+    plan = plan_epoch(
+        80, BatchConfig(rule="clusters", videos=16, cluster_size=4), random.Random(0), clustered_vectors(0)
+    )
     together = [len({video // 8 for video in batch[i : i + 4]}) == 1 for batch in plan for i in range(0, 16, 4)]
     assert np.mean(together) > 0.8
 

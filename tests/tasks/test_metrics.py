@@ -20,7 +20,10 @@ def test_golden_retrieval_metrics(case):
     figures = retrieval_metrics(ranks(scores))
     tied = any(len(set(row)) < len(row) for row in case["scores"])
     if tied:
-        assert all(abs(r - brute_force_rank(row, i)) < 1e-12 for i, (row, r) in enumerate(zip(scores, ranks(scores), strict=True)))
+        assert all(
+            abs(r - brute_force_rank(row, i)) < 1e-12
+            for i, (row, r) in enumerate(zip(scores, ranks(scores), strict=True))
+        )
     else:
         for ours, theirs in (("R@1", "R1"), ("R@5", "R5"), ("R@10", "R10"), ("median_rank", "MR")):
             assert figures[ours] == pytest.approx(case["expected"][theirs], abs=1e-9), ours

@@ -1,17 +1,19 @@
-"""Videos and captions into a corpus: decoded while they are encoded, resumable, with bad files set aside."""
+"""Videos and captions into a corpus: several files at a time, resumable, with bad files set aside."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from queue import Empty, Full, Queue
 
 import numpy as np
 
 from ..encoders import Encoder, batches
-from ..errors import CorpusError, VideoclipError
-from ..media.captions import SUFFIXES, Caption, read_captions
+from ..errors import CorpusError, MediaError, VideoclipError
+from ..media.captions import SUFFIXES, read_captions
 from ..media.video import seconds_of
 from ..progress import track
 from .store import Corpus, NarratedVideo
@@ -85,7 +87,7 @@ def _caption_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = False, decoders: int = 1) -> Summary:
+def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = False, workers: int = 0) -> Summary:
     """Encode every source that the corpus ``out`` does not hold yet.
 
     A file that cannot be read is set aside, listed in the summary and in ``<out>.set-aside.json``, and tried again by
@@ -93,7 +95,7 @@ def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = F
 
     Args:
         silent: also take videos without captions.
-        decoders: files that are decoded at the same time.
+        workers: files that are worked on at the same time; 0: one per core.
 
     Raises:
         CorpusError: ``out`` is of another encoder, or no video has captions.
@@ -123,7 +125,8 @@ def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = F
 
     try:
         with track("extract", len(todo), "videos") as advance:
-            for source, outcome in _encoded(todo, encoder, decoders, summary):
+            for source, (outcome, damage) in _outcomes(todo, encoder, workers or os.cpu_count() or 1):
+                summary.warnings += damage
                 if isinstance(outcome, NarratedVideo):
                     ready.append(outcome)
                 else:
@@ -137,81 +140,44 @@ def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = F
     return summary
 
 
-def _encoded(
-    todo: list[Source], encoder: Encoder, decoders: int, summary: Summary
-) -> Iterator[tuple[Source, NarratedVideo | VideoclipError]]:
-    """Encode here what threads decode; a bounded queue keeps memory independent of the videos' length."""
-    features: dict[Source, list[np.ndarray]] = {}
-    with _Decoding(todo, encoder, decoders) as events:
-        for source, event in events:
-            if isinstance(event, np.ndarray):
-                features.setdefault(source, []).append(encoder.encode(event))
-                continue
-            parts = features.pop(source, [])
-            if isinstance(event, VideoclipError):
-                yield source, event
-                continue
-            captions, damage = event
-            summary.warnings += damage
-            yield source, NarratedVideo(source.id, np.concatenate(parts), captions, str(source.path))
+def _outcomes(todo: list[Source], encoder: Encoder, workers: int) -> Iterator[tuple[Source, "Outcome"]]:
+    """Each source with what became of it, as they are done; each worker decodes and encodes a file of its own."""
+    stop, waiting = threading.Event(), iter(todo)
+    with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
+        try:
+            running = {pool.submit(_outcome, s, encoder, stop): s for s in islice(waiting, 2 * workers)}
+            while running:
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(done), done.result()
+                    running |= {pool.submit(_outcome, s, encoder, stop): s for s in islice(waiting, 1)}
+        finally:
+            stop.set()
 
 
-class _Decoding:
-    """Threads that decode files and hand over (source, pixels), then (source, captions and warnings) or an error."""
+def _outcome(source: Source, encoder: Encoder, stop: threading.Event) -> "Outcome":
+    """The encoded video and warnings about it, or why it cannot be had; between batches, ``stop`` is looked at."""
+    damage: list[str] = []
+    parts: list[np.ndarray] = []
+    try:
+        captions = read_captions(source.captions) if source.captions else []
+        seconds = seconds_of(source.path, encoder.fps, encoder.frame_size, damage.append)
+        for batch in batches(seconds, encoder.batch_seconds):
+            if stop.is_set():
+                return MediaError(f"{source.path}: interrupted"), []
+            parts.append(encoder.encode(batch))
+    except MediaError as error:
+        return error, []
+    return NarratedVideo(source.id, np.concatenate(parts), captions, str(source.path)), damage
 
-    def __init__(self, todo: list[Source], encoder: Encoder, decoders: int):
-        self._left = iter(todo)
-        self._count = len(todo)
-        self._encoder = encoder
-        self._queue: Queue = Queue(maxsize=2 * decoders)
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._decode, daemon=True) for _ in range(decoders)]
 
-    def __enter__(self) -> Iterator:
-        for thread in self._threads:
-            thread.start()
-        return self._events()
+Outcome = tuple[NarratedVideo | MediaError, list[str]]
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
-    def _events(self) -> Iterator:
-        ended = 0
-        while ended < self._count:
-            try:
-                source, event = self._queue.get(timeout=1)
-            except Empty:
-                continue
-            ended += not isinstance(event, np.ndarray)
-            if isinstance(event, Exception) and not isinstance(event, VideoclipError):
-                raise event
-            yield source, event
+def _share_cores(workers: int) -> None:
+    """Several files on one core each are done sooner than one file after another on all of them."""
+    import torch
 
-    def _decode(self) -> None:
-        while not self._stop.is_set():
-            with self._lock:
-                source = next(self._left, None)
-            if source is None:
-                return
-            try:
-                captions: list[Caption] = read_captions(source.captions) if source.captions else []
-                damage: list[str] = []
-                seconds = seconds_of(source.path, self._encoder.fps, self._encoder.frame_size, damage.append)
-                for batch in batches(seconds, self._encoder.batch_seconds):
-                    self._put(source, batch)
-                self._put(source, (captions, damage))
-            except Exception as error:  # handed to the main thread, which raises what is not about the file
-                self._put(source, error)
-
-    def _put(self, source: Source, event: object) -> None:
-        while not self._stop.is_set():
-            try:
-                return self._queue.put((source, event), timeout=0.5)
-            except Full:
-                continue
+    torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
 
 
 def _list_set_aside(out: Path, summary: Summary) -> None:

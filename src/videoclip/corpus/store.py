@@ -93,10 +93,8 @@ class Corpus:
 
     def rows_with_captions(self) -> set[int]:
         """Rows of the videos in which something is said."""
-        import pyarrow.compute as pc
-
-        captions = self._dataset.to_table(columns=["captions"])["captions"]
-        return {row for row, count in enumerate(pc.list_value_length(captions).to_pylist()) if count}
+        spoken = self._dataset.to_table(columns={"spoken": "array_length(captions) > 0"})["spoken"].to_pylist()
+        return {row for row, any_caption in enumerate(spoken) if any_caption}
 
     def read(self, rows: Sequence[int]) -> list[NarratedVideo]:
         """The videos of these rows, in this order."""

@@ -68,12 +68,12 @@ def _embed(model: Any, images: Tensor) -> Tensor:
 
 def _side(processor: Any, config: Any) -> int:
     """Height and width in pixels of the images that a model takes."""
+    sizes: Any
     for sizes in (getattr(processor, "crop_size", None), getattr(processor, "size", None)):
         for key in ("height", "shortest_edge"):
             try:
-                if sizes[key]:
-                    return int(sizes[key])
-            except (KeyError, TypeError, AttributeError):
+                return int(sizes[key])  # a dict or, in newer versions, an object; either may lack the key
+            except (KeyError, TypeError):
                 continue
     vision = getattr(config, "vision_config", config)
     return int(getattr(vision, "image_size", 224))

@@ -29,27 +29,31 @@ from .s3d import S3D
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """A narrow S3D and how it is trained."""
+    """A narrow and shallow S3D, and how it is trained."""
 
     name: str = "s3d-narrow"
     feature_size: int = 128
     width: float = 0.25
+    blocks: int = 3
     fps: int = 8
     frame_size: int = 64
-    before: float = 2.0
-    after: float = 2.0
-    """Seconds around a second of video whose sentences are its bag."""
-    batch: int = 192
-    updates: int = 800
+    around: float = 0.5
+    """Seconds before and after a second of video whose sentences are in its bag."""
+    bag: int = 2
+    """Sentences that are drawn from it."""
+    batch: int = 64
+    updates: int = 2500
     lr: float = 2e-3
     temperature: float = 0.07
+    threads: int = 1
+    """Cores to use; networks as small as this one gain nothing from more."""
     seed: int = 0
 
 
 class BagOfWords(nn.Module):
     """A sentence as the maximum over its words: (N, L) token ids, 0 = padding -> (N, F)."""
 
-    def __init__(self, vocabulary: int, feature_size: int, size: int = 256):
+    def __init__(self, vocabulary: int, feature_size: int, size: int = 64):
         super().__init__()
         self.words = nn.Embedding(vocabulary, size)
         self.inner = nn.Linear(size, 2 * size)
@@ -83,8 +87,9 @@ def train_encoder(videos: Sequence[tuple[Path, Path]], config: EncoderConfig, ou
         raise ConfigError(f"{out}: is not empty; choose another folder for the encoder")
     began = time.monotonic()
     torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads)
     rng = np.random.default_rng(config.seed)
-    net = S3D(config.feature_size, config.width).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    net = S3D(config.feature_size, config.width, config.blocks).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     words = BagOfWords(len(bert_tokenizer()), config.feature_size)
     parameters = [*net.parameters(), *words.parameters()]
     optimizer = torch.optim.Adam(parameters, config.lr)
@@ -115,8 +120,6 @@ def train_encoder(videos: Sequence[tuple[Path, Path]], config: EncoderConfig, ou
 class Seconds:
     """Decoded seconds of all videos in a scratch file, and the sentences spoken around each."""
 
-    BAG = 3
-
     def __init__(self, videos: Sequence[tuple[Path, Path]], config: EncoderConfig, scratch: Path):
         self.config = config
         shape = (config.fps, config.frame_size, config.frame_size, 3)
@@ -144,19 +147,19 @@ class Seconds:
         return len(self._bags)
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, Tensor]:
-        """A batch: pixels (B, fps, H, W, 3) uint8 and bags (B, BAG, L) of token ids."""
+        """A batch: pixels (B, fps, H, W, 3) uint8 and bags (B, K, L) of token ids."""
         rows = np.sort(rng.choice(len(self), self.config.batch, replace=False))
         texts = [self._bags[row][i] for row in rows for i in self._choice(len(self._bags[row]), rng)]
         ids = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.long)
         for i, text in enumerate(texts):
             ids[i, : len(text)] = torch.tensor(text)
-        return self._pixels[rows], ids.view(len(rows), self.BAG, -1)
+        return self._pixels[rows], ids.view(len(rows), self.config.bag, -1)
 
     def _choice(self, size: int, rng: np.random.Generator) -> np.ndarray:
-        return rng.permutation(np.arange(max(size, self.BAG)) % size)[: self.BAG]
+        return rng.permutation(np.arange(max(size, self.config.bag)) % size)[: self.config.bag]
 
     def _bag(self, said: list[Caption], second: int) -> list[str]:
-        begin, end = second - self.config.before, second + 1 + self.config.after
+        begin, end = second - self.config.around, second + 1 + self.config.around
         return [c.text for c in said if c.start < end and c.end > begin]
 
 

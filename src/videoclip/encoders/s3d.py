@@ -1,7 +1,7 @@
 """S3D-G with space-to-depth (Xie et al. 2018; Miech et al. 2020): the frozen video encoder of VideoCLIP.
 
-Module names are those of the published ``s3d_howto100m.pth``, so that its state dict loads strictly. ``width`` scales
-every channel count, which gives the small encoder of the demo.
+Module names are those of the published ``s3d_howto100m.pth``, so that its state dict loads strictly. A narrower and
+shallower one is the small encoder of the demo.
 """
 
 import copy
@@ -30,15 +30,18 @@ _BLOCKS = {
     "mixed_5b": (256, (160, 320), (32, 128), 128),
     "mixed_5c": (384, (192, 384), (48, 128), 128),
 }
+_POOL_BEFORE = {"mixed_4b": ((3, 3, 3), (2, 2, 2)), "mixed_5b": ((2, 2, 2), (2, 2, 2))}  # kernel, stride
+
+Size = int | tuple[int, int, int]
 
 
 class SpatialTemporalConv(nn.Module):
     """Convolution, batch normalisation, ReLU; a separable one does so over space, then over time."""
 
-    def __init__(self, channels: int, out: int, kernel, padding=0, separable: bool = False):
+    def __init__(self, channels: int, out: int, kernel: Size, padding: Size = 0, separable: bool = False):
         super().__init__()
         self.separable = separable
-        if separable:
+        if separable and isinstance(kernel, tuple) and isinstance(padding, tuple):
             (kt, kh, kw), (pt, ph, pw) = kernel, padding
             self.conv1 = nn.Conv3d(channels, out, (1, kh, kw), padding=(0, ph, pw), bias=False)
             self.conv2 = nn.Conv3d(out, out, (kt, 1, 1), padding=(pt, 0, 0), bias=False)
@@ -91,9 +94,14 @@ class Inception(nn.Module):
 
 
 class S3D(nn.Module):
-    """Pixels to one feature: (B, 3, T, H, W) RGB in [0, 1] -> (B, feature_size). T, H and W must be even."""
+    """Pixels to one feature: (B, 3, T, H, W) RGB in [0, 1] -> (B, feature_size). T, H and W must be even.
 
-    def __init__(self, feature_size: int = 512, width: float = 1.0):
+    Args:
+        width: factor of all channel counts.
+        blocks: inception blocks, from ``mixed_3b`` on; all nine by default.
+    """
+
+    def __init__(self, feature_size: int = 512, width: float = 1.0, blocks: int = len(_BLOCKS)):
         super().__init__()
 
         def wide(channels: int) -> int:
@@ -103,8 +111,10 @@ class S3D(nn.Module):
         self.conv_2b = SpatialTemporalConv(wide(64), wide(64), 1)
         self.conv_2c = SpatialTemporalConv(wide(64), wide(192), (3, 3, 3), (1, 1, 1), separable=True)
         self.gating = SelfGating(wide(192))
+        self.blocks = list(_BLOCKS)[:blocks]
         channels = wide(192)
-        for name, (b0, b1, b2, b3) in _BLOCKS.items():
+        for name in self.blocks:
+            b0, b1, b2, b3 = _BLOCKS[name]
             pairs = (wide(b1[0]), wide(b1[1])), (wide(b2[0]), wide(b2[1]))
             block = Inception(channels, wide(b0), *pairs, wide(b3))
             self.add_module(name, block)
@@ -112,20 +122,19 @@ class S3D(nn.Module):
         self.fc = nn.Linear(channels, feature_size)
 
     def forward(self, video: Tensor) -> Tensor:
-        return self.fc(self.mixed_5c_mean(video))
+        return self.fc(self.pooled(video))
 
-    def mixed_5c_mean(self, video: Tensor) -> Tensor:
-        """The mean over time and space of the last block's output: (B, 1024 × width)."""
+    def pooled(self, video: Tensor) -> Tensor:
+        """The mean over time and space of the last block's output: (B, 1024) for the full network."""
         x = self.conv1(space_to_depth(video))[:, :, 1:, 1:, 1:]
         x = max_pool_same(x, (1, 3, 3), (1, 2, 2))
         x = self.gating(self.conv_2c(self.conv_2b(x)))
         x = max_pool_same(x, (1, 3, 3), (1, 2, 2))
-        x = self.mixed_3c(self.mixed_3b(x))
-        x = max_pool_same(x, (3, 3, 3), (2, 2, 2))
-        for block in (self.mixed_4b, self.mixed_4c, self.mixed_4d, self.mixed_4e, self.mixed_4f):
-            x = block(x)
-        x = max_pool_same(x, (2, 2, 2), (2, 2, 2))
-        return self.mixed_5c(self.mixed_5b(x)).mean((2, 3, 4))
+        for name in self.blocks:
+            if name in _POOL_BEFORE:
+                x = max_pool_same(x, *_POOL_BEFORE[name])
+            x = self.get_submodule(name)(x)
+        return x.mean((2, 3, 4))
 
 
 def space_to_depth(video: Tensor) -> Tensor:
@@ -178,7 +187,7 @@ def trained_s3d(folder: Path) -> Encoder:
 
     made = json.loads((folder / "config.json").read_text())["config"]
     weights = folder / "model.safetensors"
-    net = _loaded(S3D(made["feature_size"], made["width"]), load_file(weights), weights)
+    net = _loaded(S3D(made["feature_size"], made["width"], made["blocks"]), load_file(weights), weights)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
     return _encoder(f"{made['name']}@{digest}", net, made["fps"], made["frame_size"], batch_seconds=64)
 

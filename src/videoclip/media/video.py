@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,9 +77,9 @@ def picture_at(path: str | Path, second: float) -> np.ndarray:
     Raises:
         MediaError: no picture can be decoded at or before that second.
     """
-    import av
+    from av.error import FFmpegError
 
-    shown = None
+    shown: Any = None
     with _open(path) as container:
         stream = _video_stream(container, path)
         start = Fraction(container.start_time or 0, 1_000_000)
@@ -88,7 +89,7 @@ def picture_at(path: str | Path, second: float) -> np.ndarray:
                 if shown is not None and frame.time is not None and frame.time - float(start) > second:
                     break
                 shown = frame
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             if shown is None:
                 raise MediaError(f"{path}: no picture at {second:.1f} s ({_reason(error)})") from error
     if shown is None:
@@ -135,13 +136,13 @@ class _Resampler:
 
     def push(self, frame) -> Iterator[np.ndarray]:
         """Feed a frame, or None at the end; the pictures that are ready."""
-        import av
+        from av.error import BlockingIOError, EOFError
 
         self.graph.push(frame)
         while True:
             try:
                 yield self.graph.pull().to_ndarray()
-            except (av.BlockingIOError, av.EOFError):
+            except (BlockingIOError, EOFError):
                 return
 
 
@@ -188,7 +189,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
 
 def _decoded(container, stream) -> Iterator:
     """Frames of a stream; None wherever something could not be read."""
-    import av
+    from av.error import FFmpegError
 
     packets = container.demux(stream)
     while True:
@@ -196,12 +197,12 @@ def _decoded(container, stream) -> Iterator:
             packet = next(packets)
         except StopIteration:
             return
-        except av.FFmpegError:
+        except FFmpegError:
             yield None
             return
         try:
             yield from packet.decode()
-        except av.FFmpegError:
+        except FFmpegError:
             yield None
 
 
@@ -213,8 +214,9 @@ def _shifted(frame, last: int | None, start: Fraction, fps: float) -> int:
     return frame.pts - round(start / frame.time_base)
 
 
-def _open(path: str | Path):
+def _open(path: str | Path) -> Any:
     import av
+    from av.error import FFmpegError
 
     path = Path(path)
     if not path.is_file():
@@ -223,11 +225,11 @@ def _open(path: str | Path):
         raise MediaError(f"{path}: the file is empty")
     try:
         return av.open(str(path), metadata_errors="replace")
-    except (av.FFmpegError, ValueError) as error:
+    except (FFmpegError, ValueError) as error:
         raise MediaError(f"{path}: not a video that can be read ({_reason(error)})") from error
 
 
-def _video_stream(container, path):
+def _video_stream(container: Any, path: str | Path) -> Any:
     stream = container.streams.best("video")
     if stream is None:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "no streams"

@@ -258,7 +258,8 @@ class VideoCLIP(
         return self.video_tower.special_tokens.device
 
     def _checked(self, features: np.ndarray | Tensor, i: int) -> Tensor:
-        video = torch.as_tensor(features).float()
+        array = features.numpy(force=True) if isinstance(features, Tensor) else features
+        video = torch.from_numpy(np.array(array, np.float32))
         if video.ndim != 2 or not len(video) or video.shape[1] != self.config.feature_size:
             raise VideoclipError(
                 f"video {i}: features of shape {tuple(video.shape)}, expected (seconds, {self.config.feature_size}) "

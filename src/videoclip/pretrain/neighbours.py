@@ -7,6 +7,7 @@ so that its negatives differ from its positives in what matters.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,8 @@ def clustered_batches(vectors: np.ndarray, config: BatchConfig, rng: random.Rand
 def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfig) -> np.ndarray:
     """Numbers of the ``k`` nearest vectors of each query by L2, nearest first: (Q, D) float32 -> (Q, k) int64."""
     import faiss
+
+    index: Any
 
     vectors, queries = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
     if len(vectors) <= config.exhaustive_up_to:

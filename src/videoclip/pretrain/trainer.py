@@ -128,6 +128,8 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     Raises:
         CorpusError, ConfigError: the corpus is unusable, or ``config.out`` holds another run.
     """
+    if not config.corpus:
+        raise ConfigError("name the corpus to train on, such as corpus=my.lance")
     corpus = Corpus(config.corpus)
     train, held_out = split(corpus, config)
     config = _fitted(config, corpus)
@@ -191,7 +193,8 @@ def _update(model, optimizer, batch: Batch, config: PretrainConfig, update: int,
         group["lr"] = config.optimizer.lr_at(update, last)
     with cast():
         video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
-    loss = sum(info_nce(video, text))
+    text_to_video, video_to_text = info_nce(video, text)
+    loss = text_to_video + video_to_text
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)

@@ -95,7 +95,7 @@ def describe_world(scripts: Iterable[Script], seed: int) -> dict:
         for step in script.steps:
             entry = asdict(step) | {"unseen_pair": is_held_out(step.action, step.object)}
             if step.narration:
-                entry["narration"]["lag"] = step.narration.start - step.start
+                entry["narration"] = asdict(step.narration) | {"lag": step.narration.start - step.start}
             steps.append(entry)
         split = script.id.split("/")[0]
         videos[script.id] = {"split": split, "family": script.family, "duration": script.duration, "steps": steps}

@@ -1,0 +1,73 @@
+"""What does the demo reach, and what does it cost? Time, memory, disk and scores of ``videoclip demo`` for some seeds.
+
+python bench/demo.py [SEED ...]
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from result import report
+
+PAGE = 4096 / 2**30
+
+
+def main(seeds: list[int]) -> None:
+    rows = []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(_measure(Path(folder) / "demo", seed))
+    metrics = [row.pop("metrics") for row in rows]
+    best = metrics[0]["retrieval"]
+    report("demo", best["text_to_video"]["R@1"], best["chance_R@1"], "text→video R@1, against chance", rows)
+
+
+def _measure(out: Path, seed: int) -> dict:
+    began = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "videoclip", "demo", "--out", str(out), "--seed", str(seed)])
+    peak = [0.0]
+    watch = threading.Thread(target=_watch, args=(process, peak))
+    watch.start()
+    if process.wait():
+        sys.exit("the demo failed")
+    watch.join()
+    metrics = json.loads((out / "metrics.json").read_text())
+    retrieval = metrics["retrieval"]
+    return {
+        "seed": seed,
+        "minutes": (time.monotonic() - began) / 60,
+        "peak GB": peak[0],
+        "disk GB": sum(f.stat().st_size for f in out.rglob("*") if f.is_file()) / 2**30,
+        "gallery": retrieval["gallery"],
+        "chance R@1": retrieval["chance_R@1"],
+        "R@1": retrieval["text_to_video"]["R@1"],
+        "R@10": retrieval["text_to_video"]["R@10"],
+        "unseen R@1": retrieval["unseen_pairs"]["R@1"],
+        "multiple choice": metrics["multiple_choice"]["accuracy"],
+        **{f"{stage} s": round(seconds) for stage, seconds in metrics["seconds"].items()},
+        "metrics": metrics,
+    }
+
+
+def _watch(process: subprocess.Popen, peak: list[float]) -> None:
+    """Keep the largest resident memory of the process and its children together."""
+    while process.poll() is None:
+        peak[0] = max(peak[0], _resident(process.pid))
+        time.sleep(0.5)
+
+
+def _resident(pid: int) -> float:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return 0.0
+    return own + sum(_resident(int(child)) for child in children)
+
+
+if __name__ == "__main__":
+    main([int(seed) for seed in sys.argv[1:]] or [1])

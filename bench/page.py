@@ -1,0 +1,42 @@
+"""Writes docs/benchmarks.md from the JSON that the benches left in ``bench/results``."""
+
+import json
+from pathlib import Path
+
+from result import RESULTS
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+HEAD = """# Measured
+
+Every figure below was measured by the command beside it, on the machine that is named. Machines are shared and noisy, so
+look at the ratios, which are against a plain baseline in the same run. `python bench/page.py` writes this page from
+`bench/results/*.json`.
+"""
+
+
+def main() -> None:
+    parts = [HEAD]
+    for path in sorted(RESULTS.glob("*.json")):
+        parts.append(section(json.loads(path.read_text())))
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    print(PAGE)
+
+
+def section(made: dict) -> str:
+    columns = list(made["table"][0])
+    lines = [f"## {made['name']}", "", f"`python bench/{made['name']}.py`"]
+    lines += ["", f"{made['ours']:,.4g} {made['unit']}; baseline {made['baseline']:,.4g}; **{made['ratio']:.2f} ×**."]
+    if made["limit"]:
+        lines[-1] += f" Limit: {made['limit']}."
+    lines += ["", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    lines += [f"| {' | '.join(cell(row[column]) for column in columns)} |" for row in made["table"]]
+    versions = ", ".join(f"{k} {v}" for k, v in made["versions"].items() if k in ("python", "torch", "av", "videoclip"))
+    return "\n".join([*lines, "", f"{made['machine']}; {versions}; {made['date']}.", ""])
+
+
+def cell(value) -> str:
+    return f"{value:,.3g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

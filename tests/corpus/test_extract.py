@@ -1,0 +1,160 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from made import write
+
+from videoclip.corpus import extract as module
+from videoclip.corpus.extract import extract, find_videos
+from videoclip.corpus.store import Corpus
+from videoclip.encoders import Encoder
+from videoclip.errors import CorpusError, VideoclipError
+
+SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
+
+
+def mean_colour(pixels: torch.Tensor) -> torch.Tensor:
+    """A stand-in for a network: the mean colour of each second and a constant."""
+    mean = pixels.float().mean((1, 2, 3)) / 255
+    return torch.cat([mean, torch.ones(len(mean), 1)], 1)
+
+
+ENCODER = Encoder("mean", 4, 10, 16, mean_colour, batch_seconds=2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "videos" / "deep").mkdir(parents=True)
+    for i in range(4):
+        name = f"deep/v{i}" if i == 3 else f"v{i}"
+        write(tmp_path / "videos" / f"{name}.mp4", [60 * i + 20] * 15 * (i + 1), fps=10)
+        (tmp_path / "videos" / f"{name}.srt").write_text(SRT)
+    return tmp_path
+
+
+def test_every_video_becomes_its_features_and_captions(folder):
+    summary = extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance")
+    corpus = Corpus(folder / "c.lance")
+    assert sorted(corpus.ids) == ["deep/v3", "v0", "v1", "v2"]
+    assert (summary.added, summary.seconds) == (4, sum(-(-15 * (i + 1) // 10) for i in range(4)))
+    for name in corpus.ids:
+        video = corpus[name]
+        assert np.array_equal(video.features, ENCODER.encode_file(video.path))
+        assert np.allclose(np.linalg.norm(video.features.astype(float), axis=1), 1, atol=1e-3)
+        assert [c.text for c in video.captions] == ["hello there"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_broken_files_are_set_aside_and_the_rest_goes_on(folder, workers):
+    (folder / "videos" / "v1.mp4").write_bytes(b"broken")
+    (folder / "videos" / "v2.srt").write_bytes(b"\x00")
+    summary = extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance", workers=workers)
+    assert sorted(Corpus(folder / "c.lance").ids) == ["deep/v3", "v0"]
+    assert {path.split("/")[-1] for path in summary.set_aside} == {"v1.mp4", "v2.mp4"}
+    listed = json.loads((folder / "c.lance.set-aside.json").read_text())
+    assert listed == summary.set_aside
+
+
+def test_a_second_call_takes_only_what_is_new(folder):
+    first = find_videos(folder / "videos", None)
+    extract(first[:2], ENCODER, folder / "c.lance")
+    summary = extract(first, ENCODER, folder / "c.lance")
+    assert (summary.added, summary.present) == (2, 2)
+    assert len(set(Corpus(folder / "c.lance").ids)) == 4
+
+
+def test_what_was_encoded_before_an_interruption_is_kept(folder):
+    calls = 0
+
+    def stops(pixels):
+        nonlocal calls
+        calls += 1
+        if calls == 9:
+            raise KeyboardInterrupt
+        return mean_colour(pixels)
+
+    sources = find_videos(folder / "videos", None)
+    with pytest.raises(KeyboardInterrupt):
+        extract(sources, Encoder("mean", 4, 10, 16, stops, batch_seconds=1), folder / "c.lance", workers=1)
+    kept = Corpus(folder / "c.lance").ids
+    assert 0 < len(kept) < 4
+    extract(sources, ENCODER, folder / "c.lance")
+    assert sorted(Corpus(folder / "c.lance").ids) == ["deep/v3", "v0", "v1", "v2"]
+
+
+def test_a_killed_extraction_goes_on_without_repeating_or_losing_a_video(folder):
+    code = (
+        "import sys, time, torch; from pathlib import Path\n"
+        "from videoclip.corpus import extract as m; from videoclip.encoders import Encoder\n"
+        "m.APPEND_SECONDS = 1\n"
+        "def net(p):\n"
+        "    time.sleep(0.2); mean = p.float().mean((1, 2, 3)) / 255\n"
+        "    return torch.cat([mean, torch.ones(len(mean), 1)], 1)\n"
+        "sources = m.find_videos(Path(sys.argv[1]), None)\n"
+        "m.extract(sources, Encoder('mean', 4, 10, 16, net, batch_seconds=2), Path(sys.argv[2]), workers=1)\n"
+    )
+    out = folder / "c.lance"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder / "videos"), str(out)], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (out.exists() and rows(out)):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = rows(out)
+    assert 0 < before < 4
+    summary = extract(find_videos(folder / "videos", None), ENCODER, out)
+    assert summary.present == before
+    assert sorted(Corpus(out).ids) == ["deep/v3", "v0", "v1", "v2"]
+
+
+def rows(path) -> int:
+    try:
+        return len(Corpus(path))
+    except CorpusError:
+        return 0
+
+
+def test_captions_are_found_by_name_in_another_folder_and_with_a_language(folder):
+    subtitles = folder / "subs"
+    subtitles.mkdir()
+    (subtitles / "v0.en.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nhi\n")
+    (subtitles / "v3.srt").write_text(SRT)
+    found = {s.id: s.captions and s.captions.name for s in find_videos(folder / "videos", subtitles)}
+    assert found == {"v0": "v0.en.vtt", "v1": None, "v2": None, "deep/v3": "v3.srt"}
+
+
+def test_videos_without_captions_are_taken_only_on_request(folder):
+    for path in (folder / "videos").rglob("*.srt"):
+        path.unlink()
+    sources = find_videos(folder / "videos", None)
+    with pytest.raises(CorpusError, match="pass --allow-silent"):
+        extract(sources, ENCODER, folder / "c.lance")
+    assert not (folder / "c.lance").exists()
+    assert extract(sources, ENCODER, folder / "c.lance", silent=True).silent == 4
+
+
+def test_a_folder_without_videos_is_one_error(tmp_path):
+    with pytest.raises(VideoclipError, match="no videos in it"):
+        find_videos(tmp_path, None)
+    with pytest.raises(VideoclipError, match="no such folder"):
+        find_videos(tmp_path / "none", None)
+
+
+def test_a_corpus_of_another_encoder_is_left_alone(folder):
+    sources = find_videos(folder / "videos", None)
+    extract(sources, ENCODER, folder / "c.lance")
+    with pytest.raises(CorpusError, match="holds features of encoder 'mean'"):
+        extract(sources, Encoder("other", 4, 10, 16, mean_colour), folder / "c.lance")
+
+
+def test_a_programming_error_in_a_thread_is_not_taken_for_a_bad_file(folder, monkeypatch):
+    monkeypatch.setattr(module, "read_captions", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance")

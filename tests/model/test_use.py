@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import torch
+
+from videoclip import VideoCLIP
+from videoclip.errors import VideoclipError, WeightsError
+from videoclip.model.loss import info_nce
+from videoclip.model.official import initialise_from_bert
+from videoclip.model.videoclip import ModelConfig, check_size, collate_text, collate_video
+
+SMALL = ModelConfig(
+    feature_size=16, hidden_size=32, heads=2, intermediate_size=64, video_layers=2, text_layers=3, positions=80,
+    max_seconds=8, max_text_tokens=10, encoder="made",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return VideoCLIP(SMALL)
+
+
+def features(*seconds: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal((n, 16)).astype(np.float16) for n in seconds]
+
+
+def test_vectors_do_not_depend_on_what_else_is_in_the_batch(model):
+    videos, texts = features(1, 8, 3, 5), ["slice the onion", "", "stir " * 50, "turn it"]
+    together = model.encode_video(videos), model.encode_text(texts)
+    for i in range(4):
+        assert torch.allclose(model.encode_video(videos[i : i + 1])[0], together[0][i], atol=1e-5)
+        assert torch.allclose(model.encode_text(texts[i : i + 1])[0], together[1][i], atol=1e-5)
+    assert together[0].dtype == together[1].dtype == torch.float32
+    assert not together[0].requires_grad
+
+
+def test_a_long_video_is_the_weighted_mean_of_its_windows(model):
+    video = features(20)[0]
+    parts = model.encode_video([video[:8], video[8:16], video[16:]])
+    assert torch.allclose(model.encode_video([video])[0], (8 * parts[0] + 8 * parts[1] + 4 * parts[2]) / 20, atol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [1, 7, 8, 9, 12, 13, 31])
+def test_every_second_of_a_video_of_any_length_has_a_token(model, seconds):
+    video = features(seconds)[0]
+    tokens = model.video_tokens(video)
+    assert tokens.shape == (seconds, 32)
+    assert torch.isfinite(tokens).all()
+    total, times = torch.zeros(seconds, 32), torch.zeros(seconds, 1)
+    for start in range(0, max(seconds - 4, 1), 4):  # brute force: windows of 8 that overlap by half
+        window = video[start : start + 8]
+        total[start : start + len(window)] += model.video_tokens(window)
+        times[start : start + len(window)] += 1
+    assert torch.allclose(tokens, total / times, atol=1e-5)
+
+
+def test_use_leaves_training_mode_as_it_was_and_is_without_dropout(model):
+    model.train()
+    assert torch.equal(model.encode_text(["a"]), model.encode_text(["a"]))
+    assert model.training
+    model.eval()
+
+
+def test_training_by_groups_of_length_gives_the_same_vectors(model):
+    rng = np.random.default_rng(1)
+    video = collate_video([torch.randn(n, 16) for n in rng.integers(1, 9, 40)])
+    text = collate_text([list(rng.integers(1000, 2000, n)) for n in rng.integers(1, 11, 40)])
+    with torch.inference_mode():
+        got = model(*video, *text)
+        assert torch.allclose(got[0], model.pooled_video(*video), atol=1e-6)
+        assert torch.allclose(got[1], model.pooled_text(*text), atol=1e-6)
+
+
+def test_wrong_input_is_one_error_that_says_what_is_expected(model):
+    with pytest.raises(VideoclipError, match="takes a list of texts"):
+        model.encode_text("slice the onion")
+    for wrong in (np.ones((5, 8)), np.ones((0, 16)), np.ones(16)):
+        with pytest.raises(VideoclipError, match=r"video 1: .*expected \(seconds, 16\)"):
+            model.encode_video([*features(3), wrong])
+
+
+def test_features_of_another_encoder_are_an_error_that_explains_itself(model):
+    model.check_features("made", True, "c.lance")
+    for encoder, normalized in (("s3d", True), ("made", False)):
+        with pytest.raises(VideoclipError, match="but the model was trained on those"):
+            model.check_features(encoder, normalized, "c.lance")
+
+
+def test_a_model_survives_being_saved(model, tmp_path):
+    model.save_pretrained(tmp_path / "m")
+    assert sorted(p.suffix for p in (tmp_path / "m").iterdir() if p.suffix != ".md") == [".json", ".safetensors"]
+    loaded = VideoCLIP.from_pretrained(str(tmp_path / "m"))
+    assert loaded.config == model.config
+    assert torch.equal(loaded.encode_video(features(4)), model.encode_video(features(4)))
+
+
+def test_the_loss_of_a_perfect_match_is_small_and_of_chance_is_known():
+    eye = 50 * torch.eye(6)
+    assert float(sum(info_nce(eye, eye))) < 1e-3
+    assert float(sum(info_nce(torch.zeros(6, 4), torch.zeros(6, 4)))) == pytest.approx(2 * np.log(6))
+
+
+def test_both_towers_start_from_a_bert_folder(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    from videoclip.tokenizer import bert_tokenizer
+
+    torch.manual_seed(0)
+    sizes = {
+        "vocab_size": 30522,
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    bert = transformers.BertModel(transformers.BertConfig(**sizes, max_position_embeddings=80)).eval()
+    bert.save_pretrained(tmp_path / "bert")
+    model = VideoCLIP(ModelConfig(**{**vars(SMALL), "max_text_tokens": 20}))
+    initialise_from_bert(model, tmp_path / "bert")
+    tokens, mask = collate_text(bert_tokenizer().encode(["slice the red onion", "stir"]))
+    with torch.inference_mode():
+        wanted = bert(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+        got = model.eval().text_tower(tokens, mask)
+    assert torch.allclose(got[mask], wanted[mask], atol=1e-5)
+    with pytest.raises(WeightsError, match="hidden_size is 32, not 64"):
+        initialise_from_bert(
+            VideoCLIP(ModelConfig(feature_size=16, hidden_size=64, heads=2, video_layers=1, text_layers=1)),
+            tmp_path / "bert",
+        )
+
+
+def test_sizes_that_cannot_be_built_are_refused():
+    with pytest.raises(WeightsError, match="not a multiple"):
+        check_size(ModelConfig(hidden_size=50))
+    with pytest.raises(WeightsError, match="positions"):
+        check_size(ModelConfig(positions=20))

@@ -1,0 +1,198 @@
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from made import write
+
+from videoclip import cli
+from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.encoders import FeatureKind
+from videoclip.media.captions import Caption
+
+SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
+
+
+@pytest.fixture
+def videoclip(monkeypatch, capsys):
+    """Run the command line in this process: arguments -> (exit code, what it printed, what it complained of)."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["videoclip", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "videos").mkdir()
+    for name in ("a", "b"):
+        write(tmp_path / "videos" / f"{name}.mp4", [90] * 30, fps=10)
+        (tmp_path / "videos" / f"{name}.srt").write_text(SRT)
+    corpus = Corpus.create(tmp_path / "made.lance", FeatureKind("made", 8))
+    corpus.append([NarratedVideo(f"v{i}", np.ones((9, 8), np.float16), [Caption(0, 5, "hi")]) for i in range(5)])
+    return tmp_path
+
+
+def test_help_reads_like_a_table_of_contents(videoclip):
+    code, out, _ = videoclip("--help")
+    assert code == 0
+    places = [out.index(command) for command in ("demo", "world", "extract", "pretrain", "evaluate")]
+    assert places == sorted(places)
+
+
+def test_extract_tells_what_it_did_and_what_it_set_aside(videoclip, folder):
+    (folder / "videos" / "bad.mp4").write_bytes(b"nothing")
+    (folder / "videos" / "bad.srt").write_text(SRT)
+    code, out, err = videoclip("extract", folder / "videos", "--encoder", "demo", "--out", folder / "c.lance")
+    assert code == 0
+    assert "2 videos added" in out
+    assert "1 set aside" in out
+    assert "bad.mp4: not a video" in err
+    assert len(Corpus(folder / "c.lance")) == 2
+
+
+MISTAKES = {
+    "a folder without videos": ("extract {tmp}/empty --encoder demo --out {tmp}/c.lance", "no videos in it"),
+    "captions that match no video": (
+        "extract {tmp}/videos --captions {tmp}/empty --encoder demo --out {tmp}/c.lance",
+        "no caption file belongs to any of the 2 videos",
+    ),
+    "a key that does not exist": (
+        "pretrain --config demo corpus={tmp}/made.lance epohcs=3",
+        "did you mean 'epochs'",
+    ),
+    "a preset that does not exist": ("pretrain --config papers", "presets are"),
+    "no corpus named": ("pretrain --config demo", "corpus="),
+    "a corpus that is not there": ("pretrain --config demo corpus={tmp}/no.lance", "no such corpus"),
+    "a corpus of another encoder": (
+        "extract {tmp}/videos --encoder demo --out {tmp}/made.lance",
+        "holds features of encoder 'made'",
+    ),
+    "an output folder with something else": (
+        "pretrain --config demo corpus={tmp}/made.lance out={tmp}/videos batches.videos=2 "
+        "train_videos=* validation_videos=v4",
+        "is not empty and holds no run",
+    ),
+    "a world in a folder with something else": ("world {tmp}/videos --videos 1", "holds no world"),
+    "a demo in a folder with something else": ("demo --out {tmp}/videos", "holds no demo"),
+    "a batch larger than the corpus": (
+        "pretrain --config demo corpus={tmp}/made.lance out={tmp}/r train_videos=* validation_videos=v4",
+        "set batches.videos=4",
+    ),
+    "no such encoder": ("extract {tmp}/videos --encoder x --out {tmp}/c.lance", "no encoder 'x'"),
+    "no such benchmark": ("evaluate imagenet --model m --data {tmp}", "no benchmark 'imagenet'"),
+    "no truth": ("evaluate world --model m --data {tmp}", "holds no truth.json"),
+    "no option": ("extract {tmp}/videos", "--out"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_clear_line_and_exit_code_2(videoclip, folder, mistake):
+    (folder / "empty").mkdir()
+    arguments, message = MISTAKES[mistake]
+    code, _, err = videoclip(*arguments.format(tmp=folder).split())
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    if mistake != "no option":
+        assert len([line for line in err.splitlines() if line.strip()]) == 1
+
+
+def test_no_captions_at_all_is_an_error_that_names_the_way_out(videoclip, folder):
+    for path in (folder / "videos").glob("*.srt"):
+        path.unlink()
+    arguments = ("extract", folder / "videos", "--encoder", "demo", "--out", folder / "c.lance")
+    code, _, err = videoclip(*arguments)
+    assert (code, "pass --allow-silent" in err) == (2, True)
+    assert videoclip(*arguments, "--allow-silent")[0] == 0
+
+
+def test_pretrain_shows_its_configuration(videoclip):
+    import yaml
+
+    code, out, _ = videoclip("pretrain", "--config", "paper", "--show", "epochs=3")
+    assert code == 0
+    assert yaml.safe_load(out)["epochs"] == 3
+    assert yaml.safe_load(out)["model"]["text_layers"] == 12
+
+
+def test_the_package_is_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "videoclip", "world", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "truth.json" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The real commands on a world of the smallest size."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    small = ["epochs=2", "batches.videos=8", "model.hidden_size=32", "model.heads=2", "model.intermediate_size=64"]
+    arguments = ["demo", "--out", str(out), "--videos", "20", *(part for key in small for part in ("--set", key))]
+    done = subprocess.run([sys.executable, "-m", "videoclip", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_demo_leaves_what_it_promises(demo):
+    out, done = demo
+    for name in ("videos/truth.json", "corpus.lance", "model/model.safetensors", "metrics.json", "report.html"):
+        assert (out / name).exists(), name
+    assert "report.html" in done.stdout
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert set(metrics["retrieval"]["text_to_video"]) == {"R@1", "R@5", "R@10", "median_rank", "mean_rank"}
+    assert metrics["retrieval"]["gallery"] > 10
+    assert 0 < metrics["retrieval"]["chance_R@1"] < 0.2
+    assert set(metrics["seconds"]) == {"render", "extract", "pretrain", "evaluate", "report"}
+    assert metrics["versions"]["torch"]
+    assert metrics["seed"] == 1
+
+
+def test_the_report_stands_alone_and_shows_everything(demo):
+    page = (demo[0] / "report.html").read_text()
+    assert page.count("data:image/webp;base64,") >= 12 * 4
+    assert page.count("<svg") == 4
+    for text in ("What was asked, and what was found", "never seen together", "hidden_size", "Repeat it"):
+        assert text in page
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert 'src="data:' in page
+    assert "<script" not in page
+
+
+def test_evaluate_repeats_the_demos_figures_from_its_model(demo, videoclip, tmp_path):
+    out, _ = demo
+    code, printed, _ = videoclip(
+        "evaluate", "world", "--model", out / "model", "--data", out, "--json", tmp_path / "e.json"
+    )
+    assert code == 0
+    assert "text → video" in printed
+    again, metrics = json.loads((tmp_path / "e.json").read_text()), json.loads((out / "metrics.json").read_text())
+    assert again["retrieval"] == metrics["retrieval"]
+    assert again["multiple_choice"] == metrics["multiple_choice"]
+    assert len(again["items"]) == metrics["retrieval"]["gallery"]
+
+
+def test_a_demo_that_is_done_is_not_done_again_and_another_is_not_mixed_in(demo, videoclip):
+    out, _ = demo
+    code, _, err = videoclip("demo", "--out", out, "--videos", "40")
+    assert code == 2
+    assert "holds a demo of" in err
+
+
+def test_a_model_of_another_encoder_is_refused(demo, videoclip, folder):
+    out, _ = demo
+    code, _, err = videoclip(
+        "evaluate", "world", "--model", out / "model", "--data", out, "--corpus", folder / "made.lance"
+    )
+    assert code == 2
+    assert "but the model was trained on those of" in err

@@ -1,0 +1,45 @@
+import pytest
+
+from videoclip.config import dump_config, load_config, presets
+from videoclip.errors import ConfigError
+from videoclip.pretrain.trainer import PretrainConfig
+
+
+def test_the_papers_preset_is_the_defaults():
+    assert load_config(PretrainConfig, "paper") == PretrainConfig()
+
+
+def test_every_preset_loads_and_survives_a_round_trip():
+    from pydantic import TypeAdapter
+
+    for name in presets():
+        config = load_config(PretrainConfig, name)
+        assert TypeAdapter(PretrainConfig).validate_python(dump_config(config)) == config
+
+
+def test_keys_on_the_command_line_win_over_the_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text("epochs: 3\nmodel: {heads: 4}\n")
+    config = load_config(PretrainConfig, str(tmp_path / "mine.yaml"), ["epochs=7", "clips.rule=aligned", "corpus=a=b"])
+    assert (config.epochs, config.model.heads, config.clips.rule, config.corpus) == (7, 4, "aligned", "a=b")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epoch=3", "did you mean 'epochs'"),
+        ("clips.max_second=3", "did you mean 'clips.max_seconds'"),
+        ("epochs=many", "epochs.*many"),
+        ("epochs", "write key=value"),
+        ("clips.rule=strict", "choose from official"),
+        ("epochs.more=1", "epochs"),
+        ("precision=fp8", "choose from auto, fp32, bf16"),
+    ],
+)
+def test_mistakes_are_one_error_that_names_the_key(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(PretrainConfig, "paper", [override])
+
+
+def test_a_missing_file_is_an_error_that_lists_the_presets():
+    with pytest.raises(ConfigError, match="presets are demo"):
+        load_config(PretrainConfig, "papper")

@@ -1,0 +1,111 @@
+import hashlib
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from videoclip.errors import VideoclipError
+from videoclip.media.captions import read_captions
+from videoclip.media.video import probe, seconds_of
+from videoclip.world.render import frames, render_world
+from videoclip.world.script import NARRATORS, TEST_PHRASES, TRAIN_PHRASES, is_held_out, split_of, write_script
+
+SCRIPTS = [write_script(i, 5) for i in range(400)]
+
+
+def test_the_same_seed_gives_the_same_files_and_another_one_others(tmp_path):
+    digests = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        render_world(tmp_path / name, 2, seed)
+        files = sorted(p for p in (tmp_path / name).rglob("*") if p.suffix in (".mp4", ".srt"))
+        digests.append([hashlib.sha256(p.read_bytes()).hexdigest() for p in files])
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
+
+
+def test_files_say_what_truth_says(tmp_path):
+    truth = json.loads(render_world(tmp_path / "w", 3, 1).read_text())
+    assert len(truth["videos"]) == 3
+    for name, video in truth["videos"].items():
+        assert probe(tmp_path / "w" / f"{name}.mp4").duration == pytest.approx(video["duration"])
+        said = " ".join(c.text for c in read_captions(tmp_path / "w" / f"{name}.srt"))
+        for step in video["steps"]:
+            assert 0 <= step["start"] < step["end"] <= video["duration"]
+            if step["narration"]:
+                assert step["narration"]["text"] in said
+                assert step["narration"]["lag"] == pytest.approx(step["narration"]["start"] - step["start"])
+
+
+def test_rolling_captions_come_back_as_the_sentences_that_were_spoken(tmp_path):
+    render_world(tmp_path / "w", 1, 1)
+    script = write_script(0, 1)
+    captions = read_captions(tmp_path / "w" / f"{script.id}.srt")
+    assert " ".join(c.text for c in captions) == " ".join(s.text for s in script.sentences)
+
+
+def test_an_interrupted_rendering_is_taken_up_and_another_world_is_not_mixed_in(tmp_path):
+    render_world(tmp_path / "w", 2, 1)
+    first = next((tmp_path / "w").rglob("*.srt"))
+    first.unlink()
+    render_world(tmp_path / "w", 3, 1)
+    assert first.exists()
+    with pytest.raises(VideoclipError, match="choose another folder"):
+        render_world(tmp_path / "w", 3, 2)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "file").touch()
+    with pytest.raises(VideoclipError, match="holds no world"):
+        render_world(tmp_path / "x", 3, 2)
+
+
+def test_speech_is_dense_lags_and_is_mostly_chatter():
+    sentences = [len(s.sentences) / s.duration for s in SCRIPTS]
+    assert 2.5 <= 1 / np.mean(sentences) <= 3.5
+    steps = [step for s in SCRIPTS for step in s.steps]
+    lags = [s.narration.start - s.start for s in steps if s.narration]
+    assert 0.65 < len(lags) / len(steps) < 0.75
+    assert min(lags) < -6
+    assert max(lags) > 3
+    assert len(lags) / sum(len(s.sentences) for s in SCRIPTS) < 0.3
+
+
+def test_held_out_pairs_and_phrasings_never_occur_in_training():
+    for script in SCRIPTS:
+        pairs = [is_held_out(step.action, step.object) for step in script.steps]
+        if not script.id.startswith("test/"):
+            assert not any(pairs)
+    assert not set(TRAIN_PHRASES) & set(TEST_PHRASES)
+    test = [step for s in SCRIPTS if s.id.startswith("test/") for step in s.steps]
+    assert 0.2 < np.mean([is_held_out(s.action, s.object) for s in test]) < 0.4
+
+
+def test_splits_are_sixteen_one_three_of_twenty():
+    assert Counter(map(split_of, range(100))) == {"train": 80, "val": 5, "test": 15}
+
+
+def test_repeats_of_a_pair_in_its_family_are_few():
+    train = [s for s in SCRIPTS if s.id.startswith("train/")]
+    pairs = Counter((s.family, step.action, step.object) for s in train for step in s.steps)
+    assert np.mean(list(pairs.values())) / (len(train) / 8) < 0.2
+
+
+def test_steps_move_and_background_does_not():
+    script = write_script(1, 0)
+    pictures = np.stack(list(frames(script))).astype(float)
+    step = script.steps[1]
+    shown = pictures[int(step.start * 8) + 1 : int(step.end * 8) - 1]
+    gap = pictures[: int(script.steps[0].start * 8) - 1]
+    assert shown.std(0).max() > 5 * max(gap.std(0).max(), 1)
+
+
+def test_the_faithful_narrator_speaks_of_every_step_while_it_lasts():
+    script = write_script(0, 0, NARRATORS["faithful"])
+    assert all(step.narration and abs(step.narration.start - step.start) < 3 for step in script.steps)
+
+
+def test_pixels_are_read_as_they_were_drawn(tmp_path):
+    render_world(tmp_path / "w", 1, 1)
+    script = write_script(0, 1)
+    drawn = np.stack(list(frames(script))[:8])[:, :, 16:112]
+    read = next(iter(seconds_of(tmp_path / "w" / f"{script.id}.mp4", 8, 96)))
+    assert np.abs(drawn.astype(int) - read).mean() < 6
