@@ -8,8 +8,8 @@ from result import RESULTS
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Measured
 
-Every figure below was measured by the command beside it, on the machine that is named. Machines are shared and noisy, so
-look at the ratios, which are against a plain baseline in the same run. `python bench/page.py` writes this page from
+Every figure below was measured by the command beside it, on the machine that is named. Machines are shared and noisy,
+so look at the ratios, which are against a plain baseline in the same run. `python bench/page.py` writes this page from
 `bench/results/*.json`.
 """
 

@@ -137,7 +137,7 @@ def questions(wanted: list[Moment]) -> tuple[list[list[str]], np.ndarray]:
         others += [(action, o, colour) for o in rng.sample([o for o in objects if o != thing], 1)]
         others += [(action, thing, c) for c in rng.sample([c for c in COLOURS if c != colour], 1)]
         place = rng.randrange(CHOICES)
-        texts = [phrase(what, TEST_PHRASES[:4], rng) for what in others]
+        texts = [phrase(what, TEST_PHRASES, rng) for what in others]
         choices.append([*texts[:place], moment.description, *texts[place:]])
         right.append(place)
     return choices, np.array(right)
