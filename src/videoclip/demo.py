@@ -16,7 +16,8 @@ from .corpus.extract import extract, find_videos
 from .corpus.store import Corpus
 from .encoders import load_encoder
 from .errors import ConfigError
-from .pretrain.trainer import PretrainConfig, pretrain, read_history
+from .pretrain.run import read_history
+from .pretrain.trainer import PretrainConfig, pretrain
 from .provenance import provenance
 from .report.page import write_report
 from .world.render import render_world

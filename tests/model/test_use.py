@@ -6,7 +6,7 @@ from videoclip import VideoCLIP
 from videoclip.errors import VideoclipError, WeightsError
 from videoclip.model.loss import info_nce
 from videoclip.model.official import initialise_from_bert
-from videoclip.model.videoclip import ModelConfig, check_size, collate_text, collate_video
+from videoclip.model.videoclip import ModelConfig, collate_text, collate_video
 
 SMALL = ModelConfig(
     feature_size=16, hidden_size=32, heads=2, intermediate_size=64, video_layers=2, text_layers=3, positions=80,
@@ -129,8 +129,15 @@ def test_both_towers_start_from_a_bert_folder(tmp_path):
         )
 
 
+def test_a_bert_that_is_not_there_is_one_error(model, tmp_path):
+    with pytest.raises(WeightsError, match="neither a folder nor a model that the hub gives"):
+        initialise_from_bert(model, "no-such/bert-anywhere")
+    with pytest.raises(WeightsError, match=r"has no config.json and no model.safetensors"):
+        initialise_from_bert(model, tmp_path)
+
+
 def test_sizes_that_cannot_be_built_are_refused():
-    with pytest.raises(WeightsError, match="not a multiple"):
-        check_size(ModelConfig(hidden_size=50))
-    with pytest.raises(WeightsError, match="positions"):
-        check_size(ModelConfig(positions=20))
+    with pytest.raises(ValueError, match="not a multiple"):
+        ModelConfig(hidden_size=50)
+    with pytest.raises(ValueError, match="positions"):
+        ModelConfig(positions=20)

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +15,8 @@ from videoclip.model.videoclip import ModelConfig, VideoCLIP, load_model
 from videoclip.pretrain import trainer
 from videoclip.pretrain.clips import ClipConfig
 from videoclip.pretrain.neighbours import BatchConfig
-from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain, read_history
+from videoclip.pretrain.run import read_history
+from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain
 
 WORDS = ["onion", "bread", "cheese", "pan", "cake", "egg", "pot", "pepper"]
 ON_RECORD = [
@@ -87,6 +90,7 @@ def test_training_learns_to_tell_pairs_apart(config):
 
 
 def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_weights(config, tmp_path, monkeypatch):
+    config = replace(config, log_every=3)
     whole = pretrain(replace(config, out=str(tmp_path / "whole")))
     update, calls = trainer._update, 0
 
@@ -94,7 +98,7 @@ def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_
         nonlocal calls
         calls += 1
         if calls == 7:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
         return update(*arguments)
 
     monkeypatch.setattr(trainer, "_update", stops)
@@ -102,6 +106,7 @@ def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_
         pretrain(config)
     monkeypatch.undo()
     resumed = pretrain(config)
+    assert calls == 7
     assert losses(config) == losses(replace(config, out=str(tmp_path / "whole")))
     for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert torch.equal(a, b), name

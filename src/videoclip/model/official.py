@@ -81,15 +81,25 @@ def initialise_from_bert(model: VideoCLIP, folder: str | Path) -> None:
     layers; the video MLP stays fresh.
 
     Raises:
-        WeightsError: the BERT has other sizes than the model.
+        WeightsError: there is no such BERT, or it has other sizes than the model.
     """
     from safetensors.torch import load_file
 
     path = Path(folder)
     if not path.is_dir():
         from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-        path = Path(snapshot_download(str(folder), allow_patterns=["config.json", "model.safetensors"]))
+        try:
+            path = Path(snapshot_download(str(folder), allow_patterns=["config.json", "model.safetensors"]))
+        except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            raise WeightsError(
+                f"{folder}: neither a folder nor a model that the hub gives ({str(error).splitlines()[0][:120]}); "
+                "name a folder in BERT form with init=, or init= alone to start at random"
+            ) from error
+    missing = [name for name in ("config.json", "model.safetensors") if not (path / name).is_file()]
+    if missing:
+        raise WeightsError(f"{path}: has no {' and no '.join(missing)}")
     state = {name.removeprefix("bert."): tensor for name, tensor in load_file(path / "model.safetensors").items()}
     _check_bert_fits(json.loads((path / "config.json").read_text()), model.config, path)
     words = "embeddings.word_embeddings.weight"

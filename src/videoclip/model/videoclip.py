@@ -44,6 +44,12 @@ class ModelConfig:
     normalized: bool = True
     """Whether those features have unit length."""
 
+    def __post_init__(self):
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+        if self.positions < max(self.max_seconds, self.max_text_tokens) + 2:
+            raise ValueError(f"positions {self.positions} are fewer than max_seconds or max_text_tokens + 2")
+
 
 class Layer(nn.Module):
     """One post-norm BERT layer: self-attention, then a two-layer perceptron, each added to its input and normalised."""
@@ -344,11 +350,3 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.type_embedding, std=0.02)
     if isinstance(module, VideoTower):
         nn.init.normal_(module.special_tokens, std=0.02)
-
-
-def check_size(config: ModelConfig) -> None:
-    """Raise if a configuration cannot be built."""
-    if config.hidden_size % config.heads:
-        raise WeightsError(f"hidden_size {config.hidden_size} is not a multiple of heads {config.heads}")
-    if config.positions < max(config.max_seconds, config.max_text_tokens) + 2:
-        raise WeightsError(f"positions {config.positions} are fewer than max_seconds or max_text_tokens + 2")

@@ -1,18 +1,15 @@
 """The training loop of VideoCLIP, from corpus to model (paper, section 3 and appendix A).
 
-A run lives in one folder: ``config.json``, ``history.jsonl`` (what was logged), ``tensorboard/``, ``checkpoint.pt``,
-``model/`` and, at the end, ``result.json``. Starting the same run again goes on from its checkpoint, and gives the same
+A run lives in one folder (``run.py``). Starting the same run again goes on from its checkpoint, and gives the same
 losses as if it had never stopped: every random draw is seeded by the run's seed and the number of the update.
 """
 
 import json
-import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +22,12 @@ from ..corpus.store import Corpus
 from ..errors import ConfigError, CorpusError
 from ..model.loss import info_nce
 from ..model.official import initialise_from_bert
-from ..model.videoclip import ModelConfig, VideoCLIP, check_size
+from ..model.videoclip import ModelConfig, VideoCLIP
 from ..progress import track
 from ..provenance import provenance
 from .clips import Batch, ClipConfig, aligned, draw_batch
 from .neighbours import BatchConfig, plan_epoch
+from .run import Interruption, Log, State, open_run, resume, save
 
 Probe = Callable[[VideoCLIP], dict[str, float]]
 """What is measured during training beside the loss: a model -> named figures."""
@@ -90,18 +88,6 @@ class PretrainConfig:
             )
 
 
-@dataclass
-class State:
-    """Where a run stands: everything that a checkpoint holds beside the weights."""
-
-    epoch: int = 0
-    update: int = 0
-    batch: int = 0
-    """Batches of the epoch that are done."""
-    plan: list[list[int]] = field(default_factory=list)
-    seconds: float = 0.0
-
-
 class Draws(Dataset):
     """The batches of one epoch: batch ``i`` is the same whoever draws it, and whenever."""
 
@@ -133,7 +119,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     corpus = Corpus(config.corpus)
     train, held_out = split(corpus, config)
     config = _fitted(config, corpus)
-    out = open_run(config)
+    out = open_run(Path(config.out), dump_config(config))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cast = _autocast(config.precision, device)
 
@@ -143,44 +129,38 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
         initialise_from_bert(model, config.init)
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
-    state = _resume(out, model, optimizer)
-    log = Log(out, state.update)
+    state = resume(out, model, optimizer)
     per_epoch = len(train) // config.batches.videos
     last_update = per_epoch * config.epochs
     pairs = config.batches.videos * config.clips.pairs_per_video
-    began, saved = time.monotonic() - state.seconds, time.monotonic()
+    saved = time.monotonic()
 
-    def save() -> None:
-        nonlocal saved
-        state.seconds, saved = time.monotonic() - began, time.monotonic()
-        _save(out, model, optimizer, state)
-
-    try:
-        with track("pretrain", last_update * pairs, "pairs", state.update * pairs) as advance:
-            while state.epoch < config.epochs:
-                if not state.batch:
-                    state.plan = _plan(model, corpus, train, config, state.epoch, cast)
-                for batch in _load(corpus, state, config):
-                    loss = _update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
-                    state.update, state.batch = state.update + 1, state.batch + 1
-                    log.losses.append(loss)
-                    advance(pairs, f"loss {log.smoothed:.2f}")
-                    if state.update % config.log_every == 0:
-                        log.write(state, lr=optimizer.param_groups[0]["lr"])
-                    if time.monotonic() - saved > 60 * config.checkpoint_minutes:
-                        save()
-                state.epoch, state.batch = state.epoch + 1, 0
-                is_last = state.epoch == config.epochs
-                if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
-                    log.write(
-                        state, **validate(model, corpus, held_out, config, cast), **(probe(model) if probe else {})
-                    )
-    finally:  # an interrupted run goes on from here
-        save()
-        log.close()
+    with (
+        Interruption() as interruption,
+        Log(out, state) as log,
+        track("pretrain", last_update * pairs, "pairs", state.update * pairs) as advance,
+    ):
+        while state.epoch < config.epochs:
+            if not state.batch:
+                state.plan = _plan(model, corpus, train, config, state.epoch, cast)
+            for batch in _load(corpus, state, config):
+                loss = _update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
+                state.advance(loss)
+                advance(pairs, f"loss {loss:.2f}")
+                if state.update % config.log_every == 0:
+                    log.write(lr=optimizer.param_groups[0]["lr"])
+                if interruption.asked_for or time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                    save(out, model, optimizer, state)
+                    saved = time.monotonic()
+                interruption.obey()
+            state.epoch, state.batch = state.epoch + 1, 0
+            is_last = state.epoch == config.epochs
+            if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
+                log.write(**validate(model, corpus, held_out, config, cast), **(probe(model) if probe else {}))
+        save(out, model, optimizer, state)
     model.eval()
     model.save_pretrained(out / "model")
-    result = provenance(config.seed, dump_config(config)) | {"seconds": state.seconds, "updates": state.update}
+    result = provenance(config.seed, dump_config(config)) | {"updates": state.update}
     (out / "result.json").write_text(json.dumps(result, indent=1))
     return model
 
@@ -285,96 +265,9 @@ def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]
 
 def _fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
     """The configuration with the corpus's features in the model's."""
-    from dataclasses import replace
-
     kind = corpus.kind
     model = replace(config.model, feature_size=kind.feature_size, encoder=kind.encoder, normalized=kind.normalized)
-    check_size(model)
     return replace(config, model=model)
-
-
-def open_run(config: PretrainConfig) -> Path:
-    """The run's folder, new or of the same run.
-
-    Raises:
-        ConfigError: it holds something else.
-    """
-    out, values = Path(config.out), json.loads(json.dumps(dump_config(config)))
-    written = out / "config.json"
-    if written.is_file():
-        before = json.loads(written.read_text())
-        differing = sorted(_differing(before, values))
-        if differing:
-            raise ConfigError(f"{out}: holds a run with other {', '.join(differing[:5])}; choose another out=")
-    elif out.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out}: is not empty and holds no run; choose another out=")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        written.write_text(json.dumps(values, indent=1))
-    return out
-
-
-def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
-    for key in a.keys() | b.keys():
-        x, y = a.get(key), b.get(key)
-        if isinstance(x, dict) and isinstance(y, dict):
-            yield from _differing(x, y, f"{prefix}{key}.")
-        elif x != y:
-            yield f"{prefix}{key}"
-
-
-def _save(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Write the checkpoint under a new name, then put it in place: there is always a whole one."""
-    new = out / "checkpoint.pt.new"
-    with open(new, "wb") as file:
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": vars(state)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, out / "checkpoint.pt")
-
-
-def _resume(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer) -> State:
-    path = out / "checkpoint.pt"
-    if not path.is_file():
-        return State()
-    checkpoint = torch.load(path, map_location=model.device, weights_only=True)
-    model.load_state_dict(checkpoint["model"])
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    return State(**checkpoint["state"])
-
-
-class Log:
-    """``history.jsonl`` and TensorBoard; lines that an interrupted run wrote past its checkpoint are dropped."""
-
-    def __init__(self, out: Path, update: int):
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.path, self.losses = out / "history.jsonl", []
-        kept = [line for line in read_history(self.path) if line["update"] <= update]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self._board = SummaryWriter(str(out / "tensorboard"), purge_step=update)
-
-    @property
-    def smoothed(self) -> float:
-        recent = self.losses[-20:]
-        return sum(recent) / len(recent)
-
-    def write(self, state: State, **figures: float) -> None:
-        loss = sum(self.losses) / len(self.losses) if self.losses else math.nan
-        line = {"update": state.update, "epoch": state.epoch, **({"loss": loss} if self.losses else {}), **figures}
-        self.losses = []
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        for name, value in line.items():
-            self._board.add_scalar(name, value, state.update)
-
-    def close(self) -> None:
-        self._board.close()
-
-
-def read_history(path: Path) -> list[dict]:
-    """The lines of a run's ``history.jsonl``; none where there is no such file."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def _autocast(precision: str, device: torch.device):
