@@ -20,7 +20,8 @@ def learning_curves(history: list[dict]) -> str:
         _line(right, history, name, label, colour)
     right.set(title="On held-out videos", xlabel="update", ylim=(0, 1))
     for axes in (left, right):
-        axes.legend(frameon=False)
+        if axes.lines:
+            axes.legend(frameon=False)
     return _svg(figure)
 
 
