@@ -67,5 +67,5 @@ def test_missing_videos_and_truth_are_errors_that_say_so(tmp_path):
     with pytest.raises(VideoclipError, match=r"holds no truth\.json"):
         read_truth(tmp_path)
     (tmp_path / "truth.json").write_text("{}")
-    with pytest.raises(VideoclipError, match="not the truth.json"):
+    with pytest.raises(VideoclipError, match=r"not the truth\.json"):
         read_truth(tmp_path)

@@ -76,7 +76,7 @@ def moments(truth: dict, split: str) -> list[Moment]:
 
 
 def evaluate_world(model: VideoCLIP, corpus: Corpus, truth: dict, split: str = "test") -> dict:
-    """Retrieval, multiple choice and segmentation on the steps of a split; ``items`` holds each prediction.
+    """Retrieval and multiple choice on the steps of a split; ``items`` holds each prediction.
 
     Raises:
         VideoclipError: the corpus is of another encoder than the model, or lacks the videos.

@@ -71,8 +71,10 @@ def render_world(folder: Path, videos: int, seed: int, narrator: str = "lagging"
     An interrupted call is taken up where it stopped.
 
     Raises:
-        VideoclipError: the folder holds another world, or something else.
+        VideoclipError: the folder holds another world, or something else; or there is no such narrator.
     """
+    if narrator not in NARRATORS:
+        raise VideoclipError(f"no narrator '{narrator}'; choose {' or '.join(NARRATORS)}")
     _open_world(folder, {"seed": seed, "narrator": narrator})
     scripts = [write_script(i, seed, NARRATORS[narrator]) for i in range(videos)]
     missing = [s for s in scripts if not (folder / f"{s.id}.srt").exists()]  # written last, so it marks a whole video
