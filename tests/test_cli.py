@@ -79,15 +79,14 @@ MISTAKES = {
         "holds features of encoder 'made'",
     ),
     "an output folder with something else": (
-        "pretrain --config demo corpus={tmp}/made.lance out={tmp}/videos batches.videos=2 "
-        "train_videos=* validation_videos=v4",
+        "pretrain --config demo corpus={tmp}/made.lance out={tmp}/videos batches.videos=2",
         "is not empty and holds no run",
     ),
     "a world in a folder with something else": ("world {tmp}/videos --videos 1", "holds no world"),
     "no such narrator": ("world {tmp}/new --videos 1 --narrator me", "no narrator 'me'"),
     "a demo in a folder with something else": ("demo --out {tmp}/videos", "holds no demo"),
     "a batch larger than the corpus": (
-        "pretrain --config demo corpus={tmp}/made.lance out={tmp}/r train_videos=* validation_videos=v4",
+        "pretrain --config demo corpus={tmp}/made.lance out={tmp}/r",
         "set batches.videos=4",
     ),
     "no such encoder": ("extract {tmp}/videos --encoder x --out {tmp}/c.lance", "no encoder 'x'"),

@@ -46,7 +46,8 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     with clock("extract"):
         extract(find_videos(out / "videos", None), load_encoder("demo"), out / "corpus.lance")
     corpus, truth = Corpus(out / "corpus.lance"), read_truth(out)
-    overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}", *config.set]
+    overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}"]
+    overrides += ["train_videos=train/*", "validation_videos=val/*", *config.set]
     training = load_config(PretrainConfig, config.preset, overrides)
     with clock("pretrain"):
         model = pretrain(training, recall_probe(corpus, truth))
