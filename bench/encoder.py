@@ -30,8 +30,9 @@ def main(videos: int) -> None:
     untrained = replace(trained, name="untrained", network=lambda x: network(x.permute(0, 4, 1, 2, 3).float() / 255))
     with tempfile.TemporaryDirectory() as folder:
         render_world(Path(folder) / "videos", videos, 1)
-        rows = [{"encoder": e.name} | probe(e, Path(folder)) for e in (trained, untrained)]
-    ours, baseline = (float(np.mean([row[part] for part in PARTS])) for row in rows)
+        accuracies = {encoder.name: probe(encoder, Path(folder)) for encoder in (trained, untrained)}
+    ours, baseline = (sum(parts.values()) / len(PARTS) for parts in accuracies.values())
+    rows = [{"encoder": name, **parts} for name, parts in accuracies.items()]
     report("encoder", ours, baseline, "mean accuracy of linear probes", rows)
 
 

@@ -24,7 +24,7 @@ def main() -> None:
 
 def section(made: dict) -> str:
     columns = list(made["table"][0])
-    lines = [f"## {made['name']}", "", f"`python bench/{made['name']}.py`"]
+    lines = [f"## {made['name']}", "", f"`python bench/{made['command']}`"]
     lines += ["", f"{made['ours']:,.4g} {made['unit']}; baseline {made['baseline']:,.4g}; **{made['ratio']:.2f} ×**."]
     if made["limit"]:
         lines[-1] += f" Limit: {made['limit']}."

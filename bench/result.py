@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-import resource
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,15 +33,16 @@ def report(
     Console().print(shown)
     RESULTS.mkdir(exist_ok=True)
     made = {"name": name, "ours": ours, "baseline": baseline, "ratio": ratio, "unit": unit, "limit": limit}
-    made |= {"machine": machine(), "versions": versions(), "date": datetime.now(UTC).date().isoformat(), "table": table}
+    made |= {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "machine": machine(),
+        "versions": versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "table": table,
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
 
 
 def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, no GPU"
-
-
-def peak_children_gb() -> float:
-    """Largest resident memory of any one child process so far."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
