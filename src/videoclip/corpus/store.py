@@ -88,8 +88,11 @@ class Corpus:
         return {video: row for row, video in enumerate(self.ids)}
 
     def matching(self, pattern: str) -> list[int]:
-        """Rows of the videos whose ids match a shell pattern, such as ``train/*``."""
-        return [row for row, video in enumerate(self.ids) if fnmatchcase(video, pattern)]
+        """Rows of the videos whose ids match a shell pattern, such as ``train/*``, in the order of the ids.
+
+        That order does not depend on which video was encoded first, so neither does what is trained on these rows.
+        """
+        return [row for video, row in sorted(self._row.items()) if fnmatchcase(video, pattern)]
 
     def rows_with_captions(self) -> set[int]:
         """Rows of the videos in which something is said."""
