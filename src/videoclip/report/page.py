@@ -50,10 +50,11 @@ def chosen(items: list[dict], count: int = QUERIES) -> list[dict]:
 
 
 def _card(item: dict, video_file: Callable[[str], Path]) -> dict:
-    found = [
-        hit | {"picture": thumbnail(video_file(hit["video"]), (hit["start"] + hit["end"]) / 2)}
-        for hit in item["found"][:FOUND]
-    ]
+    found = []
+    for hit in item["found"][:FOUND]:
+        action, thing, colour = hit["what"]
+        picture = thumbnail(video_file(hit["video"]), (hit["start"] + hit["end"]) / 2)
+        found.append(hit | {"picture": picture, "shown": f"{action} {colour} {thing}"})
     return item | {"found": found}
 
 
