@@ -130,6 +130,24 @@ def test_captions_are_found_by_name_in_another_folder_and_with_a_language(folder
     assert found == {"v0": "v0.en.vtt", "v1": None, "v2": None, "deep/v3": "v3.srt"}
 
 
+def test_captions_of_another_video_of_the_same_name_are_not_taken(tmp_path):
+    for name in ("a/1.mp4", "a/1.srt", "b/1.mp4", "b/2.mp4", "c/2.en.vtt", "c/2.vtt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = {s.id: s.captions and s.captions.relative_to(tmp_path).as_posix() for s in find_videos(tmp_path, None)}
+    assert found == {"a/1": "a/1.srt", "b/1": None, "b/2": "c/2.vtt"}
+
+
+def test_a_video_whose_features_are_not_numbers_is_set_aside(folder):
+    def nan_where_dark(pixels):
+        return mean_colour(pixels).masked_fill(pixels.float().mean() < 30, torch.nan)
+
+    encoder = Encoder("mean", 4, 10, 16, nan_where_dark, batch_seconds=2)
+    summary = extract(find_videos(folder / "videos", None), encoder, folder / "c.lance")
+    assert summary.added == 3
+    assert [path.split("/")[-1] for path in summary.set_aside] == ["v0.mp4"]
+
+
 def test_videos_without_captions_are_taken_only_on_request(folder):
     for path in (folder / "videos").rglob("*.srt"):
         path.unlink()

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -66,25 +67,30 @@ def find_videos(folder: Path, captions: Path | None) -> list[Source]:
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in CONTAINERS and p.is_file())
     if not files:
         raise VideoclipError(f"{folder}: no videos in it (looked for {' '.join(CONTAINERS)})")
-    by_name = _caption_files(captions or root)
+    by_path, by_name = _caption_files(captions or root)
+    stems = Counter(path.stem for path in files)
     sources, taken = [], set()
     for path in files:
         name = path.relative_to(root).with_suffix("").as_posix()
         identity = name if name not in taken else path.relative_to(root).as_posix()
         taken.add(identity)
-        sources.append(Source(identity, path, by_name.get(name) or by_name.get(path.stem)))
+        elsewhere = by_name.get(path.stem) if stems[path.stem] == 1 else None
+        sources.append(Source(identity, path, by_path.get(name) or elsewhere))
     return sources
 
 
-def _caption_files(folder: Path) -> dict[str, Path]:
-    """Caption files by path below the folder and by bare name, both without suffix and language (``a.en.vtt``)."""
-    found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
-        name = path.relative_to(folder).with_suffix("")
-        for form in (name, name.with_suffix("")):
-            found.setdefault(form.as_posix(), path)
-            found.setdefault(form.name, path)
-    return found
+def _caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Caption files by path below the folder, and by bare name where only one has it.
+
+    Names are without suffix, and without a language (``a.en.vtt``) unless there is a file without one.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    names = [path.relative_to(folder).with_suffix("") for path in files]
+    by_path = {name.with_suffix("").as_posix(): path for name, path in reversed(list(zip(names, files, strict=True)))}
+    by_path |= {name.as_posix(): path for name, path in zip(names, files, strict=True)}
+    by_name = {Path(name).name: path for name, path in by_path.items()}
+    often = Counter(Path(name).name for name in by_path)
+    return by_path, {name: path for name, path in by_name.items() if often[name] == 1}
 
 
 def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = False, workers: int = 0) -> Summary:
@@ -167,7 +173,10 @@ def _outcome(source: Source, encoder: Encoder, stop: threading.Event) -> "Outcom
             parts.append(encoder.encode(batch))
     except MediaError as error:
         return error, []
-    return NarratedVideo(source.id, np.concatenate(parts), captions, str(source.path)), damage
+    features = np.concatenate(parts)
+    if not np.isfinite(features).all():
+        return MediaError(f"{source.path}: the encoder's features of it are not numbers"), []
+    return NarratedVideo(source.id, features, captions, str(source.path)), damage
 
 
 Outcome = tuple[NarratedVideo | MediaError, list[str]]
