@@ -1,16 +1,30 @@
 """Where the reference cases lie, and the recipes by which their weights and inputs are made."""
 
+import json
 import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-GOLDEN = Path(os.environ.get("VIDEOCLIP_GOLDEN") or Path(__file__).parent / "golden")
+OWN = Path(__file__).parent / "golden"
+GOLDEN = Path(os.environ.get("VIDEOCLIP_GOLDEN") or OWN)
 
 
 def cases(pattern: str) -> list[Path]:
+    """Files of a name pattern, whatever there is of them."""
     return sorted(GOLDEN.glob(pattern))
+
+
+def documents(pattern: str) -> list[dict]:
+    """The JSON files of a name pattern."""
+    return [json.loads(path.read_text()) for path in cases(pattern)]
+
+
+def shapes(network: str) -> list:
+    """Names, shapes and types of a published network's tensors."""
+    path = GOLDEN / "statedict_full.json"
+    return json.loads((path if path.is_file() else OWN / path.name).read_text())[network]
 
 
 def noise(name: str, shape, seed: int) -> np.ndarray:

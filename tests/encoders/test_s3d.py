@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from golden_cases import GOLDEN, cases, s3d_input, s3d_weight
+from golden_cases import cases, s3d_input, s3d_weight, shapes
 
 from videoclip.encoders.s3d import S3D
 
@@ -13,8 +13,7 @@ from videoclip.encoders.s3d import S3D
 def test_golden_s3d_features_are_those_of_the_published_network(path):
     case = np.load(path, allow_pickle=False)
     meta = json.loads(str(case["meta"]))
-    shapes = json.loads((GOLDEN / "statedict_full.json").read_text())["s3d_howto100m"]
-    weights = {name: s3d_weight(name, shape, meta["weight_seed"]) for name, shape, _ in shapes}
+    weights = {name: s3d_weight(name, shape, meta["weight_seed"]) for name, shape, _ in shapes("s3d_howto100m")}
     net = S3D()
     net.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items() if w is not None}, strict=True)
     video = s3d_input(meta["input_seed"], meta["input_shape"])

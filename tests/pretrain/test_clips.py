@@ -1,10 +1,9 @@
-import json
 import random
 from collections import Counter
 
 import numpy as np
 import pytest
-from golden_cases import GOLDEN
+from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +16,8 @@ DRAWS = 20_000
 LIMIT = 4.5  # standard deviations of chi-square; a wrong rule gives hundreds
 
 
-def golden_sampling() -> list[dict]:
-    return json.loads((GOLDEN / "sampling.json").read_text())["cases"]
+def golden_sampling() -> list[tuple[dict, dict]]:
+    return [(document["settings"], case) for document in documents("sampling*.json") for case in document["cases"]]
 
 
 def excess(ours: Counter, theirs: dict[str, int]) -> float:
@@ -35,12 +34,19 @@ def excess(ours: Counter, theirs: dict[str, int]) -> float:
     return (((x - y) ** 2 / (x + y)).sum() - freedom) / np.sqrt(2 * freedom)
 
 
-@pytest.mark.parametrize("case", golden_sampling(), ids=lambda c: c["label"])
-def test_golden_sampling_of_the_official_rule_has_the_published_codes_distributions(case):
+@pytest.mark.parametrize(("settings", "case"), golden_sampling(), ids=lambda c: c.get("label", ""))
+def test_golden_sampling_of_the_official_rule_has_the_published_codes_distributions(settings, case):
     narration = Narration(case["starts"], case["ends"], case["tokens_per_caption"])
     rng = random.Random(case["seed"])
-    clips = [draw_clip(narration, case["video_seconds"], ClipConfig(), rng) for _ in range(DRAWS)]
-    tokens = [min(sum(narration.tokens[c.first : c.last]), 61) for c in clips]
+    config = ClipConfig(
+        min_seconds=settings["sampled_video_min_len"],
+        max_seconds=settings["sampled_video_max_len"],
+        min_text_tokens=settings["sampled_min_len"],
+        max_text_tokens=settings["sampled_max_len"],
+        max_span=settings["max_text_span_seconds"],
+    )
+    clips = [draw_clip(narration, case["video_seconds"], config, rng) for _ in range(DRAWS)]
+    tokens = [min(sum(narration.tokens[c.first : c.last]), settings["max_text_tokens"]) for c in clips]
     ours = {
         "text_start": [c.first for c in clips],
         "text_end": [c.last for c in clips],

@@ -1,9 +1,8 @@
-import json
 import random
 
 import numpy as np
 import pytest
-from golden_cases import GOLDEN
+from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,13 +10,12 @@ from videoclip.errors import ConfigError
 from videoclip.pretrain.neighbours import BatchConfig, nearest, plan_epoch, retrieved_batches
 
 
-def golden_batches() -> dict:
-    return json.loads((GOLDEN / "batches.json").read_text())
+def golden_vectors() -> list[dict]:
+    return [case for document in documents("batches*.json") for case in document["vector_sets"].values()]
 
 
-@pytest.mark.parametrize("name", golden_batches()["vector_sets"])
-def test_golden_batches_candidates_of_a_centre_are_its_nearest_videos(name):
-    case = golden_batches()["vector_sets"][name]
+@pytest.mark.parametrize("case", golden_vectors())
+def test_golden_batches_candidates_of_a_centre_are_its_nearest_videos(case):
     vectors = np.array(case["vectors"], np.float32)
     for centre, wanted in case["candidates_for_centre_exhaustive_index"].items():
         found = nearest(vectors, vectors[[int(centre)]], len(wanted), BatchConfig())[0]
@@ -25,15 +23,19 @@ def test_golden_batches_candidates_of_a_centre_are_its_nearest_videos(name):
         assert found[0] == int(centre)
 
 
-def exhaustive_settings() -> list[dict]:
+def exhaustive_trials() -> list[tuple[dict, list]]:
     """Those of the published code's trials whose index has one cell, which is an exact search like ours."""
-    return [setting for setting in golden_batches()["settings"] if setting["index_cells"] == 1]
+    return [
+        (setting, document["vector_sets"][setting["vector_set"]]["vectors"])
+        for document in documents("batches*.json")
+        for setting in document["settings"]
+        if setting["index_cells"] == 1
+    ]
 
 
-@pytest.mark.parametrize("setting", exhaustive_settings(), ids=lambda s: s["vector_set"])
-def test_golden_batches_are_as_mixed_as_the_published_ones(setting):
-    case = golden_batches()["vector_sets"][setting["vector_set"]]
-    vectors = np.array(case["vectors"], np.float32)
+@pytest.mark.parametrize(("setting", "vectors"), exhaustive_trials())
+def test_golden_batches_are_as_mixed_as_the_published_ones(setting, vectors):
+    vectors = np.array(vectors, np.float32)
     config = BatchConfig(videos=setting["num_video_per_batch"], candidates=setting["num_candidates"])
     tight, distinct = [], []
     for seed in range(20):

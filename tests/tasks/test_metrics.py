@@ -1,8 +1,6 @@
-import json
-
 import numpy as np
 import pytest
-from golden_cases import GOLDEN
+from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +9,7 @@ from videoclip.tasks.multiple_choice import choose
 
 
 def golden(task: str) -> list[dict]:
-    return json.loads((GOLDEN / "tasks.json").read_text())[task]
+    return [case for document in documents("tasks*.json") for case in document.get(task, [])]
 
 
 @pytest.mark.parametrize("case", golden("retrieval"), ids=lambda c: c["kind"])
