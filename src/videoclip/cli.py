@@ -31,7 +31,8 @@ def demo(
 
     metrics = run_demo(out, DemoConfig(videos, seed, set=set or []))
     _print_scores(metrics)
-    typer.echo(f"\n{sum(metrics['seconds'].values()) / 60:.1f} minutes. The report: {out / 'report.html'}")
+    took = f"{sum(metrics['seconds'].values()) / 60:.1f} minutes{' and what was killed' if metrics['killed'] else ''}"
+    typer.echo(f"\n{took}. The report: {out / 'report.html'}")
 
 
 @app.command(rich_help_panel=START)

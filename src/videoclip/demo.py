@@ -59,7 +59,7 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     result |= {"training_videos": counts.count("train"), "test_videos": counts.count("test")}
     result |= {"command": f"videoclip demo --out DIR --videos {config.videos} --seed {config.seed}"}
     started = time.monotonic()
-    result["seconds"] = clock.seconds
+    result |= {"seconds": clock.seconds, "killed": clock.killed}
     write_report(
         out / "report.html", result, read_history(out / "run" / "history.jsonl"), lambda v: out / "videos" / f"{v}.mp4"
     )
@@ -71,20 +71,29 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
 
 
 class Clock:
-    """Seconds of each stage, over all the calls that it took."""
+    """Seconds of each stage, over all the calls that it took.
+
+    A stage that was killed could not write down its time: ``killed`` then says that the seconds are too few.
+    """
 
     def __init__(self, path: Path):
         self._path = path
-        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+        noted = json.loads(path.read_text()) if path.is_file() else {"seconds": {}, "running": "", "killed": False}
+        self.seconds: dict[str, float] = noted["seconds"]
+        self.killed: bool = noted["killed"] or bool(noted["running"])
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         started = time.monotonic()
+        self._note(stage)
         try:
             yield
         finally:
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.monotonic() - started, 1)
-            self._path.write_text(json.dumps(self.seconds))
+            self._note("")
+
+    def _note(self, running: str) -> None:
+        self._path.write_text(json.dumps({"seconds": self.seconds, "running": running, "killed": self.killed}))
 
 
 def _open(out: Path, config: DemoConfig) -> Clock:
