@@ -117,6 +117,16 @@ def test_no_captions_at_all_is_an_error_that_names_the_way_out(videoclip, folder
     assert videoclip(*arguments, "--allow-silent")[0] == 0
 
 
+def test_an_interrupted_command_says_that_it_can_be_taken_up(videoclip, folder, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("videoclip.corpus.extract.extract", interrupted)
+    code, _, err = videoclip("extract", folder / "videos", "--encoder", "demo", "--out", folder / "c.lance")
+    assert code == 130
+    assert "the same command goes on from here" in err
+
+
 def test_pretrain_shows_its_configuration(videoclip):
     import yaml
 

@@ -16,6 +16,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
 )
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as Typer gives it."""
+SHOWN = 20
+"""Files that are named on the screen of those set aside."""
 START, OWN, TASKS = "Start here", "From your own videos to a model", "What a model understands"
 
 
@@ -67,9 +71,11 @@ def extract(
 
     sources = find_videos(videos, captions)
     summary = run(sources, load_encoder(encoder, weights), out, allow_silent, workers)
-    for path, reason in summary.set_aside.items():
+    for path, reason in list(summary.set_aside.items())[:SHOWN]:
         typer.echo(f"set aside: {reason if path in reason else f'{path}: {reason}'}", err=True)
-    for warning in summary.warnings:
+    if len(summary.set_aside) > SHOWN:
+        typer.echo(f"… and {len(summary.set_aside) - SHOWN} more, listed in {out}.set-aside.json", err=True)
+    for warning in summary.warnings[:SHOWN]:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{out}: {summary}")
 
@@ -182,9 +188,10 @@ def main() -> None:
     except VideoclipError as error:
         typer.echo(f"videoclip: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("videoclip: interrupted; the same command goes on from here", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("videoclip: interrupted; the same command goes on from here", err=True)
+        raise
 
 
 if __name__ == "__main__":
