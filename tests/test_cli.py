@@ -196,7 +196,7 @@ def test_a_demo_that_is_done_is_not_done_again_and_another_is_not_mixed_in(demo,
     out, _ = demo
     code, _, err = videoclip("demo", "--out", out, "--videos", "40")
     assert code == 2
-    assert "holds a demo of" in err
+    assert "holds a demo with other set, videos" in err
 
 
 def test_a_model_of_another_encoder_is_refused(demo, videoclip, folder):

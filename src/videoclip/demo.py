@@ -15,7 +15,7 @@ from .config import dump_config, load_config
 from .corpus.extract import extract, find_videos
 from .corpus.store import Corpus
 from .encoders import load_encoder
-from .errors import ConfigError
+from .folders import claim
 from .pretrain.run import read_history
 from .pretrain.trainer import PretrainConfig, pretrain
 from .provenance import provenance
@@ -40,7 +40,7 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     Raises:
         ConfigError: ``out`` holds something else, or a demo of another configuration.
     """
-    clock = _open(out, config)
+    clock = Clock(claim(out, "demo", dump_config(config)) / "seconds.json")
     with clock("render"):
         render_world(out / "videos", config.videos, config.seed)
     with clock("extract"):
@@ -94,17 +94,3 @@ class Clock:
 
     def _note(self, running: str) -> None:
         self._path.write_text(json.dumps({"seconds": self.seconds, "running": running, "killed": self.killed}))
-
-
-def _open(out: Path, config: DemoConfig) -> Clock:
-    note, values = out / "demo.json", dump_config(config)
-    if note.is_file():
-        before = json.loads(note.read_text())
-        if before != values:
-            raise ConfigError(f"{out}: holds a demo of {before}, not {values}; choose another --out")
-    elif out.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out}: is not empty and holds no demo; choose another --out")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(values))
-    return Clock(out / "seconds.json")

@@ -112,6 +112,31 @@ def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_
         assert torch.equal(a, b), name
 
 
+def test_asked_twice_a_run_stops_at_once_and_goes_on_from_the_checkpoint_before(config, tmp_path, monkeypatch):
+    whole = losses(replace(config, out=pretrain_into(config, tmp_path / "whole")))
+    update, calls = trainer._update, 0
+
+    def stops(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+        return update(*arguments)
+
+    monkeypatch.setattr(trainer, "_update", stops)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(replace(config, checkpoint_minutes=0))
+    monkeypatch.undo()
+    pretrain(replace(config, checkpoint_minutes=0))
+    assert losses(config) == whole
+
+
+def pretrain_into(config: PretrainConfig, out) -> str:
+    pretrain(replace(config, out=str(out)))
+    return str(out)
+
+
 def test_a_run_that_has_ended_is_not_trained_again(config):
     first = pretrain(config)
     count = len(losses(config))

@@ -1,4 +1,4 @@
-"""A run's folder: ``config.json``, ``history.jsonl`` and ``tensorboard/`` (what was logged), ``checkpoint.pt``.
+"""What lies in a run's folder: ``run.json`` (its configuration), ``history.jsonl``, ``tensorboard/``, ``checkpoint.pt``.
 
 The training adds ``model/`` and ``result.json`` at its end.
 """
@@ -7,13 +7,11 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from ..errors import ConfigError
 from ..model.videoclip import VideoCLIP
 
 
@@ -33,36 +31,6 @@ class State:
         """An update is done."""
         self.update, self.batch = self.update + 1, self.batch + 1
         self.losses.append(loss)
-
-
-def open_run(out: Path, config: dict) -> Path:
-    """The run's folder, new or of a run with the same configuration.
-
-    Raises:
-        ConfigError: it holds something else.
-    """
-    values = json.loads(json.dumps(config))
-    written = out / "config.json"
-    if written.is_file():
-        before = json.loads(written.read_text())
-        differing = sorted(_differing(before, values))
-        if differing:
-            raise ConfigError(f"{out}: holds a run with other {', '.join(differing[:5])}; choose another out=")
-    elif out.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out}: is not empty and holds no run; choose another out=")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        written.write_text(json.dumps(values, indent=1))
-    return out
-
-
-def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
-    for key in a.keys() | b.keys():
-        x, y = a.get(key), b.get(key)
-        if isinstance(x, dict) and isinstance(y, dict):
-            yield from _differing(x, y, f"{prefix}{key}.")
-        elif x != y:
-            yield f"{prefix}{key}"
 
 
 def save(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer, state: State) -> None:
@@ -114,7 +82,10 @@ class Log:
 
 
 class Interruption:
-    """Puts off Ctrl-C and a polite kill to the end of an update, where a checkpoint is consistent."""
+    """Puts off Ctrl-C and a polite kill to the end of an update, where a checkpoint is consistent.
+
+    Asked a second time, it does not wait: the run then goes on from the checkpoint before.
+    """
 
     def __init__(self):
         self.asked_for = False
@@ -130,6 +101,8 @@ class Interruption:
             signal.signal(number, handler)
 
     def _note(self, *_: object) -> None:
+        if self.asked_for:
+            raise KeyboardInterrupt
         self.asked_for = True
 
     def obey(self) -> None:

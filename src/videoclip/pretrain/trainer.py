@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, CorpusError
+from ..folders import claim
 from ..model.loss import info_nce
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
@@ -27,7 +28,7 @@ from ..progress import track
 from ..provenance import provenance
 from .clips import Batch, ClipConfig, aligned, draw_batch
 from .neighbours import BatchConfig, plan_epoch
-from .run import Interruption, Log, State, open_run, resume, save
+from .run import Interruption, Log, State, resume, save
 
 Probe = Callable[[VideoCLIP], dict[str, float]]
 """What is measured during training beside the loss: a model -> named figures."""
@@ -119,7 +120,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     corpus = Corpus(config.corpus)
     train, held_out = split(corpus, config)
     config = _fitted(config, corpus)
-    out = open_run(Path(config.out), dump_config(config))
+    out = claim(Path(config.out), "run", dump_config(config))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cast = _autocast(config.precision, device)
 

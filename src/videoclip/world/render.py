@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import VideoclipError
+from ..folders import claim
 from ..progress import track
 from .script import COLOURS, FAMILIES, NARRATORS, OBJECTS, Script, Sentence, family_members, is_held_out, write_script
 
@@ -75,7 +76,9 @@ def render_world(folder: Path, videos: int, seed: int, narrator: str = "lagging"
     """
     if narrator not in NARRATORS:
         raise VideoclipError(f"no narrator '{narrator}'; choose {' or '.join(NARRATORS)}")
-    _open_world(folder, {"seed": seed, "narrator": narrator})
+    claim(folder, "world", {"seed": seed, "narrator": narrator})
+    for split in ("train", "val", "test"):
+        (folder / split).mkdir(exist_ok=True)
     scripts = [write_script(i, seed, NARRATORS[narrator]) for i in range(videos)]
     missing = [s for s in scripts if not (folder / f"{s.id}.srt").exists()]  # written last, so it marks a whole video
     with (
@@ -284,17 +287,3 @@ def _paste(picture: Image.Image, thing: Image.Image, at: tuple[float, float], po
     c, f = SPRITE / 2 - a * fx - b * fy, SPRITE / 2 - d * fx - e * fy
     moved = thing.transform((size, size), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR)
     picture.paste(moved, (left, top), moved)
-
-
-def _open_world(folder: Path, made: dict) -> None:
-    """Make the folder, or check that it holds the same world."""
-    note = folder / "world.json"
-    if note.is_file():
-        before = json.loads(note.read_text())
-        if before != made:
-            raise VideoclipError(f"{folder}: holds a world of {before}, not {made}; choose another folder")
-    elif folder.exists() and any(folder.iterdir()):
-        raise VideoclipError(f"{folder}: is not empty and holds no world; choose another folder")
-    for split in ("train", "val", "test"):
-        (folder / split).mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(made))

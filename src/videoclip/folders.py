@@ -1,0 +1,37 @@
+"""A folder that a command writes into: new, or left by the same command with the same configuration."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+
+def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
+    """Make the folder for a ``what`` made with ``values``, noted in ``<what>.json``; or find the same one there.
+
+    Raises:
+        ConfigError: the folder holds something else, or a ``what`` made with other values.
+    """
+    note, values = folder / f"{what}.json", json.loads(json.dumps(values))
+    if note.is_file():
+        differing = sorted(_differing(json.loads(note.read_text()), values))
+        if differing:
+            raise ConfigError(f"{folder}: holds a {what} with other {', '.join(differing[:5])}; choose another folder")
+    elif folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty and holds no {what}; choose another folder")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(values, indent=1))
+    return folder
+
+
+def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
+    """Dotted names of the values in which two configurations differ."""
+    for key in a.keys() | b.keys():
+        x, y = a.get(key), b.get(key)
+        if isinstance(x, dict) and isinstance(y, dict):
+            yield from _differing(x, y, f"{prefix}{key}.")
+        elif x != y:
+            yield f"{prefix}{key}"
