@@ -89,24 +89,29 @@ def test_training_learns_to_tell_pairs_apart(config):
     assert sum(last) < 0.85 * sum(first)
 
 
-def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_weights(config, tmp_path, monkeypatch):
-    config = replace(config, log_every=3)
-    whole = pretrain(replace(config, out=str(tmp_path / "whole")))
-    update, calls = trainer._update, 0
+def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> None:
+    """Train, and press Ctrl-C ``times`` times as the given update begins."""
+    original, begun = trainer._update, []
 
-    def stops(*arguments):
-        nonlocal calls
-        calls += 1
-        if calls == 7:
-            os.kill(os.getpid(), signal.SIGINT)
-        return update(*arguments)
+    def interrupted(*arguments):
+        begun.append(arguments)
+        if len(begun) == update:
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGINT)
+        return original(*arguments)
 
-    monkeypatch.setattr(trainer, "_update", stops)
+    monkeypatch.setattr(trainer, "_update", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pretrain(config)
     monkeypatch.undo()
+    assert len(begun) == update
+
+
+def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_weights(config, tmp_path, monkeypatch):
+    config = replace(config, log_every=3)
+    whole = pretrain(replace(config, out=str(tmp_path / "whole")))
+    interrupt(config, monkeypatch, update=7, times=1)
     resumed = pretrain(config)
-    assert calls == 7
     assert losses(config) == losses(replace(config, out=str(tmp_path / "whole")))
     for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert torch.equal(a, b), name
@@ -114,20 +119,7 @@ def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_
 
 def test_asked_twice_a_run_stops_at_once_and_goes_on_from_the_checkpoint_before(config, tmp_path, monkeypatch):
     whole = losses(replace(config, out=pretrain_into(config, tmp_path / "whole")))
-    update, calls = trainer._update, 0
-
-    def stops(*arguments):
-        nonlocal calls
-        calls += 1
-        if calls == 7:
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
-        return update(*arguments)
-
-    monkeypatch.setattr(trainer, "_update", stops)
-    with pytest.raises(KeyboardInterrupt):
-        pretrain(replace(config, checkpoint_minutes=0))
-    monkeypatch.undo()
+    interrupt(replace(config, checkpoint_minutes=0), monkeypatch, update=7, times=2)
     pretrain(replace(config, checkpoint_minutes=0))
     assert losses(config) == whole
 

@@ -1,4 +1,4 @@
-"""What lies in a run's folder: ``run.json`` (its configuration), ``history.jsonl``, ``tensorboard/``, ``checkpoint.pt``.
+"""What is in a run's folder: ``run.json`` (its configuration), ``history.jsonl``, ``tensorboard/``, ``checkpoint.pt``.
 
 The training adds ``model/`` and ``result.json`` at its end.
 """
