@@ -21,6 +21,7 @@ INTERRUPTED = 130
 SHOWN = 20
 """Files that are named on the screen of those set aside."""
 START, OWN, TASKS = "Start here", "From your own videos to a model", "What a model understands"
+PUBLISHED = "Published weights and data"
 
 
 @app.command(rich_help_panel=START)
@@ -126,6 +127,23 @@ def train_encoder(
     pairs = [(s.path, s.captions) for s in find_videos(videos, captions) if s.captions and fnmatchcase(s.id, match)]
     run(pairs, load_config(EncoderConfig, "", settings or []), out)
     typer.echo(f"the encoder: {out}")
+
+
+@app.command(rich_help_panel=PUBLISHED)
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint_best.pt, or a state dict of it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the model.")],
+) -> None:
+    """Turn the published VideoCLIP checkpoint into a model's folder; nothing in the file is run."""
+    from .model.official import convert as run
+
+    official = run(checkpoint, folder)
+    towers = official.model.parameter_counts()
+    typer.echo(f"{folder}: {sum(towers.values()):,} parameters ({', '.join(f'{n} {c:,}' for n, c in towers.items())})")
+    if official.unused:
+        typer.echo(f"not needed: {', '.join(official.unused)}")
+    if official.inert:
+        typer.echo(f"left unread: objects of {', '.join(official.inert[:SHOWN])}")
 
 
 @app.command(rich_help_panel=TASKS)

@@ -22,3 +22,7 @@ class ConfigError(VideoclipError):
 
 class WeightsError(VideoclipError):
     """Weights are missing tensors, hold unexpected ones, or have the wrong shapes."""
+
+
+class UnsafeFileError(VideoclipError):
+    """A file is made to run code when it is read; it was not."""

@@ -23,7 +23,7 @@ class Golden:
         weights = {name: model_weight(name, shape, seed, scale) for name, shape in shapes}
         state = {f"mmmodel.{name}": torch.from_numpy(w) for name, w in weights.items() if w is not None}
         self.special = (self.meta["cls_id"], self.meta["sep_id"])
-        self.model = load_official({"model": state}, self.meta["config"]["num_attention_heads"], self.special)
+        self.model = load_official({"model": state}, self.meta["config"]["num_attention_heads"], self.special).model
         self.lengths = self.meta["video_lengths"]
         self.video = collate_video([torch.from_numpy(self.case["vfeats"][i, :n]) for i, n in enumerate(self.lengths)])
         cls, sep = self.special

@@ -4,16 +4,21 @@ Our towers hold BERT's numbers in fewer tensors: query, key and value are one ma
 tower keeps the two rows that it uses; of the type embeddings both keep type 0. Poolers and ``position_ids`` are unused.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..folders import claim
+from ..provenance import provenance
 from ..tokenizer import bert_tokenizer
+from .checkpoint import StoredTensor, read_checkpoint
 from .videoclip import ModelConfig, VideoCLIP
 
 _LAYER = {
@@ -34,10 +39,21 @@ class Source:
     combine: Callable[..., Tensor] = lambda tensor: tensor
 
 
+@dataclass(frozen=True)
+class Official:
+    """The published model under our names, and what else was in its file."""
+
+    model: VideoCLIP
+    unused: list[str]
+    """Tensors that the model has no use for."""
+    inert: list[str]
+    """Objects of other packages, which were not read."""
+
+
 def load_official(
-    weights: str | Path | Mapping[str, Tensor], heads: int | None = None, special: tuple[int, int] | None = None
-) -> VideoCLIP:
-    """The published VideoCLIP model, from a checkpoint's path or from a state dict of any wrapping.
+    weights: str | Path | Mapping[str, Any], heads: int | None = None, special: tuple[int, int] | None = None
+) -> Official:
+    """The published VideoCLIP model, from a checkpoint's path or from a state dict of any wrapping (SPEC 2.1).
 
     Args:
         weights: a path, or names to tensors.
@@ -46,21 +62,38 @@ def load_official(
 
     Raises:
         WeightsError: a tensor is missing, unexpected or of the wrong shape; all such are named.
+        UnsafeFileError: the file is made to run code; it did not.
     """
     if isinstance(weights, str | Path):
-        state, source = _read_checkpoint(Path(weights)), str(weights)
+        content, inert, source = *_read(Path(weights)), str(weights)
     else:
-        state, source = dict(weights), "the state dict"
-    state = _unwrap(state)
+        content, inert, source = weights, frozenset(), "the state dict"
+    state = _unwrap(content, source)
     config = _infer_config(state, heads, source)
     plan = official_sources(config, special)
     used = {name for origin in plan.values() for name in origin.names}
-    unused = {
-        n: t for n, t in state.items() if n not in used and not n.endswith("position_ids") and ".pooler." not in n
-    }
-    model = VideoCLIP(config)
-    model.load_state_dict(_assemble(model, state, plan, unused, source))
-    return model.eval()
+    unused = {name for name in state if name not in used}
+    unexpected = {name: state[name] for name in unused if not _is_spare(name)}
+    with torch.device("meta"):
+        model = VideoCLIP(config)
+    model.load_state_dict(_assemble(model, state, plan, unexpected, source), assign=True)
+    return Official(model.eval(), sorted(unused), sorted(inert))
+
+
+def convert(checkpoint: Path, folder: Path) -> Official:
+    """The published weights as a model's folder: ``config.json``, ``model.safetensors``, and where they came from.
+
+    Raises:
+        WeightsError, UnsafeFileError: as ``load_official``.
+        ConfigError: the folder holds something else.
+    """
+    official = load_official(checkpoint)
+    with open(checkpoint, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    claim(folder, "conversion", {"checkpoint": checkpoint.name, "sha256": digest, "unused_tensors": official.unused})
+    official.model.save_pretrained(folder)
+    (folder / "provenance.json").write_text(json.dumps(provenance(0, asdict(official.model.config)), indent=1))
+    return official
 
 
 def official_sources(config: ModelConfig, special: tuple[int, int] | None = None) -> dict[str, Source]:
@@ -117,7 +150,9 @@ def _special_rows(name: str, special: tuple[int, int] | None = None) -> Source:
 def _bert_sources(theirs: str, ours: str, layers: int) -> dict[str, Source]:
     plan = {
         f"{ours}position_embedding.weight": Source((f"{theirs}embeddings.position_embeddings.weight",)),
-        f"{ours}type_embedding": Source((f"{theirs}embeddings.token_type_embeddings.weight",), lambda types: types[0]),
+        f"{ours}type_embedding": Source(
+            (f"{theirs}embeddings.token_type_embeddings.weight",), lambda types: types[0].clone()
+        ),
     }
     for leaf in ("weight", "bias"):
         plan[f"{ours}norm.{leaf}"] = Source((f"{theirs}embeddings.LayerNorm.{leaf}",))
@@ -131,48 +166,72 @@ def _bert_sources(theirs: str, ours: str, layers: int) -> dict[str, Source]:
 
 
 def _assemble(
-    model: VideoCLIP, state: Mapping[str, Tensor], plan: dict[str, Source], unused: Mapping[str, Tensor], source: str
+    model: VideoCLIP,
+    state: Mapping[str, Any],
+    plan: dict[str, Source],
+    unexpected: Mapping[str, Any],
+    source: str,
 ) -> dict[str, Tensor]:
-    """Our state dict from theirs; raises one error that names everything that does not fit."""
+    """Our state dict from theirs, one tensor at a time; raises one error that names everything that does not fit."""
     faults = [f"missing {name}" for origin in plan.values() for name in origin.names if name not in state]
-    faults += [f"unexpected {name} {tuple(tensor.shape)}" for name, tensor in unused.items()]
+    faults += [f"unexpected {name} {tuple(tensor.shape)}" for name, tensor in sorted(unexpected.items())]
     ours: dict[str, Tensor] = {}
     wanted = model.state_dict()
     for name, origin in plan.items():
-        if all(n in state for n in origin.names):
-            ours[name] = origin.combine(*(state[n] for n in origin.names)).float()
-            if ours[name].shape != wanted[name].shape:
-                shapes = " ".join(f"{n} {tuple(state[n].shape)}" for n in origin.names)
-                faults.append(f"{shapes} makes {tuple(ours[name].shape)}, expected {tuple(wanted[name].shape)}")
+        if not all(n in state for n in origin.names):
+            continue
+        shapes = [tuple(state[n].shape) for n in origin.names]
+        made = tuple(origin.combine(*(torch.empty(shape, device="meta") for shape in shapes)).shape)
+        if made != tuple(wanted[name].shape):
+            theirs = " ".join(f"{n} {shape}" for n, shape in zip(origin.names, shapes, strict=True))
+            faults.append(f"{theirs} makes {made}, expected {tuple(wanted[name].shape)}")
+        elif not faults:
+            ours[name] = origin.combine(*(_tensor(state[n]) for n in origin.names)).float().contiguous()
     if faults:
         raise WeightsError(f"{source}: {len(faults)} tensors do not fit: {_some(faults)}")
     return ours
 
 
-def _read_checkpoint(path: Path) -> dict:
+def _tensor(stored: Tensor | StoredTensor) -> Tensor:
+    return stored.read() if isinstance(stored, StoredTensor) else stored.detach().clone()
+
+
+def _read(path: Path) -> tuple[Any, frozenset[str]]:
+    """What a file of tensors holds, and the names of objects in it that were left unread."""
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; give the path of checkpoint_best.pt")
     if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:
-        raise WeightsError(
-            f"{path}: holds more than tensors, or is damaged, and was not opened "
-            f"({str(error).splitlines()[0]}); save its 'model' entry alone and give that"
-        ) from error
+        try:
+            return load_file(path), frozenset()
+        except SafetensorError as error:
+            raise WeightsError(f"{path}: is not a file of safetensors ({error})") from error
+    checkpoint = read_checkpoint(path)
+    return checkpoint.content, checkpoint.inert
 
 
-def _unwrap(state: dict) -> dict[str, Tensor]:
+def _unwrap(content: Any, source: str) -> dict[str, Any]:
+    """The tensors of a state dict in any of its wrappings, without the prefixes of what wrapped the model."""
     for key in ("state_dict", "model"):
-        if isinstance(state.get(key), dict):
-            state = state[key]
-    return {name.removeprefix("mmmodel."): t for name, t in state.items() if isinstance(t, Tensor)}
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{source}: holds no state dict, but {type(content).__name__}")
+    return {
+        str(name).removeprefix("module.").removeprefix("mmmodel."): tensor
+        for name, tensor in content.items()
+        if isinstance(tensor, Tensor | StoredTensor)
+    }
 
 
-def _infer_config(state: Mapping[str, Tensor], heads: int | None, source: str) -> ModelConfig:
+def _is_spare(name: str) -> bool:
+    """Tensors that files have and the model does not use: buffers, poolers, and the classifier tuned on COIN."""
+    return name.endswith("position_ids") or ".pooler." in name or name.startswith("video_encoder.classifier.")
+
+
+def _infer_config(state: Mapping[str, Any], heads: int | None, source: str) -> ModelConfig:
     needed = {
         "video_encoder.videomlp.linear1.weight": 2,
         "text_encoder.embeddings.word_embeddings.weight": 2,
@@ -180,6 +239,8 @@ def _infer_config(state: Mapping[str, Tensor], heads: int | None, source: str) -
         "text_encoder.encoder.layer.0.intermediate.dense.weight": 2,
     }
     missing = [name for name, ndim in needed.items() if name not in state or state[name].ndim != ndim]
+    if "conv1.conv1.weight" in state:
+        raise WeightsError(f"{source}: these are the weights of S3D, the encoder; pass them as --weights")
     if missing:
         raise WeightsError(f"{source}: not VideoCLIP weights; missing tensors: {_some(missing)}")
     mlp, words, positions, widen = (state[name] for name in needed)

@@ -254,10 +254,20 @@ class VideoCLIP(
 
     @classmethod
     def from_official(cls, weights: "str | Path | dict[str, Tensor]") -> "VideoCLIP":
-        """The published VideoCLIP weights: a fairseq checkpoint's path, or its state dict."""
+        """The published VideoCLIP weights: a fairseq checkpoint's path, or its state dict (``official``).
+
+        Raises:
+            WeightsError: tensors are missing, unexpected or of the wrong shape.
+            UnsafeFileError: the file is made to run code; it did not.
+        """
         from .official import load_official
 
-        return load_official(weights)
+        return load_official(weights).model
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Numbers that are trained, by tower."""
+        towers = {"video tower": self.video_tower, "text tower": self.text_tower}
+        return {name: sum(p.numel() for p in tower.parameters()) for name, tower in towers.items()}
 
     @property
     def device(self) -> torch.device:
