@@ -1,4 +1,4 @@
-"""Pickles that would run code or read beyond their data, were they trusted. All leave a mark in the folder if they do."""
+"""Pickles that would run code, were they trusted; each leaves a mark where it does."""
 
 import io
 import os

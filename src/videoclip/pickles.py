@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 from .errors import UnsafeFileError, VideoclipError
 
 _PYTHON2 = {"__builtin__", "commands", "copy_reg", "exceptions", "thread"}
-_TYPES = "bool bytearray bytes complex dict float frozenset int list long object range set slice str tuple type unicode xrange"
+_TYPES = "bool bytearray bytes complex dict float frozenset int list long object range set slice str tuple type"
 _HARMLESS = {
     "_codecs": "encode",
     "argparse": "Namespace",
     "builtins": _TYPES,
-    "__builtin__": _TYPES,
+    "__builtin__": f"{_TYPES} unicode xrange",
     "collections": "Counter OrderedDict defaultdict deque",
     "copy_reg": "_reconstructor",
     "copyreg": "_reconstructor",

@@ -75,6 +75,7 @@ FAKES = {
     "a tensor beyond its storage": {"shape": b"K\x05\x85"},
     "a stride beyond its storage": {"stride": b"K\x02\x85"},
     "an offset beyond its storage": {"offset": b"K\x01"},
+    "one number spread over terabytes": {"shape": b"J\xff\xff\xff\x7f\x85", "stride": b"K\x00\x85"},
     "a negative offset": {"offset": b"J\xff\xff\xff\xff"},
     "a negative size": {"shape": b"J\xff\xff\xff\xff\x85"},
     "a storage of a class of its own": {"kind": b"cevil\nStorage\n"},
@@ -109,7 +110,7 @@ def test_a_file_cut_short_is_one_error(tmp_path, legacy):
 
 def test_files_of_other_kinds_are_named_as_such(tmp_path):
     (tmp_path / "list.pkl").write_bytes(pickle.dumps([1]))
-    with pytest.raises(WeightsError, match="a pickle, but not a file of torch.save"):
+    with pytest.raises(WeightsError, match="a pickle, but not a file of torch"):
         read_checkpoint(tmp_path / "list.pkl")
     (tmp_path / "page.pt").write_text("<html>not found</html>")
     with pytest.raises(VideoclipError, match=r"page\.pt: is not a pickle"):

@@ -69,6 +69,8 @@ class StoredTensor:
         """Its numbers, in memory of their own."""
         storage, size = self.storage, self.storage.dtype.itemsize
         extent = _extent(self.shape, self.stride)
+        if not extent:
+            return torch.empty(self.shape, dtype=storage.dtype)
         content = np.fromfile(storage.path, np.uint8, extent * size, offset=storage.begin + self.offset * size)
         if len(content) < extent * size:
             raise WeightsError(f"{storage.path}: ends in the middle of a tensor; get the file again")
@@ -192,7 +194,8 @@ class _TensorUnpickler(InertUnpickler):
     def _tensor(self, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> StoredTensor:
         fits = isinstance(storage, Storage) and _is_count(offset) and isinstance(shape, tuple)
         fits = fits and isinstance(stride, tuple) and len(stride) == len(shape)
-        if not fits or not all(map(_is_count, (*shape, *stride))) or offset + _extent(shape, stride) > storage.numel:
+        fits = fits and all(map(_is_count, (*shape, *stride)))
+        if not fits or max(offset + _extent(shape, stride), math.prod(shape)) > storage.numel:
             raise UnsafeFileError(f"{self.path}: has a tensor that reaches beyond its data")
         return StoredTensor(storage, offset, tuple(shape), tuple(stride))
 
