@@ -7,6 +7,7 @@ import pytest
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS / "media")]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["VIDEOCLIP_WEIGHTS"] = os.devnull  # not what this user has downloaded
 
 SAMPLES = Path(os.environ.get("VIDEOCLIP_MEDIA") or TESTS.parent.parent / "shared" / "media")
 """Real files with the troubles that real files have; they do not belong to the repository."""

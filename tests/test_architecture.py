@@ -14,6 +14,7 @@ LAYERS = [
     "corpus",
     "world",
     "model",
+    "download",
     "pretrain",
     "tasks",
     "benchmarks",

@@ -61,7 +61,7 @@ def extract(
         Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
     ] = None,
     encoder: Annotated[str, typer.Option(help="s3d, image:NAME, demo, or a trained encoder's folder.")] = "s3d",
-    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth.")] = "",
+    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
 ) -> None:
@@ -130,6 +130,27 @@ def train_encoder(
 
 
 @app.command(rich_help_panel=PUBLISHED)
+def download(
+    name: Annotated[str, typer.Argument(help="videoclip, s3d-howto100m or mil-nce.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files [default: $VIDEOCLIP_WEIGHTS or the user's cache].")
+    ] = None,
+    mirror: Annotated[str, typer.Option(metavar="URL", help="Address of a folder with copies.")] = "",
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="PATH", help="A copy of yours: the file, or its folder.")
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Get it anew, whatever came before.")] = False,
+) -> None:
+    """Get published weights; resumes, retries, and checks that they are still the same."""
+    from .download import download as run
+
+    for path in run(name, out, mirror, source, forget):
+        typer.echo(path)
+    if name == "videoclip":
+        typer.echo("next: videoclip convert with this path and a folder for the model")
+
+
+@app.command(rich_help_panel=PUBLISHED)
 def convert(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint_best.pt, or a state dict of it.")],
     folder: Annotated[Path, typer.Argument(help="Folder for the model.")],
@@ -149,7 +170,7 @@ def convert(
 @app.command(rich_help_panel=TASKS)
 def evaluate(
     name: Annotated[str, typer.Argument(help="What to evaluate on: world.")],
-    model: Annotated[str, typer.Option(help="A model's folder or hub name.")],
+    model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
     corpus: Annotated[
         Path | None, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")
@@ -162,7 +183,7 @@ def evaluate(
 
     from .benchmarks.world import evaluate_world, read_truth
     from .corpus.store import Corpus
-    from .model.videoclip import load_model
+    from .model.joint import load_model
     from .provenance import provenance
 
     if name != "world":

@@ -93,7 +93,7 @@ def test_the_shipped_encoder_tells_what_it_was_trained_with_and_sees_differences
 
 
 def test_published_weights_are_read_from_a_path_and_wrong_ones_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"pass the path of s3d_howto100m\.pth"):
+    with pytest.raises(WeightsError, match="'videoclip download s3d-howto100m' gets it"):
         load_encoder("s3d")
     with pytest.raises(WeightsError, match="no such file"):
         load_encoder("s3d", tmp_path / "none.pth")

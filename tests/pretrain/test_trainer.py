@@ -11,7 +11,8 @@ from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
 from videoclip.media.captions import Caption
-from videoclip.model.videoclip import ModelConfig, VideoCLIP, load_model
+from videoclip.model.joint import load_model
+from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.pretrain import trainer
 from videoclip.pretrain.clips import ClipConfig
 from videoclip.pretrain.neighbours import BatchConfig

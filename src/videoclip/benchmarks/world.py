@@ -13,7 +13,7 @@ import numpy as np
 
 from ..corpus.store import Corpus
 from ..errors import CorpusError, VideoclipError
-from ..model.videoclip import VideoCLIP
+from ..model.joint import JointModel
 from ..tasks.multiple_choice import answer
 from ..tasks.retrieval import Retrieval, retrieve
 from ..tasks.segmentation import label_seconds
@@ -75,7 +75,7 @@ def moments(truth: dict, split: str) -> list[Moment]:
     ]
 
 
-def evaluate_world(model: VideoCLIP, corpus: Corpus, truth: dict, split: str = "test") -> dict:
+def evaluate_world(model: JointModel, corpus: Corpus, truth: dict, split: str = "test") -> dict:
     """Retrieval and multiple choice on the steps of a split; ``items`` holds each prediction.
 
     Raises:
@@ -115,7 +115,7 @@ def recall_probe(corpus: Corpus, truth: dict, split: str = "val"):
     clips = [features[m.video][m.seconds] for m in wanted]
     relevant = np.array([[a.what == b.what for b in wanted] for a in wanted])
 
-    def probe(model: VideoCLIP) -> dict[str, float]:
+    def probe(model: JointModel) -> dict[str, float]:
         figures = retrieve(model, [m.description for m in wanted], clips, relevant).metrics()["text_to_video"]
         return {"zero_shot_R@1": figures["R@1"], "zero_shot_R@10": figures["R@10"]}
 
@@ -144,7 +144,7 @@ def questions(wanted: list[Moment]) -> tuple[list[list[str]], np.ndarray]:
 
 
 def timelines(
-    model: VideoCLIP, features: dict[str, np.ndarray], truth: dict, split: str, videos: int = 6
+    model: JointModel, features: dict[str, np.ndarray], truth: dict, split: str, videos: int = 6
 ) -> list[dict]:
     """For some videos, what each second shows: the truth, and the model's choice among the video's own steps."""
     lines = []

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import VideoclipError, WeightsError
+from ..errors import VideoclipError
 from ..media.video import seconds_of
+from ..published import published_path
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +82,10 @@ def batches(seconds: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 
 
 def load_encoder(name: str, weights: str | Path = "") -> Encoder:
-    """An encoder by name: ``s3d`` (with ``weights``), ``image:NAME``, ``demo``, or a trained encoder's folder.
+    """An encoder by name: ``s3d``, ``image:NAME``, ``demo``, or a trained encoder's folder.
+
+    Args:
+        weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
 
     Raises:
         WeightsError: weights are missing or do not fit.
@@ -90,11 +94,7 @@ def load_encoder(name: str, weights: str | Path = "") -> Encoder:
     if name == "s3d":
         from .s3d import published_s3d
 
-        if not weights:
-            raise WeightsError(
-                "encoder s3d needs the published weights; pass the path of s3d_howto100m.pth (--weights)"
-            )
-        return published_s3d(Path(weights))
+        return published_s3d(Path(weights) if weights else published_path("s3d-howto100m", "s3d_howto100m.pth"))
     if name.startswith("image:"):
         from .image import image_encoder
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import pickle
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import WeightsError
 from . import Encoder
+from .s3d_text import SentenceEmbedding, read_words
 
 # Output channels of the branches of each inception block: 1×1×1; 1×1×1 → 3×3×3; 1×1×1 → 3×3×3; pool → 1×1×1.
 _BLOCKS = {
@@ -32,7 +34,11 @@ _BLOCKS = {
 }
 _POOL_BEFORE = {"mixed_4b": ((3, 3, 3), (2, 2, 2)), "mixed_5b": ((2, 2, 2), (2, 2, 2))}  # kernel, stride
 
+TEXT = "text_module."
+"""What names of the text side begin with."""
+
 Size = int | tuple[int, int, int]
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class SpatialTemporalConv(nn.Module):
@@ -171,14 +177,41 @@ def published_s3d(path: Path) -> Encoder:
     Raises:
         WeightsError: no such file, or its tensors are not those of S3D.
     """
+    state = {name: tensor for name, tensor in read_state(path).items() if not name.startswith(TEXT)}
+    return _encoder("s3d", _loaded(S3D(), state, path), fps=30, frame_size=224, batch_seconds=4)
+
+
+def published_text(path: Path, words: Path) -> SentenceEmbedding:
+    """The text side of ``s3d_howto100m.pth``, with the vocabulary of ``s3d_dict.npy``.
+
+    Raises:
+        WeightsError: one of the files is not there, or they do not fit together.
+    """
+    state = {name.removeprefix(TEXT): t for name, t in read_state(path).items() if name.startswith(TEXT)}
+    vocabulary = read_words(words)
+    if len(state.get("word_embd.weight", ())) != len(vocabulary) + 1:
+        raise WeightsError(
+            f"{words}: has {len(vocabulary)} words, but {path} has vectors of "
+            f"{len(state.get('word_embd.weight', ())) - 1}; the two files do not belong together"
+        )
+    return _loaded(SentenceEmbedding(vocabulary), state, path).eval()
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The state dict of ``s3d_howto100m.pth``.
+
+    Raises:
+        WeightsError: no such file, or it holds something else.
+    """
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; give the path of s3d_howto100m.pth")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise WeightsError(f"{path}: is not a file of tensors ({str(error).splitlines()[0]})") from error
-    state = {name: tensor for name, tensor in state.items() if not name.startswith("text_module.")}
-    return _encoder("s3d", _loaded(S3D(), state, path), fps=30, frame_size=224, batch_seconds=4)
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise WeightsError(f"{path}: holds more than the tensors of S3D; is it s3d_howto100m.pth?")
+    return state
 
 
 def trained_s3d(folder: Path) -> Encoder:
@@ -192,7 +225,7 @@ def trained_s3d(folder: Path) -> Encoder:
     return _encoder(f"{made['name']}@{digest}", net, made["fps"], made["frame_size"], batch_seconds=64)
 
 
-def _loaded(net: S3D, state: dict[str, Tensor], path: Path) -> S3D:
+def _loaded(net: Net, state: dict[str, Tensor], path: Path) -> Net:
     try:
         net.load_state_dict(state)
     except RuntimeError as error:

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
-from huggingface_hub.errors import HFValidationError
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..errors import VideoclipError, WeightsError
+from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
 
 BERT_EPS = 1e-12
@@ -303,18 +302,6 @@ class VideoCLIP(
             chunk = order[start : start + batch_size]
             vectors[chunk] = self._evaluated(lambda c=chunk: encode([items[i] for i in c])).float().cpu()
         return vectors
-
-
-def load_model(name: str) -> VideoCLIP:
-    """A model from its folder or hub name, for use.
-
-    Raises:
-        WeightsError: there is none, or its files do not fit together.
-    """
-    try:
-        return VideoCLIP.from_pretrained(name).eval()
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
-        raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
 
 
 def collate_video(videos: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..model.videoclip import VideoCLIP
+from ..model.joint import JointModel
 
 
 def choose(video: np.ndarray, texts: np.ndarray) -> np.ndarray:
@@ -12,7 +12,7 @@ def choose(video: np.ndarray, texts: np.ndarray) -> np.ndarray:
     return np.einsum("qd,qcd->qc", np.asarray(video), np.asarray(texts)).argmax(1)
 
 
-def answer(model: VideoCLIP, clips: Sequence[np.ndarray], choices: Sequence[Sequence[str]]) -> np.ndarray:
+def answer(model: JointModel, clips: Sequence[np.ndarray], choices: Sequence[Sequence[str]]) -> np.ndarray:
     """Answer Q questions, each a clip of (seconds, F) and C choices -> (Q,) int; every text is encoded once."""
     texts = sorted({text for question in choices for text in question})
     row = {text: i for i, text in enumerate(texts)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model.videoclip import VideoCLIP
+from ..model.joint import JointModel
 from .metrics import chance_recall, ranks, retrieval_metrics
 
 
@@ -31,7 +31,7 @@ class Retrieval:
 
 
 def retrieve(
-    model: VideoCLIP, texts: Sequence[str], clips: Sequence[np.ndarray], relevant: np.ndarray | None = None
+    model: JointModel, texts: Sequence[str], clips: Sequence[np.ndarray], relevant: np.ndarray | None = None
 ) -> Retrieval:
     """Score N texts against N clips, each (seconds, F); text i describes clip i.
 

@@ -1,0 +1,50 @@
+"""What every use asks of a model, whichever it is, and loading one by name."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from huggingface_hub.errors import HFValidationError
+from torch import Tensor
+
+from ..errors import WeightsError
+from .videoclip import VideoCLIP
+
+
+class JointModel(Protocol):
+    """Texts and videos in one space, in which dot products are similarities."""
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Vectors of texts, (N, D)."""
+        ...
+
+    def encode_video(self, features: Sequence[np.ndarray]) -> Tensor:
+        """Vectors of videos, each (seconds, F) -> (N, D)."""
+        ...
+
+    def video_tokens(self, features: np.ndarray) -> Tensor:
+        """A vector per second, (seconds, F) -> (seconds, D)."""
+        ...
+
+    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
+        """Raise if the model does not understand such features."""
+        ...
+
+
+def load_model(name: str) -> JointModel:
+    """A model for use: a folder, a hub name, or ``mil-nce`` (``mil-nce:FOLDER``) for the baseline of that name.
+
+    Raises:
+        WeightsError: there is none, or its files do not fit together.
+    """
+    if name == "mil-nce" or name.startswith("mil-nce:"):
+        from pathlib import Path
+
+        from .mil_nce import MilNce
+
+        folder = name.removeprefix("mil-nce").removeprefix(":")
+        return MilNce(Path(folder) if folder else None)
+    try:
+        return VideoCLIP.from_pretrained(name).eval()
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
+        raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
