@@ -167,6 +167,51 @@ def convert(
         typer.echo(f"left unread: objects of {', '.join(official.inert[:SHOWN])}")
 
 
+@app.command("import", rich_help_panel=PUBLISHED)
+def import_(
+    features: Annotated[Path, typer.Argument(help="Folder of .npy files, or of the published code's shards.")],
+    out: Annotated[Path, typer.Option(help="Corpus to make or to add to, such as howto100m.lance.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="HowTo100M's raw_caption.json, or a folder of caption files.")
+    ] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="Take these only: a file of one id a line, or a CSV with a column video_id.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Name of the encoder that made them [default: as noted beside them, or s3d].")
+    ] = "",
+    normalize: Annotated[bool, typer.Option("--normalize", help="Scale every feature to unit length.")] = False,
+    keep_repeats: Annotated[
+        bool, typer.Option("--keep-repeats", help="Leave what rolling captions say twice as it is.")
+    ] = False,
+    allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
+) -> None:
+    """Bring other people's features and captions into a corpus; goes on where it was interrupted."""
+    from .corpus.importers import ImportConfig, import_features
+
+    config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
+    summary = import_features(features, out, captions, ids, config)
+    for reason in list(summary.set_aside.values())[:SHOWN]:
+        typer.echo(f"set aside: {reason}", err=True)
+    if len(summary.set_aside) > SHOWN:
+        typer.echo(f"… and {len(summary.set_aside) - SHOWN} more, listed in {out}.set-aside.json", err=True)
+    typer.echo(f"{out}: {summary}; features of {summary.kind}")
+
+
+@app.command(rich_help_panel=PUBLISHED)
+def export(
+    corpus: Annotated[Path, typer.Argument(help="A corpus.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    format: Annotated[str, typer.Option(help="npy (a file per video) or safetensors (many videos a file).")] = "npy",
+    match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+) -> None:
+    """Write a corpus as .npy or safetensors files, with its captions as JSON."""
+    from .corpus.export import export as run
+    from .corpus.store import Corpus
+
+    typer.echo(f"{folder}: {run(Corpus(corpus), folder, format, match)} videos")
+
+
 @app.command(rich_help_panel=TASKS)
 def evaluate(
     name: Annotated[str, typer.Argument(help="What to evaluate on: world.")],

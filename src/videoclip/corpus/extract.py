@@ -67,7 +67,7 @@ def find_videos(folder: Path, captions: Path | None) -> list[Source]:
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in CONTAINERS and p.is_file())
     if not files:
         raise VideoclipError(f"{folder}: no videos in it (looked for {' '.join(CONTAINERS)})")
-    by_path, by_name = _caption_files(captions or root)
+    by_path, by_name = caption_files(captions or root)
     stems = Counter(path.stem for path in files)
     sources, taken = [], set()
     for path in files:
@@ -79,7 +79,7 @@ def find_videos(folder: Path, captions: Path | None) -> list[Source]:
     return sources
 
 
-def _caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+def caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     """Caption files by path below the folder, and by bare name where only one has it.
 
     Names are without suffix, and without a language (``a.en.vtt``) unless there is a file without one.

@@ -31,6 +31,9 @@ class FeatureKind:
     feature_size: int
     normalized: bool = True
 
+    def __str__(self) -> str:
+        return f"encoder '{self.encoder}' ({self.feature_size}-d, {length_of(self.normalized)})"
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -72,6 +75,11 @@ class Encoder:
         """
         seconds = seconds_of(path, self.fps, self.frame_size)
         return np.concatenate([self.encode(batch) for batch in batches(seconds, self.batch_seconds)])
+
+
+def length_of(normalized: bool) -> str:
+    """How errors and summaries speak of normalisation."""
+    return "unit length" if normalized else "not normalised"
 
 
 def batches(seconds: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:

@@ -8,18 +8,17 @@ import html
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MediaError
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".json")
 _TAG = re.compile(r"<[^<>]{0,200}>|\{[^{}]{0,200}\}")
-_SPACE = re.compile(r"\s+")
 _DROPPED = {ord(c): None for c in "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u2060"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Caption:
     """Something that is said, from ``start`` to ``end`` in seconds."""
 
@@ -51,16 +50,19 @@ def read_captions(path: str | Path) -> list[Caption]:
     return clean(captions)
 
 
-def clean(captions: Iterable[Caption]) -> list[Caption]:
+def clean(captions: Iterable[Caption], keep_repeats: bool = False) -> list[Caption]:
     """What every source goes through: plain text, sensible times, order, and nothing said twice."""
-    plain = (replace(c, text=_plain(c.text)) for c in captions if _is_timed(c))
-    return without_repeats(sorted((c for c in plain if c.text), key=lambda c: (c.start, c.end)))
+    plain = (Caption(c.start, c.end, _plain(c.text)) for c in captions if _is_timed(c))
+    in_order = sorted((c for c in plain if c.text), key=lambda c: (c.start, c.end))
+    return in_order if keep_repeats else without_repeats(in_order)
 
 
-def howto100m_captions(entry: dict) -> list[Caption]:
+def howto100m_captions(entry: dict, keep_repeats: bool = False) -> list[Caption]:
     """Captions of one video of ``raw_caption.json``; entries whose text is not a string are left out (SPEC 3)."""
-    rows = zip(entry.get("start", ()), entry.get("end", ()), entry.get("text", ()), strict=False)
-    return clean(Caption(float(s), float(e), t) for s, e, t in rows if isinstance(t, str) and _numbers(s, e))
+    columns = (entry.get(key) for key in ("start", "end", "text"))
+    rows = zip(*(column if isinstance(column, list) else [] for column in columns), strict=False)
+    timed = (Caption(float(s), float(e), t) for s, e, t in rows if isinstance(t, str) and _numbers(s, e))
+    return clean(timed, keep_repeats)
 
 
 def without_repeats(captions: Iterable[Caption]) -> list[Caption]:
@@ -68,18 +70,23 @@ def without_repeats(captions: Iterable[Caption]) -> list[Caption]:
 
     The words that remain, in order, are what was said once; a caption of which nothing remains is left out.
     """
-    kept, before = [], []
+    kept: list[Caption] = []
+    before: list[str] = []
     for caption in captions:
         words = caption.text.split()
         repeated = _overlap(before, words)
         before = words
-        if words[repeated:]:
-            kept.append(replace(caption, text=" ".join(words[repeated:])))
+        if not repeated:
+            kept.append(caption)
+        elif words[repeated:]:
+            kept.append(Caption(caption.start, caption.end, " ".join(words[repeated:])))
     return kept
 
 
 def _overlap(before: list[str], words: list[str]) -> int:
     """How many of the first ``words`` are also the last of ``before``, at most."""
+    if not words or words[0] not in before:
+        return 0
     longest = min(len(before), len(words))
     return next((n for n in range(longest, 0, -1) if before[-n:] == words[:n]), 0)
 
@@ -119,8 +126,11 @@ def _from_json(text: str, path: Path) -> Iterator[Caption]:
 
 
 def _plain(text: str) -> str:
-    text = html.unescape(_TAG.sub(" ", text.replace("\\N", " "))).translate(_DROPPED)
-    return _SPACE.sub(" ", "".join(c if c.isprintable() else " " for c in text)).strip()
+    if not text.isascii() or any(sign in text for sign in "<{&\\"):  # most lines are free of all this
+        text = html.unescape(_TAG.sub(" ", text.replace("\\N", " "))).translate(_DROPPED)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())
 
 
 def _is_timed(caption: Caption) -> bool:

@@ -16,6 +16,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ..encoders import length_of
 from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
 
@@ -173,8 +174,8 @@ class VideoCLIP(
         self, features: Tensor, video_mask: Tensor, token_ids: Tensor, text_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Pooled videos and pooled texts of B pairs, each (B, D)."""
-        video = _by_length(self.pooled_video, features, video_mask)
-        return video, _by_length(self.pooled_text, token_ids, text_mask)
+        video = _bylength_of(self.pooled_video, features, video_mask)
+        return video, _bylength_of(self.pooled_text, token_ids, text_mask)
 
     def pooled_video(self, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, F), (B, T) bool -> (B, D): the mean over the seconds and ``[SEP]``, not ``[CLS]``."""
@@ -246,9 +247,10 @@ class VideoCLIP(
         """Raise if features were made by another encoder, or normalised otherwise, than those of training."""
         ours = (self.config.encoder, self.config.normalized)
         if self.config.encoder and ours != (encoder, normalized):
+            theirs = f"'{encoder}' ({length_of(normalized)})"
             raise VideoclipError(
-                f"{what}: features of encoder '{encoder}' ({_length(normalized)}), but the model was trained on those "
-                f"of '{ours[0]}' ({_length(ours[1])}); extract them again with that encoder"
+                f"{what}: features of encoder {theirs}, but the model was trained on those of '{ours[0]}' "
+                f"({length_of(ours[1])}); extract them again with that encoder"
             )
 
     @classmethod
@@ -320,7 +322,7 @@ def collate_text(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return token_ids, torch.arange(token_ids.shape[1])[None] < lengths[:, None]
 
 
-def _by_length(pooled, items: Tensor, mask: Tensor, groups: int = 4) -> Tensor:
+def _bylength_of(pooled, items: Tensor, mask: Tensor, groups: int = 4) -> Tensor:
     """Apply ``pooled`` to rows of similar length together, so that little is computed for padding only."""
     if len(items) < 8 * groups:
         return pooled(items, mask)
@@ -331,10 +333,6 @@ def _by_length(pooled, items: Tensor, mask: Tensor, groups: int = 4) -> Tensor:
         longest = int(lengths[rows[-1]])
         parts.append(pooled(items[rows, :longest], mask[rows, :longest]))
     return torch.cat(parts)[order.argsort()]
-
-
-def _length(normalized: bool) -> str:
-    return "unit length" if normalized else "not normalised"
 
 
 def _initialise(module: nn.Module) -> None:
