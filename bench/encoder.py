@@ -16,7 +16,7 @@ from result import report
 from videoclip.benchmarks.world import read_truth
 from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import Encoder, load_encoder
+from videoclip.encoders import AnyEncoder, load_encoder
 from videoclip.encoders.s3d import S3D, folded
 from videoclip.world.render import render_world
 
@@ -36,7 +36,7 @@ def main(videos: int) -> None:
     report("encoder", ours, baseline, "mean accuracy of linear probes", rows)
 
 
-def probe(encoder: Encoder, folder: Path) -> dict[str, float]:
+def probe(encoder: AnyEncoder, folder: Path) -> dict[str, float]:
     """Accuracy on seconds of test videos of linear classifiers fitted on seconds of training videos."""
     path = folder / f"{encoder.name}.lance"
     extract(find_videos(folder / "videos", None), encoder, path)

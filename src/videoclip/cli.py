@@ -60,18 +60,25 @@ def extract(
     captions: Annotated[
         Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
     ] = None,
-    encoder: Annotated[str, typer.Option(help="s3d, image:NAME, demo, or a trained encoder's folder.")] = "s3d",
+    encoder: Annotated[
+        str, typer.Option(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")
+    ] = "s3d",
     weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
+    reuse: Annotated[
+        Path | None, typer.Option(help="Corpus whose features and captions are taken over, not made again.")
+    ] = None,
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
     from .corpus.extract import extract as run
     from .corpus.extract import find_videos
+    from .corpus.store import Corpus
     from .encoders import load_encoder
 
     sources = find_videos(videos, captions)
-    summary = run(sources, load_encoder(encoder, weights), out, allow_silent, workers)
+    made = Corpus(reuse) if reuse else None
+    summary = run(sources, load_encoder(encoder, weights), out, allow_silent, workers, made)
     for path, reason in list(summary.set_aside.items())[:SHOWN]:
         typer.echo(f"set aside: {reason if path in reason else f'{path}: {reason}'}", err=True)
     if len(summary.set_aside) > SHOWN:

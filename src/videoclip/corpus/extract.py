@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -12,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..encoders import Encoder, batches
+from ..encoders import AnyEncoder
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import SUFFIXES, read_captions
-from ..media.video import seconds_of
 from ..progress import track
-from .store import Corpus, NarratedVideo
+from .store import Corpus, NarratedVideo, is_finite
 
 CONTAINERS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv")
 APPEND_SECONDS = 2000
@@ -43,6 +43,17 @@ class Summary:
     silent: int = 0
     set_aside: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    def and_then(self, other: "Summary") -> "Summary":
+        """Both, where the second was of what the first had left."""
+        return Summary(
+            self.added + other.added,
+            self.seconds + other.seconds,
+            self.present,
+            self.silent + other.silent,
+            self.set_aside | other.set_aside,
+            self.warnings + other.warnings,
+        )
 
     def __str__(self) -> str:
         text = f"{self.added} videos added ({self.seconds / 3600:.2f} h), {self.present} were there"
@@ -93,20 +104,35 @@ def caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     return by_path, {name: path for name, path in by_name.items() if often[name] == 1}
 
 
-def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = False, workers: int = 0) -> Summary:
+def extract(
+    sources: list[Source],
+    encoder: AnyEncoder,
+    out: Path,
+    silent: bool = False,
+    workers: int = 0,
+    reuse: Corpus | None = None,
+) -> Summary:
     """Encode every source that the corpus ``out`` does not hold yet.
 
     A file that cannot be read is set aside, listed in the summary and in ``<out>.set-aside.json``, and tried again by
-    the next call.
+    the next call. Where ``out`` holds features of some of a combined encoder's parts, the others are added to it.
 
     Args:
         silent: also take videos without captions.
         workers: files that are worked on at the same time; 0: one per core.
+        reuse: a corpus whose features, and captions where a source has none, are taken over instead of made again.
 
     Raises:
         CorpusError: ``out`` is of another encoder, or no video has captions.
     """
-    if not silent and not any(source.captions for source in sources):
+    _finish_widening(out)
+    if out.exists() and reuse is None and (before := Corpus(out)).kind.parts.keys() < encoder.kind.parts.keys():
+        widened = _widen(before, sources, encoder, out, workers)
+        if Corpus(out).kind == before.kind or all(source.id in before for source in sources):
+            return widened
+        return widened.and_then(extract(sources, encoder, out, silent, workers))
+    spoken = {reuse.ids[row] for row in reuse.rows_with_captions()} if reuse else set()
+    if not silent and not any(source.captions or source.id in spoken for source in sources):
         raise CorpusError(
             f"no caption file belongs to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …); "
             "name their folder with --captions, or pass --allow-silent"
@@ -115,10 +141,9 @@ def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = F
     todo = [source for source in sources if source.id not in corpus]
     summary = Summary(present=len(sources) - len(todo))
     if not silent:
-        summary.set_aside |= {
-            str(s.path): "no captions; pass --allow-silent to take it" for s in todo if not s.captions
-        }
-        todo = [source for source in todo if source.captions]
+        mute = [source for source in todo if not source.captions and source.id not in spoken]
+        summary.set_aside |= {str(s.path): "no captions; pass --allow-silent to take it" for s in mute}
+        todo = [source for source in todo if source.captions or source.id in spoken]
     ready: list[NarratedVideo] = []
 
     def flush() -> None:
@@ -131,7 +156,7 @@ def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = F
 
     try:
         with track("extract", len(todo), "videos") as advance:
-            for source, (outcome, damage) in _outcomes(todo, encoder, workers or os.cpu_count() or 1):
+            for source, (outcome, damage) in _outcomes(todo, encoder, reuse, workers or os.cpu_count() or 1):
                 summary.warnings += damage
                 if isinstance(outcome, NarratedVideo):
                     ready.append(outcome)
@@ -146,37 +171,85 @@ def extract(sources: list[Source], encoder: Encoder, out: Path, silent: bool = F
     return summary
 
 
-def _outcomes(todo: list[Source], encoder: Encoder, workers: int) -> Iterator[tuple[Source, "Outcome"]]:
+def _widen(before: Corpus, sources: list[Source], encoder: AnyEncoder, out: Path, workers: int) -> Summary:
+    """Add the features of more encoders to a corpus: into a second one beside it, which takes its place when whole."""
+    known = {source.id for source in sources}
+    lost = [video for video in before.ids if video not in known]
+    if lost:
+        raise CorpusError(
+            f"{out}: holds {len(lost)} videos that are not among those named here, such as '{lost[0]}', so that their "
+            "features cannot be added; make another corpus with --out and take over from this one with --reuse"
+        )
+    beside, held = Path(f"{out}.wider"), set(before.ids)
+    summary = extract([s for s in sources if s.id in held], encoder, beside, True, workers, reuse=before)
+    if missing := len(before) - len(Corpus(beside)):
+        summary.warnings.append(
+            f"{out} is as it was, since {missing} of its videos could not be encoded by {encoder.name}; what could be "
+            f"is in {beside}, and the same command goes on from there"
+        )
+        return summary
+    out.rename(f"{out}.narrower")
+    _finish_widening(out)
+    return summary
+
+
+def _finish_widening(out: Path) -> None:
+    """Put the wider corpus in the place of the one it was made from, which was moved away when it was whole."""
+    narrower, wider = Path(f"{out}.narrower"), Path(f"{out}.wider")
+    if narrower.exists() and not out.exists():
+        wider.rename(out)
+        Path(f"{wider}.set-aside.json").unlink(missing_ok=True)
+    if narrower.exists():
+        shutil.rmtree(narrower)
+
+
+def _outcomes(
+    todo: list[Source], encoder: AnyEncoder, reuse: Corpus | None, workers: int
+) -> Iterator[tuple[Source, "Outcome"]]:
     """Each source with what became of it, as they are done; each worker decodes and encodes a file of its own."""
     stop, waiting = threading.Event(), iter(todo)
     with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
+
+        def start(count: int) -> dict:
+            some = islice(waiting, count)
+            return {pool.submit(_outcome, s, encoder, _taken_over(s, reuse), stop): s for s in some}
+
         try:
-            running = {pool.submit(_outcome, s, encoder, stop): s for s in islice(waiting, 2 * workers)}
+            running = start(2 * workers)
             while running:
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(done), done.result()
-                    running |= {pool.submit(_outcome, s, encoder, stop): s for s in islice(waiting, 1)}
+                    running |= start(1)
         finally:
             stop.set()
 
 
-def _outcome(source: Source, encoder: Encoder, stop: threading.Event) -> "Outcome":
+def _taken_over(source: Source, reuse: Corpus | None) -> NarratedVideo | None:
+    return reuse[source.id] if reuse and source.id in reuse else None
+
+
+def _outcome(source: Source, encoder: AnyEncoder, before: NarratedVideo | None, stop: threading.Event) -> "Outcome":
     """The encoded video and warnings about it, or why it cannot be had; between batches, ``stop`` is looked at."""
     damage: list[str] = []
-    parts: list[np.ndarray] = []
+
+    def between() -> None:
+        if stop.is_set():
+            raise MediaError(f"{source.path}: interrupted")
+
     try:
-        captions = read_captions(source.captions) if source.captions else []
-        seconds = seconds_of(source.path, encoder.fps, encoder.frame_size, damage.append)
-        for batch in batches(seconds, encoder.batch_seconds):
-            if stop.is_set():
-                return MediaError(f"{source.path}: interrupted"), []
-            parts.append(encoder.encode(batch))
+        captions = read_captions(source.captions) if source.captions else before.captions if before else []
+        features = encoder.encode_file(source.path, damage.append, between, _parts(before))
     except MediaError as error:
         return error, []
-    features = np.concatenate(parts)
-    if not np.isfinite(features).all():
+    if not is_finite(features):
         return MediaError(f"{source.path}: the encoder's features of it are not numbers"), []
     return NarratedVideo(source.id, features, captions, str(source.path)), damage
+
+
+def _parts(video: NarratedVideo | None) -> dict[str, np.ndarray]:
+    """A video's features by encoder."""
+    kind = getattr(video.features, "kind", None) if video else None
+    return {name: video.features[:, place] for name, place in kind.parts.items()} if video and kind else {}
 
 
 Outcome = tuple[NarratedVideo | MediaError, list[str]]

@@ -18,7 +18,7 @@ from threading import Thread
 
 import numpy as np
 
-from ..encoders import FeatureKind
+from ..encoders import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
 from ..media.captions import Caption
 
@@ -118,7 +118,7 @@ class Corpus:
         captions = table["captions"].to_pylist()
         columns = (table[name].to_pylist() for name in ("id", "path", "duration"))
         return [
-            NarratedVideo(video, features[i], [Caption(**c) for c in captions[i]], path, duration)
+            NarratedVideo(video, with_kind(features[i], self.kind), [Caption(**c) for c in captions[i]], path, duration)
             for i, (video, path, duration) in enumerate(zip(*columns, strict=True))
         ]
 
@@ -314,4 +314,5 @@ def _kind(dataset, path: str) -> FeatureKind:
     metadata = (dataset.schema.metadata or {}).get(_METADATA)
     if metadata is None:
         raise CorpusError(f"{path}: is a Lance dataset, but not a corpus of videoclip")
-    return FeatureKind(**json.loads(metadata))
+    values = json.loads(metadata)
+    return FeatureKind(**values | {"sizes": tuple(values.get("sizes", ()))})

@@ -23,7 +23,8 @@ class MediaWarning(UserWarning):
     """A file is damaged, but the frames that can be had were read."""
 
 
-def _warn(message: str) -> None:
+def warn_of_damage(message: str) -> None:
+    """Issue a ``MediaWarning``."""
     warnings.warn(message, MediaWarning, stacklevel=4)
 
 
@@ -50,7 +51,9 @@ def probe(path: str | Path) -> VideoInfo:
         return VideoInfo(stream.width, stream.height, rate, _duration(container), stream.codec_context.name)
 
 
-def seconds_of(path: str | Path, fps: int, size: int, damage: Callable[[str], None] = _warn) -> Iterator[np.ndarray]:
+def seconds_of(
+    path: str | Path, fps: int, size: int, damage: Callable[[str], None] = warn_of_damage
+) -> Iterator[np.ndarray]:
     """The video second by second: (fps, size, size, 3) uint8 RGB arrays, ceil(frames / fps) of them.
 
     Second 0 begins at the container's start, where its captions count from. Rotation metadata is honoured. Damaged

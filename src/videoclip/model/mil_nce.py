@@ -44,6 +44,9 @@ class MilNce:
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
         """One vector per second, (seconds, 512) float32: the features as they are."""
+        kind = getattr(features, "kind", None)
+        if kind is not None:
+            self.check_features(kind.encoder, kind.normalized, "video")
         array = features.numpy(force=True) if isinstance(features, Tensor) else features
         video = torch.from_numpy(np.array(array, np.float32))
         if video.ndim != 2 or not len(video) or video.shape[1] != FEATURE_SIZE:

@@ -275,6 +275,9 @@ class VideoCLIP(
         return self.video_tower.special_tokens.device
 
     def _checked(self, features: np.ndarray | Tensor, i: int) -> Tensor:
+        kind = getattr(features, "kind", None)
+        if kind is not None:
+            self.check_features(kind.encoder, kind.normalized, f"video {i}")
         array = features.numpy(force=True) if isinstance(features, Tensor) else features
         video = torch.from_numpy(np.array(array, np.float32))
         if video.ndim != 2 or not len(video) or video.shape[1] != self.config.feature_size:
