@@ -95,6 +95,9 @@ def pretrain(
     ] = None,
     config: Annotated[str, typer.Option(help="A preset's name (demo, paper) or a YAML file.")] = "paper",
     show: Annotated[bool, typer.Option("--show", help="Print the configuration and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the configuration, sizes, memory and expected time, and stop.")
+    ] = False,
 ) -> None:
     """Train a model on a corpus; resumes by itself."""
     from .config import dump_config, load_config
@@ -106,6 +109,9 @@ def pretrain(
         import yaml
 
         typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False), nl=False)
+        return
+    if dry_run:
+        _print_estimate(run_config)
         return
     run(run_config)
     typer.echo(f"the model: {Path(run_config.out) / 'model'}")
@@ -248,6 +254,35 @@ def evaluate(
     _print_scores(result)
     if json:
         json.write_text(json_module.dumps(result, indent=1))
+
+
+def _print_estimate(config) -> None:
+    import yaml
+
+    from .config import dump_config
+    from .pretrain.estimate import estimate
+    from .progress import clock
+
+    config, e = estimate(config)
+    gigabytes = "{:.2f} GB".format
+    towers = ", ".join(f"{name} {count:,}" for name, count in e.parameters.items())
+    lines = {
+        "corpus": f"{e.corpus}: {e.videos:,} videos to train on, {e.held_out:,} held out",
+        "parameters": f"{sum(e.parameters.values()):,} trained ({towers}); "
+        f"{e.published_parameters:,} in the published layout, with those that nothing uses",
+        "pairs": f"{e.pairs_per_update:,} per update, {e.pairs_per_epoch:,} per epoch",
+        "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs} epochs",
+        "memory": f"{gigabytes(e.memory / 1e9)} per process: weights {gigabytes(e.weights / 1e9)}, gradients "
+        f"{gigabytes(e.gradients / 1e9)}, optimiser state {gigabytes(e.optimizer_state / 1e9)}, activations "
+        f"{gigabytes(e.activations / 1e9)}",
+        "time": f"{clock(e.seconds)} on this machine in one process ({e.device}, {e.precision}): "
+        f"{e.seconds_per_update:.3g} s per update, {clock(e.seconds_for_vectors)} per epoch for video vectors, without "
+        "reading and validation",
+        "measured": e.measured,
+    }
+    typer.echo(yaml.safe_dump(dump_config(config), sort_keys=False))
+    for name, text in lines.items():
+        typer.echo(f"{name:<11}{text}")
 
 
 def _print_scores(result: dict) -> None:

@@ -51,7 +51,7 @@ def _in_lines(label: str, total: int, unit: str, done: int):
         elapsed = time.monotonic() - began
         speed = count / max(elapsed, 1e-6)
         left = (total - done - count) / speed if speed else 0.0
-        left_or_took = f"{_clock(left)} left" if left > 0 else f"took {_clock(elapsed)}"
+        left_or_took = f"{clock(left)} left" if left > 0 else f"took {clock(elapsed)}"
         tail = f" · {note}" if note else ""
         print(
             f"{label}: {done + count}/{total} {unit} · {speed:,.1f}/s · {left_or_took}{tail}",
@@ -74,7 +74,10 @@ def _in_lines(label: str, total: int, unit: str, done: int):
         line(latest)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A duration as minutes, hours and seconds; from two days on, in days."""
+    if seconds >= 2 * 86400:
+        return f"{seconds / 86400:,.1f} days"
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -92,7 +92,7 @@ def test_training_learns_to_tell_pairs_apart(config):
 
 def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> None:
     """Train, and press Ctrl-C ``times`` times as the given update begins."""
-    original, begun = trainer._update, []
+    original, begun = trainer.update, []
 
     def interrupted(*arguments):
         begun.append(arguments)
@@ -101,7 +101,7 @@ def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> N
                 os.kill(os.getpid(), signal.SIGINT)
         return original(*arguments)
 
-    monkeypatch.setattr(trainer, "_update", interrupted)
+    monkeypatch.setattr(trainer, "update", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pretrain(config)
     monkeypatch.undo()

@@ -119,10 +119,10 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
         raise ConfigError("name the corpus to train on, such as corpus=my.lance")
     corpus = Corpus(config.corpus)
     train, held_out = split(corpus, config)
-    config = _fitted(config, corpus)
+    config = fitted(config, corpus)
     out = claim(Path(config.out), "run", dump_config(config))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    cast = _autocast(config.precision, device)
+    cast = autocast(config.precision, device)
 
     torch.manual_seed(config.seed)
     model = VideoCLIP(config.model)
@@ -145,7 +145,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
             if not state.batch:
                 state.plan = _plan(model, corpus, train, config, state.epoch, cast)
             for batch in _load(corpus, state, config):
-                loss = _update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
+                loss = update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
                 state.advance(loss)
                 advance(pairs, f"loss {loss:.2f}")
                 if state.update % config.log_every == 0:
@@ -166,12 +166,12 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     return model
 
 
-def _update(model, optimizer, batch: Batch, config: PretrainConfig, update: int, last: int, cast) -> float:
+def update(model, optimizer, batch: Batch, config: PretrainConfig, number: int, last: int, cast) -> float:
     """One step of Adam on one batch; returns the loss."""
-    torch.manual_seed(config.seed * 1_000_003 + update)  # dropout does not depend on what ran before
+    torch.manual_seed(config.seed * 1_000_003 + number)  # dropout does not depend on what ran before
     model.train()
     for group in optimizer.param_groups:
-        group["lr"] = config.optimizer.lr_at(update, last)
+        group["lr"] = config.optimizer.lr_at(number, last)
     with cast():
         video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
     text_to_video, video_to_text = info_nce(video, text)
@@ -264,14 +264,15 @@ def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]
     return train, held_out
 
 
-def _fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
+def fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
     """The configuration with the corpus's features in the model's."""
     kind = corpus.kind
     model = replace(config.model, feature_size=kind.feature_size, encoder=kind.encoder, normalized=kind.normalized)
     return replace(config, model=model)
 
 
-def _autocast(precision: str, device: torch.device):
+def autocast(precision: str, device: torch.device):
+    """The context in which a forward pass has this precision (``PretrainConfig.precision``)."""
     native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
     if precision == "bf16" or (precision == "auto" and native):
         return lambda: torch.autocast(device.type, torch.bfloat16)

@@ -1,0 +1,180 @@
+"""What a pre-training run would take, before it is started: sizes, memory and time, from a measurement of seconds."""
+
+import random
+import time
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..corpus.store import Corpus, NarratedVideo
+from ..errors import ConfigError
+from ..media.captions import Caption
+from ..model.loss import info_nce
+from ..model.videoclip import ModelConfig, VideoCLIP
+from .clips import Batch, draw_batch
+from .trainer import PretrainConfig, autocast, fitted, split, update
+
+HOWTO100M = 1_100_000
+"""Videos of the corpus that the paper trained on, each of about 390 s with 110 captions."""
+SMALL = 20_000_000
+"""Parameters up to which a CPU can be asked for larger batches."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Figures of a run that was not started; memory in bytes, times in seconds on this machine, one process."""
+
+    corpus: str
+    videos: int
+    held_out: int
+    parameters: dict[str, int]
+    published_parameters: int
+    """With the word embeddings of the video tower and the poolers, which nothing uses."""
+    pairs_per_update: int
+    updates_per_epoch: int
+    epochs: int
+    weights: int
+    gradients: int
+    optimizer_state: int
+    activations: int
+    device: str
+    precision: str
+    seconds_per_update: float
+    seconds_for_vectors: float
+    """Per epoch, to embed every video for retrieval-augmented batches."""
+    measured: str
+
+    @property
+    def pairs_per_epoch(self) -> int:
+        return self.pairs_per_update * self.updates_per_epoch
+
+    @property
+    def updates(self) -> int:
+        return self.updates_per_epoch * self.epochs
+
+    @property
+    def memory(self) -> int:
+        return self.weights + self.gradients + self.optimizer_state + self.activations
+
+    @property
+    def seconds(self) -> float:
+        return self.epochs * (self.updates_per_epoch * self.seconds_per_update + self.seconds_for_vectors)
+
+
+def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
+    """The effective configuration, and what a run of it would take. Nothing is written, and no weights are fetched.
+
+    Without a corpus the figures are for one of HowTo100M's size, with clips cut out of made-up videos of its lengths.
+
+    Raises:
+        ConfigError, CorpusError: the run could not be started either.
+    """
+    corpus = Corpus(config.corpus) if config.corpus else None
+    if corpus:
+        train, held_out = split(corpus, config)
+        config = fitted(config, corpus)
+        some = corpus.read(train[: config.batches.videos])
+    else:
+        train, held_out = range(HOWTO100M), range(HOWTO100M // 50)
+        some = [_made_up(i, config.model.feature_size) for i in range(config.batches.videos)]
+    pairs = config.batches.videos * config.clips.pairs_per_video
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = VideoCLIP(config.model).to(device)
+    count = sum(p.numel() for p in model.parameters())
+    batch = draw_batch(some, config.clips, config.model.max_text_tokens, random.Random(config.seed))
+    few, many = (8, 24) if device.type == "cpu" and count > SMALL else (64, 256)
+    few, many = min(few, max(pairs // 2, 1)), min(many, pairs)
+    if many <= few:
+        raise ConfigError("a batch of one pair has no negatives; set clips.pairs_per_video or batches.videos higher")
+    order = random.Random(config.seed).sample(range(len(batch)), many)
+    small, large = (_rows(batch, order[:n]).to(device) for n in (few, many))
+    activations = _activations(model, small, config) * pairs // few
+    fixed, per_pair = _times(model, small, large, config)
+    vectors = sum(config.batches.needs_vectors(epoch) for epoch in range(config.epochs)) / max(config.epochs, 1)
+    forward = per_pair / 3  # of forward and backward
+    return config, Estimate(
+        corpus=config.corpus or "none named; as for HowTo100M",
+        videos=len(train),
+        held_out=len(held_out),
+        parameters=model.parameter_counts(),
+        published_parameters=published_parameters(config.model, count),
+        pairs_per_update=pairs,
+        updates_per_epoch=len(train) // config.batches.videos,
+        epochs=config.epochs,
+        weights=4 * count,
+        gradients=4 * count,
+        optimizer_state=8 * count,
+        activations=activations,
+        device=torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        precision="bf16" if _is_mixed(config, device) else "fp32",
+        seconds_per_update=fixed + pairs * per_pair,
+        seconds_for_vectors=vectors * len(train) * config.batches.clips_per_vector * forward,
+        measured=f"updates of {few} and {many} pairs, and the optimiser's step",
+    )
+
+
+def _times(model: VideoCLIP, small: Batch, large: Batch, config: PretrainConfig) -> tuple[float, float]:
+    """Seconds of an update that do not depend on the number of pairs, and seconds per pair."""
+    cast = autocast(config.precision, model.device)
+    optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
+    took = []
+    update(model, optimizer, small, config, 0, 1, cast)  # the first one allocates
+    for batch in (small, large):
+        times = []
+        for _ in range(2):
+            _wait(model.device)
+            began = time.perf_counter()
+            update(model, optimizer, batch, config, 0, 1, cast)
+            _wait(model.device)
+            times.append(time.perf_counter() - began)
+        took.append(min(times))
+    per_pair = max(took[1] - took[0], 0.1 * took[1]) / (len(large) - len(small))
+    return max(took[0] - len(small) * per_pair, 0.0), per_pair
+
+
+def _activations(model: VideoCLIP, batch: Batch, config: PretrainConfig) -> int:
+    """Bytes that the forward pass keeps for the backward pass, without the weights themselves."""
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    model.train()
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t), autocast(config.precision, model.device)():
+        video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
+        sum(info_nce(video, text))
+    return sum(kept.values())
+
+
+def _rows(batch: Batch, rows: list[int]) -> Batch:
+    return Batch(*(getattr(batch, field.name)[rows] for field in fields(batch)))
+
+
+def _is_mixed(config: PretrainConfig, device: torch.device) -> bool:
+    with autocast(config.precision, device)():
+        return torch.is_autocast_enabled(device.type)
+
+
+def published_parameters(model: ModelConfig, count: int) -> int:
+    """``count`` and what the published layout also holds: the video tower's words, second types, and poolers."""
+    size = model.hidden_size
+    return count + (model.vocab_size - 2) * size + 2 * size + 2 * (size * size + size)
+
+
+def _made_up(i: int, feature_size: int) -> NarratedVideo:
+    """A video like those of HowTo100M: 390 s, 110 captions of about eight words."""
+    rng = np.random.default_rng(i)
+    words = ("cut", "the", "onion", "then", "add", "some", "oil", "and", "stir", "it", "until", "golden")
+    captions = [Caption(3.5 * j, 3.5 * j + 4, " ".join(rng.choice(words, 8))) for j in range(110)]
+    return NarratedVideo(f"made up {i}", rng.standard_normal((390, feature_size)).astype(np.float16), captions)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
