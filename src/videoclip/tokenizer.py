@@ -4,6 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 CLS, SEP, PAD = "[CLS]", "[SEP]", "[PAD]"
+SPECIAL = (PAD, "[UNK]", CLS, SEP, "[MASK]")
 
 
 class Tokenizer:
@@ -17,13 +18,19 @@ class Tokenizer:
         self._backend = Backend(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
         self._backend.normalizer = normalizers.BertNormalizer(lowercase=True)
         self._backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        self._backend.add_special_tokens([token for token in SPECIAL if token in vocabulary])
 
     def __len__(self) -> int:
         return self._backend.get_vocab_size()
 
     def encode(self, texts: list[str], max_tokens: int | None = None) -> list[list[int]]:
-        """Token ids of each text, at most ``max_tokens`` of them, without ``[CLS]`` and ``[SEP]``."""
-        return [e.ids[:max_tokens] for e in self._backend.encode_batch(texts, add_special_tokens=False)]
+        """Token ids of each text, at most ``max_tokens`` of them, without ``[CLS]`` and ``[SEP]`` around it."""
+        try:
+            encoded = self._backend.encode_batch(texts, add_special_tokens=False)
+        except TypeError:  # halves of characters, which captions in JSON can hold and UTF-8 cannot
+            whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+            encoded = self._backend.encode_batch(whole, add_special_tokens=False)
+        return [e.ids[:max_tokens] for e in encoded]
 
 
 @cache

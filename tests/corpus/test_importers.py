@@ -17,7 +17,7 @@ from videoclip.corpus.importers import ImportConfig, import_features, read_ids, 
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
 from videoclip.errors import CorpusError, UnsafeFileError, VideoclipError
-from videoclip.media.captions import Caption
+from videoclip.media.captions import Caption, read_captions
 
 SILENT = ImportConfig(silent=True)
 
@@ -368,3 +368,12 @@ def test_a_disk_that_cannot_be_written_is_one_error_and_no_hang(tmp_path, monkey
 
     with pytest.raises(VideoclipError, match=r"cannot be written .*No space left"):
         add_many()
+
+
+def test_halves_of_characters_in_captions_do_no_harm(folder):
+    text = json.dumps({"v0": entry("stir \ud83d it"), "v2": entry("cut \udc00")})
+    (folder / "half.json").write_text(text)
+    import_features(folder / "npy", folder / "c.lance", folder / "half.json")
+    assert Corpus(folder / "c.lance")["v0"].captions[0].text.split()[0] == "stir"
+    (folder / "one.json").write_text(json.dumps(entry("stir \ud83d it")))
+    assert read_captions(folder / "one.json")[0].text == "stir it"
