@@ -1,4 +1,4 @@
-"""How long, and in how much memory, is the published checkpoint converted? A file of its size with the optimiser's state.
+"""How long, and in how much memory, is the published checkpoint converted? A file of its size, optimiser included.
 
 The baseline is what one would write by hand where all of its packages are installed: unpickle the whole file, trusting
 it, and save its tensors.

@@ -58,7 +58,7 @@ def extract(
     videos: Annotated[Path, typer.Argument(help="Folder of videos (searched with its subfolders), or one file.")],
     out: Annotated[Path, typer.Option(help="Corpus to make or to add to, such as my.lance.")],
     captions: Annotated[
-        Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
+        Path | None, typer.Option(help="Folder of captions [default: beside the videos], or raw_caption.json.")
     ] = None,
     encoder: Annotated[
         str, typer.Option(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")
@@ -137,7 +137,8 @@ def train_encoder(
     from .encoders.mil_nce import EncoderConfig
     from .encoders.mil_nce import train_encoder as run
 
-    pairs = [(s.path, s.captions) for s in find_videos(videos, captions) if s.captions and fnmatchcase(s.id, match)]
+    sources = find_videos(videos, captions)
+    pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]
     run(pairs, load_config(EncoderConfig, "", settings or []), out)
     typer.echo(f"the encoder: {out}")
 

@@ -176,3 +176,15 @@ def test_a_programming_error_in_a_thread_is_not_taken_for_a_bad_file(folder, mon
     monkeypatch.setattr(module, "read_captions", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance")
+
+
+def test_captions_come_from_one_large_json_file_too(folder):
+    for path in (folder / "videos").rglob("*.srt"):
+        path.unlink()
+    said = {"start": [0.5], "end": [1.5], "text": ["stir it"]}
+    (folder / "raw_caption.json").write_text(json.dumps({"v0": said, "elsewhere": said, "v3": said}))
+    summary = extract(find_videos(folder / "videos", folder / "raw_caption.json"), ENCODER, folder / "c.lance")
+    corpus = Corpus(folder / "c.lance")
+    assert sorted(corpus.ids) == ["deep/v3", "v0"]  # v3 by its bare name
+    assert corpus["v0"].captions[0].text == "stir it"
+    assert len(summary.set_aside) == 2

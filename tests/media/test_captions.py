@@ -1,11 +1,22 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from videoclip.errors import MediaError
-from videoclip.media.captions import Caption, howto100m_captions, read_captions, without_repeats
+from videoclip.media import captions as module
+from videoclip.media.captions import Caption, howto100m_captions, read_captions, stream_captions, without_repeats
+
+
+def entry(*said) -> dict:
+    """A video's captions as HowTo100M has them."""
+    starts = [3.0 * i for i in range(len(said))]
+    return {"start": starts, "end": [start + 4 for start in starts], "text": [*said]}
+
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\nfirst line\n\n2\n00:00:03,000 --> 00:00:04,000\nsecond <i>line</i>\n"
 
@@ -99,3 +110,59 @@ def test_a_letter_is_never_taken_for_a_repeat():
     """The published code compares characters: an 'n' that ends a line and one that begins the next."""
     lines = ["put the onion", "now cut it"]
     assert texts(without_repeats([Caption(i, i + 1, line) for i, line in enumerate(lines)])) == lines
+
+
+OTHER = {
+    "[1]": "at its beginning",
+    "hello": "at its beginning",
+    "": "at its beginning",
+    '{"a": 3}': "expected HowTo100M's captions",
+    '{"a": {}, 3: {}}': "expected HowTo100M's captions",
+    '{"a": {} "b": {}}': "after video 'a'",
+    '{"a": {}': "after video 'a'",
+    '{"a": {"start": [1,,]}}': "at its beginning",
+}
+
+
+@pytest.mark.parametrize("content", OTHER)
+def test_other_json_is_an_error_that_says_where(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(MediaError, match=OTHER[content]):
+        list(stream_captions(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize("window", [1, 7, 100, 10**6])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_captions_are_the_same_wherever_the_window_ends(tmp_path, monkeypatch, window, indent):
+    monkeypatch.setattr(module, "WINDOW", window)
+    made = {f'v {i} \\ "': entry(*["é日🍳 \\n"] * i) for i in range(5)} | {"": {}}
+    for ascii_only in (True, False):
+        text = json.dumps(made, indent=indent, ensure_ascii=ascii_only)
+        (tmp_path / "a.json").write_text(f"\ufeff{text}\n", encoding="utf-8")
+        assert dict(stream_captions(tmp_path / "a.json")) == made
+
+
+def test_a_damaged_file_is_not_read_into_memory_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "WINDOW", 1000)
+    monkeypatch.setattr(module, "LARGEST_ENTRY", 10_000)
+    (tmp_path / "a.json").write_text('{"a": {}, "b": {"text": ["' + "word " * 100_000 + '"]}}')
+    with pytest.raises(MediaError, match="after video 'a'"):
+        list(stream_captions(tmp_path / "a.json"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc, which only Linux has")
+def test_captions_are_streamed(tmp_path):
+    """Ten times the file takes the same memory."""
+    code = "import re, sys; from pathlib import Path; from videoclip.media.captions import stream_captions\n"
+    code += "n = sum(1 for _ in stream_captions(Path(sys.argv[1])))\n"
+    code += "print(n, re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
+    peak = {}
+    for videos in (200, 4000):
+        one = json.dumps(entry(*(f"some words that are said {i}" for i in range(100))))
+        (tmp_path / "c.json").write_text("{" + ",".join(f'"v{i}": {one}' for i in range(videos)) + "}")
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "c.json")], capture_output=True, text=True, check=True
+        )
+        count, peak[videos] = map(int, done.stdout.split())
+        assert count == videos
+    assert peak[4000] - peak[200] < 3000  # kB, of 23 MB more to read

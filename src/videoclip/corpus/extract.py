@@ -15,7 +15,7 @@ import numpy as np
 
 from ..encoders import AnyEncoder
 from ..errors import CorpusError, MediaError, VideoclipError
-from ..media.captions import SUFFIXES, read_captions
+from ..media.captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
 from ..progress import track
 from .store import Corpus, NarratedVideo, is_finite
 
@@ -26,11 +26,11 @@ APPEND_SECONDS = 2000
 
 @dataclass(frozen=True)
 class Source:
-    """A video file, its id (path below the folder, without suffix), and its caption file."""
+    """A video file, its id (path below the folder, without suffix), and its captions, or the file that holds them."""
 
     id: str
     path: Path
-    captions: Path | None
+    captions: Path | list[Caption] | None
 
 
 @dataclass
@@ -65,6 +65,9 @@ class Summary:
 def find_videos(folder: Path, captions: Path | None) -> list[Source]:
     """Every video below ``folder`` with the captions of the same name, which lie in ``captions`` or beside it.
 
+    Args:
+        captions: a folder of caption files, or HowTo100M's ``raw_caption.json``.
+
     Raises:
         VideoclipError: no such folder, or no video in it.
     """
@@ -78,16 +81,24 @@ def find_videos(folder: Path, captions: Path | None) -> list[Source]:
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in CONTAINERS and p.is_file())
     if not files:
         raise VideoclipError(f"{folder}: no videos in it (looked for {' '.join(CONTAINERS)})")
-    by_path, by_name = caption_files(captions or root)
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in files]
+    by_path, by_name = _captions_of(captions or root, {*names, *(path.stem for path in files)})
     stems = Counter(path.stem for path in files)
     sources, taken = [], set()
-    for path in files:
-        name = path.relative_to(root).with_suffix("").as_posix()
+    for name, path in zip(names, files, strict=True):
         identity = name if name not in taken else path.relative_to(root).as_posix()
         taken.add(identity)
         elsewhere = by_name.get(path.stem) if stems[path.stem] == 1 else None
         sources.append(Source(identity, path, by_path.get(name) or elsewhere))
     return sources
+
+
+def _captions_of(place: Path, names: set[str]) -> tuple[dict, dict]:
+    """Captions by path and by bare name: files of a folder, or, for these names, what one large JSON file holds."""
+    if place.is_dir():
+        return caption_files(place)
+    said = {video: howto100m_captions(entry) for video, entry in stream_captions(place) if video in names}
+    return said, said
 
 
 def caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -237,7 +248,8 @@ def _outcome(source: Source, encoder: AnyEncoder, before: NarratedVideo | None, 
             raise MediaError(f"{source.path}: interrupted")
 
     try:
-        captions = read_captions(source.captions) if source.captions else before.captions if before else []
+        captions = read_captions(source.captions) if isinstance(source.captions, Path) else source.captions
+        captions = captions or (before.captions if before else [])
         features = encoder.encode_file(source.path, damage.append, between, _parts(before))
     except MediaError as error:
         return error, []
