@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from made import write
+from malicious import archive, dangerous
 from safetensors.torch import save_file
 
 from videoclip import load_encoder
@@ -169,3 +170,12 @@ def test_image_models_are_read_from_a_folder_and_averaged_over_frames(tmp_path, 
 
 def test_batches_stack_what_comes():
     assert [len(b) for b in batches([np.zeros(3)] * 7, 3)] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("name", dangerous(__file__))  # type: ignore[arg-type]
+@pytest.mark.parametrize("wrap", [bytes, archive], ids=["bare", "archive"])
+def test_malicious_weights_do_nothing_and_are_refused(tmp_path, name, wrap):
+    (tmp_path / "s3d_howto100m.pth").write_bytes(wrap(dangerous(tmp_path / "ran")[name]))
+    with pytest.raises(WeightsError, match="not a file of tensors alone, and was not run"):
+        load_encoder("s3d", tmp_path / "s3d_howto100m.pth")
+    assert not (tmp_path / "ran").exists()

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,17 @@ def test_features_of_another_encoder_are_an_error_that_explains_itself(model):
     for encoder, normalized in (("s3d", True), ("made", False)):
         with pytest.raises(VideoclipError, match="but the model was trained on those"):
             model.check_features(encoder, normalized, "c.lance")
+
+
+def test_features_that_were_not_scaled_are_warned_of(model):
+    unit = np.full((3, 16), 0.25, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.encode_video([unit])
+        with pytest.raises(UserWarning, match="scale yours, or scores will be poor"):
+            model.encode_video([9 * unit])
+        with pytest.raises(UserWarning, match="features of length 9"):
+            model.video_tokens(9 * unit)
 
 
 def test_a_model_survives_being_saved(model, tmp_path):

@@ -7,7 +7,6 @@ shallower one is the small encoder of the demo.
 import copy
 import hashlib
 import json
-import pickle
 from pathlib import Path
 from typing import TypeVar
 
@@ -207,8 +206,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: no such file; give the path of s3d_howto100m.pth")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise WeightsError(f"{path}: is not a file of tensors ({str(error).splitlines()[0]})") from error
+    except Exception as error:  # of whatever kind a made-up file ends in
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: is not a file of tensors alone, and was not run ({reason})") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise WeightsError(f"{path}: holds more than the tensors of S3D; is it s3d_howto100m.pth?")
     return state

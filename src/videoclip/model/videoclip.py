@@ -5,6 +5,8 @@ the position embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … 
 special tokens come first, and videos of different lengths are padded at the end only.
 """
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..encoders import length_of
+from ..encoders import COMBINED, length_of
 from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
 
@@ -285,7 +287,19 @@ class VideoCLIP(
                 f"video {i}: features of shape {tuple(video.shape)}, expected (seconds, {self.config.feature_size}) "
                 "with at least one second"
             )
+        if kind is None:
+            self._expect_unit_length(video[0])
         return video
+
+    def _expect_unit_length(self, second: Tensor) -> None:
+        """Warn of features of unknown origin that cannot be what the model was trained on; scores would be poor."""
+        wanted = math.sqrt(len(self.config.encoder.split(COMBINED)))
+        if self.config.encoder and self.config.normalized and not 0.9 < float(second.norm()) / wanted < 1.1:
+            warnings.warn(
+                f"features of length {float(second.norm()):.3g}, but the model was trained on those of encoder "
+                f"'{self.config.encoder}' scaled to unit length; scale yours, or scores will be poor",
+                stacklevel=5,
+            )
 
     def _on_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         return batch[0].to(self.device), batch[1].to(self.device)
