@@ -7,7 +7,9 @@ memory of an import with captions from one JSON file of over a gigabyte.
 """
 
 import json
+import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,8 +88,11 @@ def _captions(path: Path, videos: int = 200_000) -> float:
 
 
 def _measure(code: str, *arguments: Path) -> dict:
+    os.sync()  # what was written before is not written back during this
     command = [sys.executable, "-c", code + PEAK, *map(str, arguments)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    measured = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    shutil.rmtree(arguments[1], ignore_errors=True)
+    return measured
 
 
 if __name__ == "__main__":
