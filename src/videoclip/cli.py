@@ -79,10 +79,7 @@ def extract(
     sources = find_videos(videos, captions)
     made = Corpus(reuse) if reuse else None
     summary = run(sources, load_encoder(encoder, weights), out, allow_silent, workers, made)
-    for path, reason in list(summary.set_aside.items())[:SHOWN]:
-        typer.echo(f"set aside: {reason if path in reason else f'{path}: {reason}'}", err=True)
-    if len(summary.set_aside) > SHOWN:
-        typer.echo(f"… and {len(summary.set_aside) - SHOWN} more, listed in {out}.set-aside.json", err=True)
+    _print_set_aside(summary.set_aside, out)
     for warning in summary.warnings[:SHOWN]:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{out}: {summary}")
@@ -205,10 +202,7 @@ def import_(
 
     config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
     summary = import_features(features, out, captions, ids, config)
-    for reason in list(summary.set_aside.values())[:SHOWN]:
-        typer.echo(f"set aside: {reason}", err=True)
-    if len(summary.set_aside) > SHOWN:
-        typer.echo(f"… and {len(summary.set_aside) - SHOWN} more, listed in {out}.set-aside.json", err=True)
+    _print_set_aside(summary.set_aside, out)
     typer.echo(f"{out}: {summary}; features of {summary.kind}")
 
 
@@ -255,6 +249,13 @@ def evaluate(
     _print_scores(result)
     if json:
         json.write_text(json_module.dumps(result, indent=1))
+
+
+def _print_set_aside(set_aside: dict[str, str], out: Path) -> None:
+    for name, reason in list(set_aside.items())[:SHOWN]:
+        typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
+    if len(set_aside) > SHOWN:
+        typer.echo(f"… and {len(set_aside) - SHOWN} more, listed in {out}.set-aside.json", err=True)
 
 
 def _print_estimate(config) -> None:

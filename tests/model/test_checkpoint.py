@@ -26,6 +26,7 @@ def tensors() -> dict[str, torch.Tensor]:
         "flags": torch.tensor([True, False]),
         "scalar": torch.tensor(3.5),
         "empty": torch.empty(0, 4),
+        "complex": torch.randn(2, dtype=torch.complex64),
         "parameter": torch.nn.Parameter(torch.randn(3)),
     }
 
@@ -43,6 +44,13 @@ def test_tensors_are_those_that_torch_reads(tmp_path, legacy):
         read = stored.read()
         assert read.dtype == wanted.dtype
         assert torch.equal(read, wanted)
+
+
+@LEGACY
+def test_tensors_of_types_that_no_model_has_are_no_obstacle(tmp_path, legacy):
+    others = [torch.zeros(3, dtype=torch.uint16), torch.zeros(5).to(torch.float8_e4m3fn), torch.eye(3).to_sparse()]
+    torch.save({"a": torch.ones(2), "others": others}, tmp_path / "a.pt", _use_new_zipfile_serialization=not legacy)
+    assert read_checkpoint(tmp_path / "a.pt").content["a"].read().tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("name", dangerous(__file__))  # type: ignore[arg-type]

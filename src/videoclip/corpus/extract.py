@@ -178,7 +178,7 @@ def extract(
                 advance()
     finally:  # what is encoded is kept, whatever stopped the rest
         flush()
-    _list_set_aside(out, summary)
+    list_set_aside(out, summary.set_aside)
     return summary
 
 
@@ -274,10 +274,10 @@ def _share_cores(workers: int) -> None:
     torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
 
 
-def _list_set_aside(out: Path, summary: Summary) -> None:
-    """Write what was set aside beside the corpus, or remove the list of an earlier call."""
+def list_set_aside(out: Path, set_aside: dict[str, str]) -> None:
+    """Write what was set aside, with the reasons, beside the corpus; or remove the list of an earlier call."""
     path = Path(f"{out}.set-aside.json")
-    if summary.set_aside:
-        path.write_text(json.dumps(summary.set_aside, indent=1))
+    if set_aside:
+        path.write_text(json.dumps(set_aside, indent=1))
     else:
         path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from ..encoders import FeatureKind
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import Caption, howto100m_captions, read_captions, stream_captions
 from ..progress import track
-from .extract import caption_files
+from .extract import caption_files, list_set_aside
 from .features import FeatureStore, open_features
 from .store import Corpus, NarratedVideo
 
@@ -108,7 +108,7 @@ def import_features(
                 summary.added += 1
                 summary.seconds += loaded.seconds
                 summary.captions += len(said)
-    _list_set_aside(out, summary)
+    list_set_aside(out, summary.set_aside)
     if wanted is not None and len(names) < len(wanted):
         summary.left_out["in the list of ids, but without features"] = len(wanted) - len(names)
     return summary
@@ -219,11 +219,3 @@ def _kind_of(folder: Path, store: FeatureStore, config: ImportConfig) -> Feature
             return FeatureKind(encoder, size, config.normalize or _is_unit(features) is not False)
         reason = f"{path}: features of shape {features.shape}"
     raise CorpusError(f"{folder}: none of its {len(store)} files holds features (seconds, F); the last: {reason}")
-
-
-def _list_set_aside(out: Path, summary: ImportSummary) -> None:
-    path = Path(f"{out}.set-aside.json")
-    if summary.set_aside:
-        path.write_text(json.dumps(summary.set_aside, indent=1))
-    else:
-        path.unlink(missing_ok=True)

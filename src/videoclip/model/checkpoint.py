@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsafeFileError, WeightsError
-from ..pickles import Inert, InertUnpickler
+from ..pickles import InertUnpickler
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -29,16 +29,18 @@ _STORAGES = {
     "BoolStorage": torch.bool,
     "ByteStorage": torch.uint8,
     "CharStorage": torch.int8,
+    "ComplexDoubleStorage": torch.complex128,
+    "ComplexFloatStorage": torch.complex64,
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,
     "HalfStorage": torch.float16,
     "IntStorage": torch.int32,
     "LongStorage": torch.int64,
+    "QInt32Storage": torch.int32,
+    "QInt8Storage": torch.int8,
+    "QUInt8Storage": torch.uint8,
     "ShortStorage": torch.int16,
-}
-_OTHER_STORAGES = {
-    "torch.storage.UntypedStorage",
-    *(f"torch.{kind}Storage" for kind in ("ComplexFloat", "ComplexDouble", "QInt8", "QInt32", "QUInt8")),
+    "UntypedStorage": torch.uint8,
 }
 
 
@@ -178,15 +180,13 @@ class _TensorUnpickler(InertUnpickler):
             ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
         }
         for name, dtype in _STORAGES.items():
-            meanings["torch", name] = meanings["torch.cuda", name] = dtype
+            meanings["torch", name] = meanings["torch.cuda", name] = meanings["torch.storage", name] = dtype
         super().__init__(file, str(path), meanings)
         self.path, self._storage = path, storage
 
-    def persistent_load(self, pid: Any) -> Any:
-        """A storage, from ("storage", type, key, device, numel[, view]); inert where its type is not of VideoCLIP's."""
+    def persistent_load(self, pid: Any) -> Storage:
+        """A storage, from ("storage", type, key, device, numel[, view])."""
         well_formed = isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"
-        if well_formed and f"{getattr(pid[1], '__module__', '')}.{getattr(pid[1], '__name__', '')}" in _OTHER_STORAGES:
-            return Inert()
         if not well_formed or not isinstance(pid[1], torch.dtype) or not _is_count(pid[4]) or (pid[5:] or (None,))[0]:
             raise UnsafeFileError(f"{self.path}: has a tensor whose storage is not one; nothing of it was run")
         return self._storage(pid[1], str(pid[2]), pid[4])
