@@ -103,6 +103,7 @@ def test_a_file_comes_whole_and_is_recorded(tmp_path, server):
     assert sorted(p.name for p in path.parent.iterdir()) == ["checkpoint_best.pt", "published.json"]
     record = json.loads((path.parent / "published.json").read_text())["checkpoint_best.pt"]
     assert record["size"] == len(server.content)
+    assert record["from"] == f"{server.url}/checkpoint_best.pt"
     get(tmp_path, server)
     assert len(server.requests) == 1  # what is there is not asked for again
 

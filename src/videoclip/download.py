@@ -59,6 +59,7 @@ def _obtain(published: PublishedFile, folder: Path, mirror: str, source: Path | 
         given = source / published.file if source.is_dir() else source
         if not given.is_file():
             raise WeightsError(f"{given}: no such file to take {published.file} from")
+        address = str(given)
         shutil.copyfile(given, part)
     elif offline():
         raise WeightsError(
@@ -71,7 +72,7 @@ def _obtain(published: PublishedFile, folder: Path, mirror: str, source: Path | 
         fetch(address, part, published)
     try:
         _look_into(part, published)
-        check_known(published, folder, part)
+        check_known(published, folder, part, address)
     except VideoclipError:
         part.unlink()
         raise

@@ -72,8 +72,11 @@ def published_path(name: str, file: str, folder: Path | None = None) -> Path:
     return folder / file
 
 
-def check_known(published: PublishedFile, folder: Path, path: Path) -> None:
+def check_known(published: PublishedFile, folder: Path, path: Path, source: str = "") -> None:
     """Compare a file with what is pinned or was recorded in the folder; record it where nothing was.
+
+    Args:
+        source: where the file came from.
 
     Raises:
         WeightsError: it differs.
@@ -90,7 +93,7 @@ def check_known(published: PublishedFile, folder: Path, path: Path) -> None:
         )
     if published.file not in known:
         date = datetime.now(UTC).date().isoformat()
-        known[published.file] = {"sha256": digest, "size": size, "url": published.url, "date": date}
+        known[published.file] = {"sha256": digest, "size": size, "from": source or published.url, "date": date}
         new = record.with_suffix(".new")
         new.write_text(json.dumps(known, indent=1))
         os.replace(new, record)

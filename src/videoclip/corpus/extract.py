@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -20,8 +21,8 @@ from ..progress import track
 from .store import Corpus, NarratedVideo, is_finite
 
 CONTAINERS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv")
-APPEND_SECONDS = 2000
-"""Seconds of features that are gathered before they are written; what a killed job loses at most."""
+APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
+"""Seconds of features that are gathered, and seconds for which, before they are written: what a killed job can lose."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,11 @@ def extract(
         summary.set_aside |= {str(s.path): "no captions; pass --allow-silent to take it" for s in mute}
         todo = [source for source in todo if source.captions or source.id in spoken]
     ready: list[NarratedVideo] = []
+    written = time.monotonic()
 
     def flush() -> None:
+        nonlocal written
+        written = time.monotonic()
         if ready:
             corpus.append(ready)
             summary.added += len(ready)
@@ -173,7 +177,8 @@ def extract(
                     ready.append(outcome)
                 else:
                     summary.set_aside[str(source.path)] = str(outcome)
-                if sum(video.seconds for video in ready) >= APPEND_SECONDS:
+                gathered = sum(video.seconds for video in ready)
+                if gathered >= APPEND_SECONDS or time.monotonic() - written > APPEND_EVERY:
                     flush()
                 advance()
     finally:  # what is encoded is kept, whatever stopped the rest
