@@ -45,7 +45,6 @@ _VIDEOCLIP = PublishedFile(
     "checkpoint_best.pt",
     "https://dl.fbaipublicfiles.com/MMPT/retri/videoclip/checkpoint_best.pt",
     "VideoCLIP as published, a training checkpoint",
-    "https://github.com/facebookresearch/fairseq/issues/5513",
 )
 PUBLISHED = {"videoclip": (_VIDEOCLIP,), "s3d-howto100m": (_S3D,), "mil-nce": (_S3D, _WORDS)}
 """What can be asked for by name, and the files that it takes."""
