@@ -10,7 +10,7 @@ from videoclip.model.official import load_official, official_sources
 from videoclip.model.videoclip import collate_video
 
 CLOSE = 1e-5
-pytestmark = pytest.mark.filterwarnings("ignore:features of length")  # those of the cases are made up
+pytestmark = pytest.mark.filterwarnings("ignore:features that are not of unit length")  # those of the cases are made up
 
 
 class Golden:

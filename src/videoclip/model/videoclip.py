@@ -296,8 +296,8 @@ class VideoCLIP(
         wanted = math.sqrt(len(self.config.encoder.split(COMBINED)))
         if self.config.encoder and self.config.normalized and not 0.9 < float(second.norm()) / wanted < 1.1:
             warnings.warn(
-                f"features of length {float(second.norm()):.3g}, but the model was trained on those of encoder "
-                f"'{self.config.encoder}' scaled to unit length; scale yours, or scores will be poor",
+                f"features that are not of unit length, while the model was trained on those of encoder "
+                f"'{self.config.encoder}' that are; scale yours, or scores will be poor",
                 stacklevel=5,
             )
 
