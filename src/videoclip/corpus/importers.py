@@ -85,14 +85,14 @@ def import_features(
     if captions is None and not config.silent:
         raise CorpusError("no captions to go with the features: name them with --captions, or pass --allow-silent")
     corpus, summary = Corpus.create(out, kind), ImportSummary(kind)
-    with track("import", len(store), "videos") as advance, corpus.appending() as add:
+    with track("import", len(store), "videos") as advance, corpus.appending() as writer:
         for key, video, said in _pairs(store, captions, config):
             advance()
             if wanted is not None and key not in names:
                 summary.left_out["not in the list of ids"] += 1
                 continue
             video = video or names.get(key) or store.name(key)
-            if video in corpus:
+            if video in writer:
                 summary.present += 1
             elif isinstance(said, MediaError):
                 summary.set_aside[video] = str(said)
@@ -101,7 +101,7 @@ def import_features(
             else:
                 try:
                     loaded = _video(store, key, video, said, kind, config)
-                    add(loaded)
+                    writer.add(loaded)
                 except CorpusError as error:
                     summary.set_aside[video] = str(error)
                     continue

@@ -6,7 +6,7 @@ is part of the corpus, so that features of two encoders are never mixed.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -142,23 +142,25 @@ class Corpus:
         """
         videos = list(videos)
         for video in videos:
-            self._check(video)
+            if video.id in self:
+                raise CorpusError(f"{self.path}: video '{video.id}' is there already")
+            self.check(video)
         if len({video.id for video in videos}) < len(videos):
             raise CorpusError(f"{self.path}: the same id twice among the videos to add")
         self._write([_batch(videos, self.kind)])
 
     @contextmanager
-    def appending(self) -> Iterator[Callable[[NarratedVideo], None]]:
-        """Add many videos one by one: yields ``add(video)``; they are written while the next are read.
+    def appending(self) -> Iterator["Writer"]:
+        """Add many videos one by one: yields a ``Writer``; videos are written while the next are read.
 
         What was added is kept in steps of ``COMMIT_BYTES``, and all of it when the block ends, by an exception too.
 
         Raises:
-            CorpusError: as ``append``, by ``add``; the block may go on with another video.
+            CorpusError: as ``append``, by ``Writer.add``; the block may go on with another video.
             VideoclipError: the disk is full, or the like.
         """
-        with _Writer(self) as writer:
-            yield writer.add
+        with Writer(self) as writer:
+            yield writer
 
     def _write(self, batches: Iterable) -> None:
         """Write record batches as one version of the dataset."""
@@ -171,9 +173,8 @@ class Corpus:
         for name in ("ids", "_row"):
             self.__dict__.pop(name, None)
 
-    def _check(self, video: NarratedVideo) -> None:
-        if video.id in self:
-            raise CorpusError(f"{self.path}: video '{video.id}' is there already")
+    def check(self, video: NarratedVideo) -> None:
+        """Raise ``CorpusError`` if the features of a video are not those of a video of this corpus."""
         shape = np.shape(video.features)
         if len(shape) != 2 or shape[1] != self.kind.feature_size or not shape[0]:
             raise CorpusError(f"{video.id}: features of shape {shape}, expected (seconds, {self.kind.feature_size})")
@@ -214,17 +215,17 @@ def _schema(kind: FeatureKind):
     return pa.schema(fields, metadata={_METADATA: json.dumps(asdict(kind)).encode()})
 
 
-class _Writer:
-    """Gathers videos into record batches, and writes those in a thread of its own."""
+class Writer:
+    """Gathers videos into record batches, and writes those in a thread of its own (``Corpus.appending``)."""
 
     def __init__(self, corpus: Corpus):
-        self.corpus, self.gathered, self.bytes, self.taken = corpus, [], 0, set()
+        self.corpus, self.gathered, self.bytes = corpus, [], 0
+        self.known = set(corpus.ids)
         self.batches: Queue = Queue(1)
         self.thread = Thread(target=self._write_all, daemon=True)
         self.failure: BaseException | None = None
 
-    def __enter__(self) -> "_Writer":
-        self.corpus.ids  # noqa: B018  read here, so that the thread alone opens the dataset from now on
+    def __enter__(self) -> "Writer":
         self.thread.start()
         return self
 
@@ -234,11 +235,15 @@ class _Writer:
         self.thread.join()
         self._raise()
 
+    def __contains__(self, video: str) -> bool:
+        """Whether the corpus holds the video, or will."""
+        return video in self.known
+
     def add(self, video: NarratedVideo) -> None:
-        self.corpus._check(video)
-        if video.id in self.taken:
-            raise CorpusError(f"{self.corpus.path}: the same id '{video.id}' twice among the videos to add")
-        self.taken.add(video.id)
+        if video.id in self.known:
+            raise CorpusError(f"{self.corpus.path}: video '{video.id}' is there already")
+        self.corpus.check(video)
+        self.known.add(video.id)
         self.gathered.append(video)
         self.bytes += video.features.size * 2
         if self.bytes >= BATCH_BYTES:
