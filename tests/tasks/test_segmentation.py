@@ -1,8 +1,34 @@
 import numpy as np
+import pytest
+from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoclip.tasks.segmentation import label_seconds, otsu
+from videoclip.tasks.segmentation import (
+    label_seconds,
+    label_seconds_as_published,
+    labels_of_seconds,
+    largest_similarity,
+    merge_windows,
+    otsu,
+)
+
+CASES = [case for document in documents("tasks*.json") for case in document.get("coin_zero_shot", [])]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_coin_zero_shot(case):
+    labels = np.array(case["label_embeddings"])
+    windows = [np.array(hidden) @ labels.T for hidden in case["window_token_hidden"]]
+    scores = merge_windows(windows, case["window_starts"], case["video_seconds"])
+    assert np.abs(scores - np.array(case["merged_logits"])).max() < 1e-4  # given to 5 decimals, of rounded inputs
+    assert largest_similarity(labels) == pytest.approx(case["threshold"], abs=1e-5)
+    predicted = label_seconds_as_published(scores, labels)
+    assert (predicted + 1).tolist() == case["predictions"]
+    segments = [(start, end, label - 1) for start, end, label in case["segments_start_end_label"]]
+    targets = labels_of_seconds(segments, case["video_seconds"])
+    assert (targets + 1).tolist() == case["frame_targets"]
+    assert (predicted == targets).mean() == pytest.approx(case["frame_accuracy"], abs=1e-5)
 
 
 @given(st.integers(0, 100))

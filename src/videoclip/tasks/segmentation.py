@@ -1,8 +1,11 @@
 """Which label each second of a video shows (paper, section 5.1), without training.
 
-Scores of a label are compared within the video: a second shows a label where its score stands out from the label's
-mean over the video, and background where no label's does.
+The paper's rule compares scores with how similar the labels are to each other. In ours, scores of a label are compared
+within the video: a second shows a label where its score stands out from the label's mean over the video, and background
+where no label's does.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,6 +23,43 @@ def label_seconds(tokens: np.ndarray, labels: np.ndarray, smooth: int = 3) -> np
     scores = _moving_mean(scores - scores.mean(0), smooth)
     best = scores.max(1)
     return np.where(best > otsu(best), scores.argmax(1), -1)
+
+
+def label_seconds_as_published(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The paper's rule: (T, K) scores, (K, D) texts -> (T,) int, -1 for background.
+
+    A second gets its best label if that score exceeds the largest similarity between any two different label texts.
+    With the published weights it never does, so that everything is background.
+    """
+    scores, labels = np.asarray(scores), np.asarray(labels)
+    return np.where(scores.max(1) > largest_similarity(labels), scores.argmax(1), -1)
+
+
+def largest_similarity(labels: np.ndarray) -> float:
+    """The largest dot product between two different label texts, (K, D); without a second one, minus infinity."""
+    similarity = labels @ labels.T
+    return float(similarity[~np.eye(len(labels), dtype=bool)].max(initial=-np.inf))
+
+
+def merge_windows(windows: Sequence[np.ndarray], starts: Sequence[int], seconds: int) -> np.ndarray:
+    """Scores of a whole video from those of overlapping windows, which are averaged: N of (≤ W, K) -> (seconds, K)."""
+    total = np.zeros((seconds, np.shape(windows[0])[1]))
+    times = np.zeros((seconds, 1))
+    for window, start in zip(windows, starts, strict=True):
+        total[start : start + len(window)] += window
+        times[start : start + len(window)] += 1
+    return total / np.maximum(times, 1)
+
+
+def labels_of_seconds(segments: Sequence[tuple[float, float, int]], seconds: int) -> np.ndarray:
+    """Label of each second from segments (start, end, label from 0): (seconds,) int, -1 for background.
+
+    A segment has every second that it touches; where two do, the later one in the list.
+    """
+    labels = np.full(seconds, -1)
+    for start, end, label in segments:
+        labels[int(np.floor(start)) : int(np.ceil(end))] = label
+    return labels
 
 
 def otsu(values: np.ndarray) -> float:

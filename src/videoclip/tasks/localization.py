@@ -1,0 +1,47 @@
+"""When each of a task's steps is shown, knowing which steps there are and in which order (paper, section 5.1).
+
+Each step gets one second, later than the step's before it, so that the sum of the seconds' log-probabilities of their
+steps is largest: a monotone path, found by dynamic programming.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def locate_steps(scores: np.ndarray) -> np.ndarray:
+    """The second of each of K ordered steps: (T, K) scores -> (K,) int, increasing.
+
+    Scores are passed through a log-softmax over the steps first. Where there are fewer seconds than steps, steps share.
+    """
+    scores = np.asarray(scores, np.float64)
+    T, K = scores.shape
+    gain = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    apart = 1 if T >= K else 0
+    best = np.full((K, T), -np.inf)  # of paths whose step k is at second t
+    before = np.zeros((K, T), int)
+    best[0] = gain[:, 0]
+    for k in range(1, K):
+        reach = np.maximum.accumulate(best[k - 1])
+        first = np.concatenate([[0], np.where(reach[1:] > reach[:-1], np.arange(1, T), 0)])
+        where = np.maximum.accumulate(first)  # the second of the best path so far
+        best[k, apart:] = reach[: T - apart] + gain[apart:, k]
+        before[k, apart:] = where[: T - apart]
+    seconds = np.empty(K, int)
+    seconds[-1] = best[-1].argmax()
+    for k in range(K - 1, 0, -1):
+        seconds[k - 1] = before[k, seconds[k]]
+    return seconds
+
+
+def seconds_of_steps(steps: Sequence[tuple[int, float, float]], count: int, seconds: int) -> list[set[int]]:
+    """The seconds that each of ``count`` steps touches, from annotations (step from 1, start, end) in seconds."""
+    shown: list[set[int]] = [set() for _ in range(count)]
+    for step, start, end in steps:
+        shown[step - 1] |= set(range(int(np.floor(start)), min(int(np.ceil(end)), seconds)))
+    return shown
+
+
+def step_recall(located: Sequence[int], shown: Sequence[set[int]]) -> tuple[int, int]:
+    """(steps whose second is right, steps that are shown at all) of one video; CrossTask's recall is their ratio."""
+    return sum(second in of for second, of in zip(located, shown, strict=True)), sum(bool(of) for of in shown)

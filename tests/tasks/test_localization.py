@@ -1,0 +1,47 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from golden_cases import documents
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videoclip.tasks.localization import locate_steps, seconds_of_steps, step_recall
+from videoclip.tasks.segmentation import merge_windows
+
+CASES = [case for document in documents("tasks*.json") for case in document.get("crosstask", [])]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_crosstask(case):
+    windows = [np.array(window) for window in case["window_scores"]]
+    starts = [i * case["stride"] for i in range(len(windows))]
+    scores = merge_windows(windows, starts, case["video_seconds"])
+    assert np.abs(scores - np.array(case["merged_scores"])).max() < 1e-5
+    shown = seconds_of_steps(case["annotation_step_start_end"], case["steps"], case["video_seconds"])
+    assert [sorted(of) for of in shown] == case["ground_truth_seconds_of_step"]
+    if case["comparable"]:
+        located = locate_steps(scores)
+        assert located.tolist() == case["assigned_second_of_step"]
+        right, of = step_recall(located.tolist(), shown)
+        assert right / of == pytest.approx(case["recall"], abs=1e-5)
+
+
+@given(st.integers(1, 7), st.integers(1, 4), st.integers(0, 10_000))
+def test_no_order_of_seconds_is_better(seconds, steps, seed):
+    scores = np.random.default_rng(seed).standard_normal((seconds, steps))
+    located = locate_steps(scores)
+    gain = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+
+    def value(path) -> float:
+        return sum(gain[second, step] for step, second in enumerate(path))
+
+    if seconds >= steps:
+        assert (np.diff(located) > 0).all()
+        assert value(located) == pytest.approx(max(map(value, combinations(range(seconds), steps))))
+    else:
+        assert (np.diff(located) >= 0).all()
+
+
+def test_as_many_seconds_as_steps_have_one_each():
+    assert locate_steps(np.random.default_rng(0).standard_normal((5, 5))).tolist() == [0, 1, 2, 3, 4]
