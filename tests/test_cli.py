@@ -91,7 +91,8 @@ MISTAKES = {
     ),
     "no such encoder": ("extract {tmp}/videos --encoder x --out {tmp}/c.lance", "no encoder 'x'"),
     "no such benchmark": ("evaluate imagenet --model m --data {tmp}", "no benchmark 'imagenet'"),
-    "no truth": ("evaluate world --model m --data {tmp}", "holds no truth.json"),
+    "no features": ("evaluate world --model m --data {tmp}", "no such corpus"),
+    "no annotations": ("evaluate didemo --model m --data {tmp}/none", "is to hold the benchmark's annotations"),
     "no option": ("extract {tmp}/videos", "--out"),
 }
 

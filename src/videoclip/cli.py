@@ -222,7 +222,7 @@ def export(
 
 @app.command(rich_help_panel=TASKS)
 def evaluate(
-    name: Annotated[str, typer.Argument(help="What to evaluate on: world.")],
+    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc or didemo.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
     corpus: Annotated[
@@ -234,18 +234,19 @@ def evaluate(
     """Measure a model on a benchmark, without training on it."""
     import json as json_module
 
-    from .benchmarks.world import evaluate_world, read_truth
+    from .benchmarks import benchmark
     from .corpus.store import Corpus
     from .model.joint import load_model
     from .provenance import provenance
 
-    if name != "world":
-        raise VideoclipError(f"no benchmark '{name}'; there is: world")
-    truth = read_truth(data)
+    run = benchmark(name)
+    if not data.is_dir():
+        raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
     places = [corpus] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
     features = Corpus(next((place for place in places if place.exists()), places[0]))
-    result = evaluate_world(load_model(model), features, truth, split)
-    result |= provenance(truth["seed"], {"model": model, "data": str(data), "split": split})
+    result = run(load_model(model), features, data, split)
+    config = {"benchmark": name, "model": model, "data": str(data), "split": split, "encoder": features.kind.encoder}
+    result |= provenance(result.get("seed", 0), config)
     _print_scores(result)
     if json:
         json.write_text(json_module.dumps(result, indent=1))
@@ -291,22 +292,28 @@ def _print_scores(result: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    retrieval = result["retrieval"]
-    table = Table(title=f"Retrieval among {retrieval['gallery']} clips (chance R@1 {retrieval['chance_R@1']:.1%})")
-    for column in ("", "R@1", "R@5", "R@10", "median rank", "mean rank"):
-        table.add_column(column, justify="right" if column else "left")
-    for key, label in (("text_to_video", "text → video"), ("video_to_text", "video → text")):
-        figures = retrieval[key]
-        recalls = [f"{100 * figures[f'R@{k}']:.1f}" for k in (1, 5, 10)]
-        table.add_row(label, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}")
     console = Console()
-    console.print(table)
-    unseen = retrieval["unseen_pairs"]
-    console.print(f"action–object pairs never seen together: R@1 {100 * unseen['R@1']:.1f} % of {unseen['queries']}")
-    answers = result["multiple_choice"]
-    console.print(
-        f"multiple choice: {100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
-    )
+    if retrieval := result.get("retrieval"):
+        table = Table(title=f"Retrieval among {retrieval['gallery']} clips (chance R@1 {retrieval['chance_R@1']:.1%})")
+        for column in ("", "R@1", "R@5", "R@10", "median rank", "mean rank"):
+            table.add_column(column, justify="right" if column else "left")
+        for key, label in (("text_to_video", "text → video"), ("video_to_text", "video → text")):
+            figures = retrieval[key]
+            recalls = [f"{100 * figures[f'R@{k}']:.1f}" for k in (1, 5, 10)]
+            table.add_row(label, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}")
+        console.print(table)
+        if unseen := retrieval.get("unseen_pairs"):
+            shown = f"R@1 {100 * unseen['R@1']:.1f} % of {unseen['queries']}"
+            console.print(f"action–object pairs never seen together: {shown}")
+    if moments := result.get("moments"):
+        shown = ", ".join(f"{name} {100 * moments[name]:.1f} %" for name in ("rank_at_1", "rank_at_5", "mean_iou"))
+        console.print(f"moments inside the right video: {shown} of {moments['descriptions']} descriptions")
+    if answers := result.get("multiple_choice"):
+        shown = f"{100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
+        console.print(f"multiple choice: {shown}")
+    for reason, count in result.get("left_out", {}).items():
+        if count:
+            console.print(f"left out: {count} {reason.replace('_', ' ')}")
 
 
 def main() -> None:

@@ -75,6 +75,12 @@ def moments(truth: dict, split: str) -> list[Moment]:
     ]
 
 
+def evaluate_folder(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+    """``evaluate_world`` on the ``truth.json`` of a folder."""
+    truth = read_truth(data)
+    return evaluate_world(model, corpus, truth, split) | {"seed": truth["seed"]}
+
+
 def evaluate_world(model: JointModel, corpus: Corpus, truth: dict, split: str = "test") -> dict:
     """Retrieval and multiple choice on the steps of a split; ``items`` holds each prediction.
 

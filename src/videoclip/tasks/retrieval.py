@@ -8,6 +8,9 @@ import numpy as np
 from ..model.joint import JointModel
 from .metrics import chance_recall, ranks, retrieval_metrics
 
+SHOWN = 5
+"""Found clips that are kept of each query."""
+
 
 @dataclass(frozen=True)
 class Retrieval:
@@ -24,6 +27,21 @@ class Retrieval:
             "text_to_video": retrieval_metrics(self.ranks()),
             "video_to_text": retrieval_metrics(ranks(self.scores.T, self.relevant.T)),
         }
+
+    def items(self, names: Sequence[dict]) -> list[dict]:
+        """Every query with its rank and what was found first; ``names`` describes the N pairs."""
+        best = np.argsort(-self.scores, axis=1, kind="stable")[:, :SHOWN]
+        return [
+            name
+            | {
+                "rank": float(rank),
+                "found": [
+                    names[j] | {"score": round(float(self.scores[i, j]), 3), "right": bool(self.relevant[i, j])}
+                    for j in best[i]
+                ],
+            }
+            for i, (name, rank) in enumerate(zip(names, self.ranks(), strict=True))
+        ]
 
     def ranks(self) -> np.ndarray:
         """Rank of the best right video of each text, (N,)."""

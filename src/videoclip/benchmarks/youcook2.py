@@ -1,0 +1,84 @@
+"""YouCook2: which of the validation set's segments does a sentence describe? (paper, table 1)
+
+The annotations are enough. Beside them, the paper's own list of pairs is used if it is there (a pickle, which is read
+without running anything in it); without them, the CSV of MIL-NCE's 3,350 zero-shot clips does too.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+from ..corpus.store import Corpus
+from ..errors import VideoclipError
+from ..model.joint import JointModel
+from ..pickles import InertUnpickler
+from ..tasks.retrieval import retrieve
+from . import Clip, annotation_file, available, features_of
+
+ANNOTATIONS = "youcookii_annotations_trainval.json"
+ZERO_SHOT = "youcook2_zero_shot.csv"
+PAIRS = "youcook_val.pkl"
+WHERE = "http://youcook2.eecs.umich.edu/download"
+SUBSETS = {"test": "validation", "val": "validation", "train": "training"}
+
+
+def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+    """Text→video and video→text retrieval among the segments of the validation (or training) videos.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    clips, source = read_clips(data, split)
+    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
+    found = retrieve(model, [clip.text for clip in clips], parts)
+    return {
+        "retrieval": found.metrics(),
+        "left_out": left_out,
+        "annotations": source,
+        "items": found.items([clip.name for clip in clips]),
+    }
+
+
+def read_clips(folder: Path, split: str = "test") -> tuple[list[Clip], str]:
+    """Segments with their sentences, and the name of the file that says which."""
+    path = annotation_file(folder, [ANNOTATIONS, ZERO_SHOT], WHERE)
+    if path.name == ZERO_SHOT:
+        return _from_csv(path), path.name
+    segments = _from_annotations(path, SUBSETS.get(split, split))
+    if not segments:
+        raise VideoclipError(f"{path}: no segments of subset '{split}'")
+    pairs = path.with_name(PAIRS)
+    if pairs.is_file() and split != "train":
+        return _from_pairs(pairs, segments), pairs.name
+    return list(segments.values()), path.name
+
+
+def _from_annotations(path: Path, subset: str) -> dict[str, Clip]:
+    try:
+        videos = json.loads(path.read_text(encoding="utf-8"))["database"]
+        return {
+            f"{video}_{i}": Clip(video, a["sentence"], *map(float, a["segment"]))
+            for video, entry in videos.items()
+            if entry["subset"] == subset
+            for i, a in enumerate(entry.get("annotations", ()))
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise VideoclipError(f"{path}: not YouCook2's annotations ({type(error).__name__}: {error})") from error
+
+
+def _from_csv(path: Path) -> list[Clip]:
+    with open(path, newline="", encoding="utf-8") as file:
+        try:
+            return [Clip(r["video_id"], r["text"], float(r["start"]), float(r["end"])) for r in csv.DictReader(file)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise VideoclipError(f"{path}: expected columns end,start,task,text,video_id ({error})") from error
+
+
+def _from_pairs(path: Path, segments: dict[str, Clip]) -> list[Clip]:
+    with open(path, "rb") as file:
+        pairs = InertUnpickler(file, str(path)).read()
+    try:
+        return [Clip(s.video, p["caption"], s.start, s.end) for p in pairs if (s := segments.get(p["id"]))]
+    except (KeyError, TypeError) as error:
+        raise VideoclipError(f"{path}: expected a list of {{'id', 'caption'}} ({error})") from error

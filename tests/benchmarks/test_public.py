@@ -1,0 +1,196 @@
+"""The public benchmarks, on small files of their forms and, where they are there, on the real annotations."""
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from malicious import dangerous
+
+from videoclip.benchmarks import NAMES, Clip, annotation_file, benchmark
+from videoclip.benchmarks.youcook2 import read_clips
+from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.encoders import FeatureKind
+from videoclip.errors import CorpusError, UnsafeFileError, VideoclipError
+from videoclip.model.videoclip import ModelConfig, VideoCLIP
+
+REAL = Path(os.environ.get("VIDEOCLIP_ANNOTATIONS") or Path(__file__).parents[3] / "shared" / "annotations")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return VideoCLIP(ModelConfig(8, 32, 2, 64, 1, 1, positions=80))
+
+
+@pytest.fixture
+def real():
+    if not REAL.is_dir():
+        pytest.skip(f"the real annotations are not here ({REAL}); VIDEOCLIP_ANNOTATIONS names their folder")
+    return REAL
+
+
+def corpus_of(path, videos: dict[str, int]) -> Corpus:
+    """Random features of videos of these lengths."""
+    rng = np.random.default_rng(0)
+    corpus = Corpus.create(path, FeatureKind("made", 8))
+    corpus.append(NarratedVideo(v, rng.standard_normal((n, 8)).astype(np.float16), []) for v, n in videos.items())
+    return corpus
+
+
+def knowing(vectors: dict[str, np.ndarray]):
+    """A model that puts each text where its answer is."""
+
+    class Knowing:
+        def encode_text(self, texts):
+            return torch.tensor(np.array([vectors[text] for text in texts]), dtype=torch.float32)
+
+        def encode_video(self, features):
+            return torch.tensor(np.array([f.astype(np.float32).mean(0) for f in features]))
+
+        def video_tokens(self, features):
+            return torch.tensor(features.astype(np.float32))
+
+        def check_features(self, *_):
+            pass
+
+    return Knowing()
+
+
+def youcook2_entry(subset: str, *segments) -> dict:
+    annotations = [{"id": i, "segment": s, "sentence": text} for i, (s, text) in enumerate(segments)]
+    return {"subset": subset, "duration": 80, "annotations": annotations}
+
+
+def test_youcook2_cuts_the_segments_and_ranks_them(tmp_path):
+    annotations = {
+        "a": youcook2_entry("validation", ([3, 9], "cut the onion"), ([20, 70], "stir")),
+        "b": youcook2_entry("validation", ([2, 5], "fold")),
+        "c": youcook2_entry("training", ([2, 5], "serve")),
+        "gone": youcook2_entry("validation", ([0, 5], "x")),
+        "short": youcook2_entry("validation", ([50, 55], "y")),
+    }
+    (tmp_path / "youcookii_annotations_trainval.json").write_text(json.dumps({"database": annotations}))
+    corpus = corpus_of(tmp_path / "c.lance", {"a": 80, "b": 9, "c": 9, "short": 20})
+    spans = {"cut the onion": ("a", 3, 9), "stir": ("a", 20, 52), "fold": ("b", 2, 5)}  # cut at 32 s
+    vectors = {text: corpus[v].features[s:e].astype(np.float32).mean(0) for text, (v, s, e) in spans.items()}
+    unit = {text: 99 * v / np.linalg.norm(v) for text, v in vectors.items()}
+    result = benchmark("youcook2")(knowing(unit), corpus, tmp_path, "test")
+    assert result["retrieval"]["gallery"] == 3
+    assert result["left_out"] == {"without_features": 1, "past_the_end": 1}
+    assert {item["query"]: (item["video"], item["start"], item["end"]) for item in result["items"]} == {
+        "cut the onion": ("a", 3.0, 9.0), "stir": ("a", 20.0, 70.0), "fold": ("b", 2.0, 5.0),
+    }  # fmt: skip
+    scores = np.array([[unit[t] @ vectors[u] for u in spans] for t in spans])
+    assert result["retrieval"]["text_to_video"]["R@1"] == (scores.argmax(1) == np.arange(3)).mean()
+    json.dumps(result)
+
+
+def test_the_papers_own_pairs_are_read_without_running_them(tmp_path):
+    entry = {
+        "subset": "validation",
+        "annotations": [{"id": i, "segment": [i, i + 3], "sentence": "s"} for i in range(3)],
+    }
+    (tmp_path / "youcookii_annotations_trainval.json").write_text(json.dumps({"database": {"a_b": entry}}))
+    (tmp_path / "youcook_val.pkl").write_bytes(pickle.dumps([{"id": "a_b_2", "caption": "stir it"}]))
+    assert read_clips(tmp_path) == ([Clip("a_b", "stir it", 2.0, 5.0)], "youcook_val.pkl")
+    for name, content in dangerous(tmp_path / "ran").items():
+        (tmp_path / "youcook_val.pkl").write_bytes(content)
+        with pytest.raises(UnsafeFileError):
+            read_clips(tmp_path)
+        assert not (tmp_path / "ran").exists(), name
+
+
+def test_msrvtt_questions_have_five_answers(tmp_path):
+    rows = ["vid_key\ta1\ta2\ta3\ta4\ta5\tanswer"]
+    rows += [f"msr{i}\t" + "\t".join(f"answer {i} {j}" for j in range(5)) + f"\t{(2 * i) % 5}" for i in range(8)]
+    (tmp_path / "MSR_MC_test.csv").write_text("\n".join(rows))
+    corpus = corpus_of(tmp_path / "c.lance", {f"video{i}": 12 for i in range(7)})
+    vectors = {f"answer {i} {j}": np.zeros(8) for i in range(8) for j in range(5)}
+    for i in range(7):
+        vectors[f"answer {i} {(2 * i) % 5}"] = corpus[f"video{i}"].features.astype(np.float32).mean(0)
+    result = benchmark("msrvtt-mc")(knowing(vectors), corpus, tmp_path, "test")
+    assert result["multiple_choice"] == {"accuracy": 1.0, "chance": 0.2, "questions": 7}
+    assert result["left_out"]["without_features"] == 1
+
+
+def test_didemo_ranks_moments_and_videos(tmp_path):
+    made = [
+        {"video": f"v{i}.mp4", "description": f"d{i} {j}", "times": [[j, j]] * 4} for i in range(3) for j in range(2)
+    ]
+    (tmp_path / "test_data.json").write_text(json.dumps(made))
+    corpus = corpus_of(tmp_path / "c.lance", {"v0": 30, "v1": 12, "v2.mp4": 35})
+    rng = np.random.default_rng(0)
+    vectors = {d["description"]: rng.standard_normal(8) for d in made}
+    vectors |= {f"d{i} 0 d{i} 1": rng.standard_normal(8) for i in range(3)}
+    result = benchmark("didemo")(knowing(vectors), corpus, tmp_path, "test")
+    assert result["moments"]["descriptions"] == 6
+    assert result["retrieval"]["gallery"] == 3  # a video's descriptions are one query
+    assert {item["video"] for item in result["items"]} == {"v0.mp4", "v1.mp4", "v2.mp4"}
+    for item in result["items"]:
+        means = [
+            corpus[item["video"].removesuffix(".mp4") if item["video"] != "v2.mp4" else "v2.mp4"]
+            .features[5 * a : min(5 * b + 5, 30)]
+            .astype(np.float32)
+            .mean(0)
+            @ vectors[item["query"]]
+            for a, b in item["ranked"]
+        ]
+        assert means == sorted(means, reverse=True)
+
+
+def test_missing_files_say_where_they_are_published(tmp_path, model):
+    corpus = corpus_of(tmp_path / "c.lance", {"a": 3})
+    for name in set(NAMES) - {"world"}:
+        with pytest.raises(VideoclipError, match=r"it is published at http"):
+            benchmark(name)(model, corpus, tmp_path, "test")
+    with pytest.raises(VideoclipError, match="there are world, youcook2"):
+        benchmark("imagenet")
+
+
+def test_features_of_none_of_the_videos_are_an_error(tmp_path, model):
+    (tmp_path / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\nret0,msr1,video1,a man\n")
+    with pytest.raises(CorpusError, match="features of none of the 1 videos, such as 'video1'"):
+        benchmark("msrvtt")(model, corpus_of(tmp_path / "c.lance", {"a": 3}), tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"database": {"a": {"subset": "validation", "annotations": [3]}}}']
+)
+def test_damaged_annotations_are_named(tmp_path, content):
+    (tmp_path / "youcookii_annotations_trainval.json").write_text(content)
+    with pytest.raises(VideoclipError, match=r"youcookii_annotations_trainval\.json"):
+        read_clips(tmp_path)
+
+
+def test_real_youcook2_gives_chance_with_random_features(tmp_path, real, model):
+    clips, _ = read_clips(real)
+    assert len({clip.video for clip in clips}) > 400
+    lengths = {clip.video: 0 for clip in clips}
+    for clip in clips:
+        lengths[clip.video] = max(lengths[clip.video], int(clip.end) + 1)
+    result = benchmark("youcook2")(model, corpus_of(tmp_path / "c.lance", lengths), real, "test")
+    retrieval = result["retrieval"]
+    assert retrieval["gallery"] == len(clips)
+    assert retrieval["text_to_video"]["R@10"] < 0.01
+    assert abs(retrieval["text_to_video"]["median_rank"] / len(clips) - 0.5) < 0.05
+
+
+def test_real_msrvtt_gives_chance_with_random_features(tmp_path, real, model):
+    path = annotation_file(real, ["MSRVTT_JSFUSION_test.csv"], "")
+    videos = {line.split(",")[2]: 15 for line in path.read_text().splitlines()[1:]}
+    result = benchmark("msrvtt")(model, corpus_of(tmp_path / "c.lance", videos), real, "test")
+    assert result["retrieval"]["gallery"] == 1000
+    assert result["retrieval"]["text_to_video"]["R@10"] < 0.03
+
+
+def test_real_didemo_gives_chance_with_random_features(tmp_path, real, model):
+    asked = json.loads((real / "didemo_test_data.json").read_text())
+    result = benchmark("didemo")(model, corpus_of(tmp_path / "c.lance", {d["video"]: 30 for d in asked}), real, "test")
+    assert result["moments"]["descriptions"] == len(asked) == 4021
+    assert result["retrieval"]["gallery"] == len({d["video"] for d in asked}) == 1037
+    assert result["moments"]["rank_at_1"] < 0.15
+    assert result["retrieval"]["text_to_video"]["R@10"] < 0.03
