@@ -222,7 +222,7 @@ def export(
 
 @app.command(rich_help_panel=TASKS)
 def evaluate(
-    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc or didemo.")],
+    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin or crosstask.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
     corpus: Annotated[
@@ -311,9 +311,22 @@ def _print_scores(result: dict) -> None:
     if answers := result.get("multiple_choice"):
         shown = f"{100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
         console.print(f"multiple choice: {shown}")
+    for key, label in (("segmentation", "segmentation"), ("segmentation_by_the_papers_rule", "by the paper's rule")):
+        if seconds := result.get(key):
+            _print_segmentation(console, label, seconds)
+    if located := result.get("localization"):
+        console.print(f"localisation: recall {100 * located['recall']:.1f} % in {located['videos']} videos")
     for reason, count in result.get("left_out", {}).items():
         if count:
             console.print(f"left out: {count} {reason.replace('_', ' ')}")
+
+
+def _print_segmentation(console, label: str, figures: dict) -> None:
+    names = ("frame_accuracy", "background_accuracy", "labelled_accuracy", "class_accuracy", "edit", "F1@10", "F1@50")
+    shown = ", ".join(f"{name.replace('_', ' ')} {100 * figures[name]:.1f} %" for name in names)
+    console.print(f"{label}: {shown}")
+    if figures["one_label"]:
+        console.print("  every second has the same label: this prediction says nothing")
 
 
 def main() -> None:

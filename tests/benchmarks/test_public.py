@@ -142,6 +142,71 @@ def test_didemo_ranks_moments_and_videos(tmp_path):
         assert means == sorted(means, reverse=True)
 
 
+def test_coin_stands_beside_the_papers_rule_which_can_say_nothing(tmp_path):
+    vectors = {f"step {i}": 20 * np.eye(8)[i] for i in range(3)} | {"other": 20 * np.eye(8)[0] + np.eye(8)[4]}
+    segments = [(4, 9, "step 0"), (12, 18, "step 1"), (22, 26, "step 2")]
+    annotation = [{"id": "1", "label": label, "segment": [s, e]} for s, e, label in segments]
+    made = {"v": {"subset": "testing", "duration": 30, "annotation": annotation}}
+    made["w"] = {"subset": "training", "duration": 9, "annotation": [{"id": "4", "label": "other", "segment": [1, 3]}]}
+    made["gone"] = made["v"]
+    (tmp_path / "COIN.json").write_text(json.dumps({"database": made}))
+    features = np.full((30, 8), 0.01, np.float16)
+    for start, end, label in segments:
+        features[start:end] += (vectors[label] / 20).astype(np.float16)
+    corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 8))
+    corpus.append([NarratedVideo("v", features, [])])
+    result = benchmark("coin")(knowing(vectors), corpus, tmp_path, "test")
+    paper, ours = result["segmentation_by_the_papers_rule"], result["segmentation"]
+    assert paper["one_label"]
+    assert paper["frame_accuracy"] == paper["background_accuracy"] == 0.5
+    assert paper["labelled_accuracy"] == 0
+    assert ours["labelled_accuracy"] > 0.6 > 0.5 < ours["frame_accuracy"]
+    assert result["labels"] == ["other", "step 0", "step 1", "step 2"]
+    assert result["left_out"] == {"without_features": 1}
+
+
+def crosstask(folder) -> None:
+    (folder / "annotations").mkdir()
+    tasks = (
+        "23521\nMake Jello\nhttp://x\n3\npour water,stir it,serve\n\n94276\nMake Tea\nhttp://y\n2\nheat,pour water\n\n"
+    )
+    (folder / "tasks_primary.txt").write_text(tasks)
+    (folder / "videos_val.csv").write_text(
+        "23521,a,http://a\n94276,b,http://b\n94276,gone,http://c\n7,other,http://d\n"
+    )
+    (folder / "annotations" / "23521_a.csv").write_text("1,2.0,4.5\n2,8.1,9.0\n3,11.0,12.0\n")
+    (folder / "annotations" / "94276_b.csv").write_text("1,1.0,3.0\n")
+    (folder / "annotations" / "94276_gone.csv").write_text("2,1.0,3.0\n")
+
+
+def test_crosstask_finds_the_steps_in_their_order(tmp_path):
+    crosstask(tmp_path)
+    names = ["pour water", "stir it", "serve", "heat"]
+    vectors = {name: 9 * np.eye(8)[i] for i, name in enumerate(names)}
+    features = np.zeros((2, 14, 8), np.float16)
+    for second, name in ((3, "pour water"), (8, "stir it"), (11, "serve")):
+        features[0, second] = vectors[name]
+    features[1, 6] = vectors["heat"]  # where the annotation does not have it
+    corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 8))
+    corpus.append([NarratedVideo(video, x, []) for video, x in zip("ab", features, strict=True)])
+    result = benchmark("crosstask")(knowing(vectors), corpus, tmp_path, "test")
+    assert result["localization"]["by_task"] == {"Make Jello": 1.0, "Make Tea": 0.0}
+    assert result["localization"]["recall"] == 0.5
+    assert result["left_out"] == {"without_features": 1, "not_annotated": 0}
+    assert result["items"][0]["seconds"] == [3, 8, 11]
+
+
+def test_crosstask_files_that_do_not_fit_are_named(tmp_path, model):
+    crosstask(tmp_path)
+    corpus = corpus_of(tmp_path / "c.lance", {"a": 14})
+    (tmp_path / "annotations" / "23521_a.csv").write_text("one,2,3\n")
+    with pytest.raises(VideoclipError, match=r"23521_a\.csv: expected lines of step,start,end"):
+        benchmark("crosstask")(model, corpus, tmp_path, "test")
+    (tmp_path / "tasks_primary.txt").write_text("1\nTea\nhttp://y\n3\nheat,pour\n")
+    with pytest.raises(VideoclipError, match="announces 3 steps and names 2"):
+        benchmark("crosstask")(model, corpus, tmp_path, "test")
+
+
 def test_missing_files_say_where_they_are_published(tmp_path, model):
     corpus = corpus_of(tmp_path / "c.lance", {"a": 3})
     for name in set(NAMES) - {"world"}:

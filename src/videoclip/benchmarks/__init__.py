@@ -45,10 +45,18 @@ def benchmark(name: str) -> Evaluate:
         from .didemo import evaluate_didemo
 
         return evaluate_didemo
+    if name == "coin":
+        from .coin import evaluate_coin
+
+        return evaluate_coin
+    if name == "crosstask":
+        from .crosstask import evaluate_crosstask
+
+        return evaluate_crosstask
     raise VideoclipError(f"no benchmark '{name}'; there are {', '.join(NAMES)}")
 
 
-NAMES = ("world", "youcook2", "msrvtt", "msrvtt-mc", "didemo")
+NAMES = ("world", "youcook2", "msrvtt", "msrvtt-mc", "didemo", "coin", "crosstask")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""COIN: what is done in each second of a video, of 778 steps (paper, table 5).
+
+Zero-shot. The figures of the paper's rule stand beside ours: with the published weights that rule calls everything
+background, and its frame accuracy is the share of background.
+"""
+
+import json
+from pathlib import Path
+
+from ..corpus.store import Corpus
+from ..errors import VideoclipError
+from ..model.joint import JointModel
+from ..tasks.metrics import segmentation_metrics
+from ..tasks.segmentation import label_seconds, label_seconds_as_published, labels_of_seconds
+from . import annotation_file, features_of
+
+FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
+SUBSETS = {"test": "testing", "val": "testing", "train": "training"}
+
+
+def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+    """Segmentation of the testing (or training) videos, with every label of the data set as a candidate.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    path = annotation_file(data, [FILE], WHERE)
+    videos, labels = _read(path, SUBSETS.get(split, split))
+    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    features = features_of(corpus, videos)
+    texts = model.encode_text(labels).numpy()
+    place = {label: i for i, label in enumerate(labels)}
+    truth, ours, published, items = [], [], [], []
+    for video, seconds in features.items():
+        tokens = model.video_tokens(seconds).numpy()
+        truth.append(labels_of_seconds([(s, e, place[label]) for s, e, label in videos[video]], len(seconds)))
+        ours.append(label_seconds(tokens, texts))
+        published.append(label_seconds_as_published(tokens @ texts.T, texts))
+        items.append({"video": video, "truth": truth[-1].tolist(), "prediction": ours[-1].tolist()})
+    return {
+        "segmentation": segmentation_metrics(ours, truth),
+        "segmentation_by_the_papers_rule": segmentation_metrics(published, truth),
+        "left_out": {"without_features": len(videos) - len(features)},
+        "annotations": path.name,
+        "labels": labels,
+        "items": items,
+    }
+
+
+def _read(path: Path, subset: str) -> tuple[dict[str, list[tuple[float, float, str]]], list[str]]:
+    """Segments (start, end, label) of each video of a subset, and the labels of all videos in order."""
+    try:
+        database = json.loads(path.read_text(encoding="utf-8"))["database"]
+        segments = {
+            video: [(float(a["segment"][0]), float(a["segment"][1]), str(a["label"])) for a in entry["annotation"]]
+            for video, entry in database.items()
+        }
+        chosen = {video: segments[video] for video, entry in database.items() if entry["subset"] == subset}
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise VideoclipError(f"{path}: not COIN's annotations ({type(error).__name__}: {error})") from error
+    if not chosen:
+        raise VideoclipError(f"{path}: no videos of subset '{subset}'")
+    return chosen, sorted({label for said in segments.values() for _, _, label in said})
