@@ -50,6 +50,11 @@ def test_an_untrained_model_is_at_chance_in_everything(corpus):
     assert abs(retrieval["text_to_video"]["mean_rank"] / retrieval["gallery"] - 0.5) < 0.15
     assert abs(result["multiple_choice"]["accuracy"] - result["multiple_choice"]["chance"]) < 0.2
     assert retrieval["unseen_pairs"]["queries"] == sum(m.unseen for m in moments(TRUTH, "test"))
+    seconds = result["segmentation"]
+    assert seconds["seconds"] == 60 * sum(s.id.startswith("test/") for s in SCRIPTS)
+    assert 0.2 < seconds["background_accuracy"] < 0.7
+    assert seconds["labelled_accuracy"] < 0.4
+    assert result["localization"]["recall"] < 0.9
     json.dumps(result)
 
 

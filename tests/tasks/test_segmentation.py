@@ -41,6 +41,31 @@ def test_seconds_that_show_a_label_get_it_and_the_rest_is_background(seed):
     assert np.mean(label_seconds(tokens, labels) == truth) > 0.85
 
 
+def test_a_label_does_not_win_by_its_mean_or_its_scale():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([-1, 0, -1, 1, -1, 2, -1], 6)
+    labels = np.eye(8)[:3]
+    tokens = 0.05 * rng.standard_normal((len(truth), 8))
+    tokens[truth >= 0] += labels[truth[truth >= 0]]
+    louder = labels * np.array([1, 5, 25])[:, None]
+    constant = np.concatenate([tokens, np.ones((len(truth), 1))], 1)
+    shifted = np.concatenate([louder, [[0], [50], [-50]]], 1)
+    for given_steps in (True, False):
+        assert np.mean(label_seconds(tokens, labels, given_steps) == truth) > 0.9
+    assert np.mean(label_seconds(constant, shifted, True) == truth) > 0.9
+    assert np.mean(label_seconds_as_published(constant @ shifted.T, shifted) == truth) < 0.5
+
+
+def test_labels_that_do_not_occur_are_not_blown_up():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([-1, 0, -1, 1, -1], 8)
+    labels = np.eye(40)[:30]
+    tokens = 0.1 * rng.standard_normal((len(truth), 40))
+    tokens[truth >= 0] += labels[truth[truth >= 0]]
+    assert np.mean(label_seconds(tokens, labels) == truth) > 0.85
+    assert np.mean(label_seconds(tokens, labels) == truth) > np.mean(label_seconds(tokens, labels, True) == truth)
+
+
 def test_the_threshold_splits_two_groups():
     values = np.array([0.1, 0.2, 0.15, 5.0, 5.2])
     assert 0.2 < otsu(values) < 5.0

@@ -14,9 +14,11 @@ import numpy as np
 from ..corpus.store import Corpus
 from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
+from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
+from ..tasks.metrics import BACKGROUND, segmentation_metrics
 from ..tasks.multiple_choice import answer
 from ..tasks.retrieval import Retrieval, retrieve
-from ..tasks.segmentation import label_seconds
+from ..tasks.segmentation import label_seconds, label_seconds_as_published
 from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
 
 CHOICES = 5
@@ -108,6 +110,7 @@ def evaluate_world(model: JointModel, corpus: Corpus, truth: dict, split: str = 
             "chance": 1 / CHOICES,
             "questions": len(right),
         },
+        **understanding(model, features, truth),
         "items": _items(found, wanted, choices, answers, right),
         "timelines": timelines(model, features, truth, split),
         "similarity": found.scores[:60, :60].round(2).tolist(),
@@ -149,6 +152,47 @@ def questions(wanted: list[Moment]) -> tuple[list[list[str]], np.ndarray]:
     return choices, np.array(right)
 
 
+def understanding(model: JointModel, features: dict[str, np.ndarray], truth: dict) -> dict:
+    """Segmentation and step localisation of videos whose steps are given; for the latter, in their order.
+
+    A step that is done twice in a video is one label.
+    """
+    ours, published, actual, right, shown = [], [], [], 0, 0
+    for video, seconds in features.items():
+        steps = truth["videos"][video]["steps"]
+        described = {_what(step): step["description"] for step in reversed(steps)}
+        label_of = {what: i for i, what in enumerate(described)}
+        tokens = model.video_tokens(seconds).numpy()
+        texts = model.encode_text([step["description"] for step in steps]).numpy()
+        labels = model.encode_text(list(described.values())).numpy()
+        spans = [(step["start"], step["end"], label_of[_what(step)]) for step in steps]
+        actual.append(_shown_at_the_middle(spans, len(tokens)))
+        ours.append(label_seconds(tokens, labels, present=True))
+        published.append(label_seconds_as_published(tokens @ labels.T, labels))
+        annotated = [(i + 1, start, end) for i, (start, end, _) in enumerate(spans)]
+        located = locate_steps(tokens @ texts.T).tolist()
+        hits, of = step_recall(located, seconds_of_steps(annotated, len(steps), len(tokens)))
+        right, shown = right + hits, shown + of
+    return {
+        "segmentation": segmentation_metrics(ours, actual),
+        "segmentation_by_the_papers_rule": segmentation_metrics(published, actual),
+        "localization": {"recall": right / max(shown, 1), "videos": len(features)},
+    }
+
+
+def _what(step: dict) -> tuple[str, str, str]:
+    return step["action"], step["object"], step["colour"]
+
+
+def _shown_at_the_middle(spans: list[tuple[float, float, int]], seconds: int) -> np.ndarray:
+    """The label that is shown in the middle of each second; -1 where none is."""
+    middles = np.arange(seconds) + 0.5
+    shown = np.full(seconds, BACKGROUND)
+    for start, end, label in spans:
+        shown[(start <= middles) & (middles < end)] = label
+    return shown
+
+
 def timelines(
     model: JointModel, features: dict[str, np.ndarray], truth: dict, split: str, videos: int = 6
 ) -> list[dict]:
@@ -162,7 +206,7 @@ def timelines(
         ]
         labels = [step["description"] for step in steps]
         tokens = model.video_tokens(features[video]).numpy()
-        predicted = label_seconds(tokens, model.encode_text(labels).numpy()).tolist()
+        predicted = label_seconds(tokens, model.encode_text(labels).numpy(), present=True).tolist()
         lines.append({"video": video, "labels": labels, "truth": actual, "prediction": predicted})
     return lines
 

@@ -1,6 +1,7 @@
 """What every use asks of a model, whichever it is, and loading one by name."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -38,12 +39,12 @@ def load_model(name: str) -> JointModel:
         WeightsError: there is none, or its files do not fit together.
     """
     if name == "mil-nce" or name.startswith("mil-nce:"):
-        from pathlib import Path
-
         from .mil_nce import MilNce
 
         folder = name.removeprefix("mil-nce").removeprefix(":")
         return MilNce(Path(folder) if folder else None)
+    if not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
+        raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
     try:
         return VideoCLIP.from_pretrained(name).eval()
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:

@@ -9,20 +9,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .metrics import BACKGROUND
 
-def label_seconds(tokens: np.ndarray, labels: np.ndarray, smooth: int = 3) -> np.ndarray:
+
+def label_seconds(tokens: np.ndarray, labels: np.ndarray, present: bool = False, smooth: int = 3) -> np.ndarray:
     """Label of each second: (T, D) tokens, (K, D) texts -> (T,) int, -1 for background.
 
-    The dividing line between background and label is the best split of the video's own best scores (Otsu, 1979):
-    nothing is fitted on labelled videos.
+    A label's scores are centred over the video and divided by their spread, so that no label wins by its mean or its
+    scale. The dividing line between background and label is the best split of the video's own best scores (Otsu,
+    1979). Nothing is fitted on labelled videos.
 
     Args:
+        present: all labels are known to occur in the video (its task is given). Else the spread of labels that vary
+            little, as those that do not occur, is taken for larger than it is, so that their noise is not blown up.
         smooth: seconds over which scores are averaged; odd.
     """
     scores = np.asarray(tokens) @ np.asarray(labels).T
-    scores = _moving_mean(scores - scores.mean(0), smooth)
+    spread = scores.std(0)
+    if not present:
+        spread = np.sqrt(spread**2 + spread.max() ** 2)
+    scores = _moving_mean((scores - scores.mean(0)) / np.maximum(spread, 1e-6), smooth)
     best = scores.max(1)
-    return np.where(best > otsu(best), scores.argmax(1), -1)
+    return np.where(best > otsu(best), scores.argmax(1), BACKGROUND)
 
 
 def label_seconds_as_published(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -32,7 +40,7 @@ def label_seconds_as_published(scores: np.ndarray, labels: np.ndarray) -> np.nda
     With the published weights it never does, so that everything is background.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
-    return np.where(scores.max(1) > largest_similarity(labels), scores.argmax(1), -1)
+    return np.where(scores.max(1) > largest_similarity(labels), scores.argmax(1), BACKGROUND)
 
 
 def largest_similarity(labels: np.ndarray) -> float:
@@ -56,7 +64,7 @@ def labels_of_seconds(segments: Sequence[tuple[float, float, int]], seconds: int
 
     A segment has every second that it touches; where two do, the later one in the list.
     """
-    labels = np.full(seconds, -1)
+    labels = np.full(seconds, BACKGROUND)
     for start, end, label in segments:
         labels[int(np.floor(start)) : int(np.ceil(end))] = label
     return labels
