@@ -15,6 +15,17 @@ from result import report
 
 PAGE = 4096 / 2**30
 
+SEGMENTATION = (
+    "background_accuracy",
+    "frame_accuracy",
+    "labelled_accuracy",
+    "class_accuracy",
+    "edit",
+    "F1@10",
+    "F1@50",
+)
+RULES = ("frame_accuracy", "labelled_accuracy", "F1@50")
+
 
 def main(seeds: list[int]) -> None:
     rows = []
@@ -50,6 +61,12 @@ def _measure(out: Path, seed: int) -> dict:
         "R@10": retrieval["text_to_video"]["R@10"],
         "unseen R@1": retrieval["unseen_pairs"]["R@1"],
         "multiple choice": metrics["multiple_choice"]["accuracy"],
+        **{name.replace("_", " "): metrics["segmentation"][name] for name in SEGMENTATION},
+        **{
+            f"paper's rule: {name.replace('_', ' ')}": metrics["segmentation_by_the_papers_rule"][name]
+            for name in RULES
+        },
+        "localisation recall": metrics["localization"]["recall"],
         **{f"{stage} s": round(seconds) for stage, seconds in metrics["seconds"].items()},
     }
 
