@@ -206,5 +206,5 @@ def test_a_corpus_without_captions_is_refused(config, tmp_path):
 def test_no_model_is_one_error(tmp_path):
     from videoclip.errors import WeightsError
 
-    with pytest.raises(WeightsError, match="no model there"):
+    with pytest.raises(WeightsError, match="no such folder"):
         load_model(str(tmp_path / "nothing"))
