@@ -13,6 +13,7 @@ import numpy as np
 from ..corpus.store import Corpus
 from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
+from ..tasks.retrieval import retrieve
 
 Evaluate = Callable[[JointModel, Corpus, Path, str], dict]
 MAX_SECONDS = 32
@@ -126,3 +127,16 @@ def available(clips: Sequence[Clip], features: dict[str, np.ndarray]) -> tuple[l
     if not kept:
         raise CorpusError(f"none of the {len(clips)} clips lies within the features of its video")
     return [clip for clip, _ in kept], [part for _, part in kept], left_out
+
+
+def retrieve_clips(model: JointModel, corpus: Corpus, clips: Sequence[Clip], source: str) -> dict:
+    """Text→video and video→text retrieval among clips, each described by its own sentence.
+
+    Args:
+        source: the file that says which clips.
+    """
+    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
+    found = retrieve(model, [clip.text for clip in clips], parts)
+    items = found.items([clip.name for clip in clips])
+    return {"retrieval": found.metrics(), "left_out": left_out, "annotations": source, "items": items}

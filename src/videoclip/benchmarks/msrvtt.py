@@ -9,8 +9,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.multiple_choice import answer
-from ..tasks.retrieval import retrieve
-from . import Clip, annotation_file, available, features_of
+from . import Clip, annotation_file, available, features_of, retrieve_clips
 
 RETRIEVAL, QUESTIONS = "MSRVTT_JSFUSION_test.csv", "MSR_MC_test.csv"
 WHERE = "https://github.com/yj-yu/lsmdc (the split of JSFusion)"
@@ -25,15 +24,7 @@ def evaluate_msrvtt(model: JointModel, corpus: Corpus, data: Path, split: str = 
     """
     path = annotation_file(data, [RETRIEVAL], WHERE)
     clips = [Clip(row["video_id"], row["sentence"]) for row in _rows(path, ",", ("video_id", "sentence"))]
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
-    clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
-    found = retrieve(model, [clip.text for clip in clips], parts)
-    return {
-        "retrieval": found.metrics(),
-        "left_out": left_out,
-        "annotations": path.name,
-        "items": found.items([clip.name for clip in clips]),
-    }
+    return retrieve_clips(model, corpus, clips, path.name)
 
 
 def evaluate_msrvtt_questions(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:

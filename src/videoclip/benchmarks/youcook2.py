@@ -12,8 +12,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..pickles import InertUnpickler
-from ..tasks.retrieval import retrieve
-from . import Clip, annotation_file, available, features_of
+from . import Clip, annotation_file, retrieve_clips
 
 ANNOTATIONS = "youcookii_annotations_trainval.json"
 ZERO_SHOT = "youcook2_zero_shot.csv"
@@ -28,16 +27,7 @@ def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, split: str 
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
-    clips, source = read_clips(data, split)
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
-    clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
-    found = retrieve(model, [clip.text for clip in clips], parts)
-    return {
-        "retrieval": found.metrics(),
-        "left_out": left_out,
-        "annotations": source,
-        "items": found.items([clip.name for clip in clips]),
-    }
+    return retrieve_clips(model, corpus, *read_clips(data, split))
 
 
 def read_clips(folder: Path, split: str = "test") -> tuple[list[Clip], str]:
