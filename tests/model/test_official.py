@@ -124,7 +124,7 @@ def test_a_checkpoint_of_full_size_is_converted_tensor_by_tensor(tmp_path):
 
 def same_as_transformers(model: VideoCLIP, state: dict[str, torch.Tensor]) -> None:
     transformers = pytest.importorskip("transformers")
-    from videoclip.model.videoclip import collate_text
+    from videoclip.model.padding import collate_text
     from videoclip.tokenizer import bert_tokenizer
 
     bert = transformers.BertModel(transformers.BertConfig()).eval()

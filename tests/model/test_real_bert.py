@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from videoclip.model.official import initialise_from_bert
-from videoclip.model.videoclip import ModelConfig, VideoCLIP, collate_text
+from videoclip.model.padding import collate_text
+from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.tokenizer import bert_tokenizer
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

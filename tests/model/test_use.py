@@ -8,7 +8,8 @@ from videoclip import VideoCLIP
 from videoclip.errors import VideoclipError, WeightsError
 from videoclip.model.loss import info_nce
 from videoclip.model.official import initialise_from_bert
-from videoclip.model.videoclip import ModelConfig, collate_text, collate_video
+from videoclip.model.padding import collate_text, collate_video
+from videoclip.model.videoclip import ModelConfig
 
 SMALL = ModelConfig(
     feature_size=16, hidden_size=32, heads=2, intermediate_size=64, video_layers=2, text_layers=3, positions=80,

@@ -7,7 +7,7 @@ from golden_cases import cases, model_weight
 
 from videoclip.model.loss import info_nce
 from videoclip.model.official import load_official, official_sources
-from videoclip.model.videoclip import collate_video
+from videoclip.model.padding import collate_video
 
 CLOSE = 1e-5
 pytestmark = pytest.mark.filterwarnings("ignore:features that are not of unit length")  # those of the cases are made up

@@ -1,8 +1,33 @@
-"""InfoNCE in both directions: what VideoCLIP is trained with (paper, section 3.1)."""
+"""What VideoCLIP is trained with: InfoNCE in both directions (paper, section 3.1), and what can stand in its place."""
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The loss over a batch (the defaults are the paper's).
+
+    ``kind``: ``info-nce``; ``mil-nce``, in which several texts around a clip are positives together (Miech et al.,
+    2020); ``sigmoid``, in which every pair is a yes or no of its own (Zhai et al., 2023).
+    """
+
+    kind: str = "info-nce"
+    soft_targets: float = 0.0
+    """Share of a target that optimal transport spreads over the batch, against faulty negatives (Lin et al., 2024)."""
+    mask_overlaps: bool = False
+    """Whether clips of a video that overlap a text of it in time are left out of its negatives."""
+    mask_alike: float = 1.0
+    """Texts whose vectors have a larger cosine than this are not each other's negatives; 1: all are."""
+
+    def __post_init__(self):
+        if self.kind not in ("info-nce", "mil-nce", "sigmoid"):
+            raise ValueError(f"loss.kind is '{self.kind}'; choose info-nce, mil-nce or sigmoid")
+        if self.kind != "info-nce" and self.soft_targets:
+            raise ValueError("loss.soft_targets are of info-nce only")
 
 
 def info_nce(video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
@@ -21,3 +46,62 @@ def info_nce(video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     similarity = text.float() @ video.float().T
     right = torch.arange(len(similarity), device=similarity.device)
     return F.cross_entropy(similarity, right), F.cross_entropy(similarity.T, right)
+
+
+def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Tensor | None = None) -> Tensor:
+    """The loss of a batch, a scalar.
+
+    Args:
+        video: pooled videos, (B, D).
+        text: pooled texts, (B × K, D); the K texts of a video follow each other, and only ``mil-nce`` takes K > 1.
+        faulty: (B, B) bool, which texts (rows) are no negatives of which videos; none if left out.
+    """
+    if config.kind == "mil-nce":
+        return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]))
+    similarity = text.float() @ video.float().T
+    right = torch.eye(len(video), dtype=torch.bool, device=video.device)
+    if faulty is None:
+        faulty = torch.zeros_like(right)
+    if config.mask_alike < 1:
+        unit = F.normalize(text.detach().float(), dim=1)
+        faulty = faulty | (unit @ unit.T > config.mask_alike)
+    faulty = faulty & ~right
+    if config.kind == "sigmoid":
+        pairs = F.logsigmoid(torch.where(right, similarity, -similarity))
+        return -pairs.masked_fill(faulty, 0.0).sum() / len(video)
+    similarity = similarity.masked_fill(faulty, FAR)
+    if not config.soft_targets:
+        target = right.float()
+        return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
+    spread = transport(similarity.detach())
+    target = (1 - config.soft_targets) * right + config.soft_targets * spread
+    return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target.T)
+
+
+FAR = -1e4
+"""Similarity of a pair that takes no part."""
+
+
+def mil_nce(video: Tensor, text: Tensor) -> Tensor:
+    """MIL-NCE (equation 1 of Miech et al., 2020): (B, D), (B, K, D) -> scalar.
+
+    The K texts of a video are its positives together; the negatives are all other texts of the video and all other
+    videos of the texts.
+    """
+    scores = torch.einsum("id,jkd->ijk", video, text)
+    bags = scores.logsumexp(2)
+    right = torch.eye(len(bags), dtype=torch.bool, device=bags.device)
+    others = bags.T.masked_fill(right, -torch.inf)
+    return (torch.cat([bags, others], 1).logsumexp(1) - bags.diagonal()).mean()
+
+
+def transport(similarity: Tensor, rounds: int = 5) -> Tensor:
+    """Optimal transport between the texts and videos of a batch: (B, B) -> (B, B), rows and columns near 1 in sum.
+
+    Sinkhorn's rescaling of exp(similarity); where a text fits several videos its mass is divided among them.
+    """
+    plan = (similarity - similarity.amax(1, keepdim=True)).exp()
+    for _ in range(rounds):
+        plan = plan / plan.sum(0, keepdim=True).clamp(min=1e-9)
+        plan = plan / plan.sum(1, keepdim=True)
+    return plan

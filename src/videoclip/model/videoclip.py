@@ -16,12 +16,14 @@ import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from ..encoders import COMBINED, length_of
 from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
+from .padding import by_length, collate_text, collate_video
 
+FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
+"""Factors of cosine similarity: at the start of training, and the most that is learned (Radford et al., 2021)."""
 BERT_EPS = 1e-12
 MLP_EPS = 1e-5  # the video MLP alone uses PyTorch's default
 
@@ -41,6 +43,12 @@ class ModelConfig:
     max_seconds: int = 32
     max_text_tokens: int = 61
     dropout: float = 0.1
+    pooling: str = "mean"
+    """``mean`` of the tokens without ``[CLS]``, or ``cls`` (the paper's ablation)."""
+    similarity: str = "dot"
+    """``dot``: plain dot products. ``cosine``: of unit vectors, times a factor that is learned with the rest."""
+    shared: bool = False
+    """One transformer for video and text instead of two (the paper's ablation)."""
     encoder: str = ""
     """Identity of the encoder that made the training features; empty where it is not known."""
     normalized: bool = True
@@ -51,6 +59,14 @@ class ModelConfig:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
         if self.positions < max(self.max_seconds, self.max_text_tokens) + 2:
             raise ValueError(f"positions {self.positions} are fewer than max_seconds or max_text_tokens + 2")
+        if self.pooling not in ("mean", "cls"):
+            raise ValueError(f"pooling is '{self.pooling}'; choose mean or cls")
+        if self.similarity not in ("dot", "cosine"):
+            raise ValueError(f"similarity is '{self.similarity}'; choose dot or cosine")
+        if self.shared and self.video_layers != self.text_layers:
+            raise ValueError(
+                f"a shared transformer cannot have video_layers {self.video_layers} and text_layers {self.text_layers}"
+            )
 
 
 class Layer(nn.Module):
@@ -169,6 +185,10 @@ class VideoCLIP(
         self.video_tower = VideoTower(config)
         self.text_tower = TextTower(config)
         self.apply(_initialise)
+        if config.shared:
+            self.video_tower.transformer = self.text_tower.transformer
+        if config.similarity == "cosine":
+            self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
 
     # Training -------------------------------------------------------------------------------------------------
 
@@ -176,17 +196,24 @@ class VideoCLIP(
         self, features: Tensor, video_mask: Tensor, token_ids: Tensor, text_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Pooled videos and pooled texts of B pairs, each (B, D)."""
-        video = _bylength_of(self.pooled_video, features, video_mask)
-        return video, _bylength_of(self.pooled_text, token_ids, text_mask)
+        video = by_length(self.pooled_video, features, video_mask)
+        return video, by_length(self.pooled_text, token_ids, text_mask)
 
     def pooled_video(self, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, F), (B, T) bool -> (B, D): the mean over the seconds and ``[SEP]``, not ``[CLS]``."""
         hidden = self.video_tower(features, mask)
-        return pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1))
+        if self.config.pooling == "cls":
+            return self._unit(hidden[:, 0])
+        return self._unit(pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1)))
 
     def pooled_text(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """(B, L), (B, L) bool -> (B, D): the mean over the tokens and the final ``[SEP]``, not ``[CLS]``."""
-        return pool(self.text_tower(token_ids, mask), mask)
+        hidden = self.text_tower(token_ids, mask)
+        text = self._unit(hidden[:, 0] if self.config.pooling == "cls" else pool(hidden, mask))
+        return text * self.log_scale.exp().clamp(max=LARGEST_SCALE) if self.config.similarity == "cosine" else text
+
+    def _unit(self, vectors: Tensor) -> Tensor:
+        return F.normalize(vectors.float(), dim=-1) if self.config.similarity == "cosine" else vectors
 
     # Use ------------------------------------------------------------------------------------------------------
 
@@ -238,7 +265,7 @@ class VideoCLIP(
         times = torch.zeros(len(video), 1)
         for i in range(0, len(windows), batch_size):
             batch, mask = self._on_device(collate_video(windows[i : i + batch_size]))
-            hidden = self._evaluated(lambda b=batch, m=mask: self.video_tower(b, m, with_cls=False))[:, 1:]
+            hidden = self._evaluated(lambda b=batch, m=mask: self._unit(self.video_tower(b, m, with_cls=False)))[:, 1:]
             for start, tokens, valid in zip(starts[i : i + batch_size], hidden, mask, strict=True):
                 n = int(valid.sum())
                 total[start : start + n] += tokens[:n].float().cpu()
@@ -321,35 +348,6 @@ class VideoCLIP(
             chunk = order[start : start + batch_size]
             vectors[chunk] = self._evaluated(lambda c=chunk: encode([items[i] for i in c])).float().cpu()
         return vectors
-
-
-def collate_video(videos: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """B arrays of (seconds, F) -> features (B, T, F) padded with zeros, mask (B, T) bool."""
-    lengths = torch.tensor([len(v) for v in videos])
-    features = pad_sequence(list(videos), batch_first=True)
-    return features, torch.arange(features.shape[1])[None] < lengths[:, None]
-
-
-def collate_text(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """B lists of token ids -> ``[CLS] text [SEP] [PAD]…`` (B, L) int, mask (B, L) bool."""
-    tokenizer = bert_tokenizer()
-    rows = [torch.tensor([tokenizer.cls, *ids, tokenizer.sep]) for ids in texts]
-    lengths = torch.tensor([len(row) for row in rows])
-    token_ids = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad)
-    return token_ids, torch.arange(token_ids.shape[1])[None] < lengths[:, None]
-
-
-def _bylength_of(pooled, items: Tensor, mask: Tensor, groups: int = 4) -> Tensor:
-    """Apply ``pooled`` to rows of similar length together, so that little is computed for padding only."""
-    if len(items) < 8 * groups:
-        return pooled(items, mask)
-    lengths = mask.sum(1)
-    order = lengths.argsort(stable=True)
-    parts = []
-    for rows in order.chunk(groups):
-        longest = int(lengths[rows[-1]])
-        parts.append(pooled(items[rows, :longest], mask[rows, :longest]))
-    return torch.cat(parts)[order.argsort()]
 
 
 def _initialise(module: nn.Module) -> None:

@@ -8,7 +8,7 @@ clip grows to a length of its own.
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..corpus.store import NarratedVideo
 from ..errors import CorpusError
-from ..model.videoclip import collate_text, collate_video
+from ..model.padding import collate_text, collate_video
 from ..tokenizer import bert_tokenizer
 
 
@@ -26,7 +26,9 @@ class ClipConfig:
 
     ``rule``: ``official`` is the published code's overlapped rule, in which a video clip need not contain the second it
     grew from, and may miss its text where captions run past the end of the video; ``overlapped`` is the same with every
-    pair overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation).
+    pair overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation); ``mil-nce`` takes
+    ``max_seconds`` around a single caption and, for texts, the ``bag`` captions nearest to it (Miech et al., 2020).
+    ``beginning`` is always the same pair, of the first ``max_seconds``.
     """
 
     rule: str = "official"
@@ -36,14 +38,20 @@ class ClipConfig:
     min_text_tokens: int = 8
     max_text_tokens: int = 64
     """Bounds of the drawn length of a text; a caption is never split, so a text can become longer."""
+    bag: int = 5
+    """Captions that are positives together, by the rule ``mil-nce``."""
     max_span: float = 256.0
     """Seconds of speech after which a text grows no further."""
     max_caption_tokens: int = 32
     """Tokens that are kept of each caption."""
 
     def __post_init__(self):
-        if self.rule not in RULES:
-            raise ValueError(f"clips.rule is '{self.rule}'; choose from {', '.join(RULES)}")
+        if self.rule not in CLIP_RULES:
+            raise ValueError(f"clips.rule is '{self.rule}'; choose from {', '.join(CLIP_RULES)}")
+
+    @property
+    def texts_per_clip(self) -> int:
+        return self.bag if self.rule == "mil-nce" else 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,9 @@ class Clip:
 
 def draw_clip(narration: Narration, seconds: int, config: ClipConfig, rng: random.Random) -> Clip:
     """Draw one positive pair from a video of ``seconds`` seconds (paper, section 3.2)."""
+    if config.rule == "beginning":
+        end = min(config.max_seconds, seconds)
+        return Clip(0, max(sum(start < end for start in narration.starts), 1), 0, end)
     first, last = _draw_text(narration, config, rng)
     spoken = narration.starts[first], max(narration.ends[first:last])
     start, end = RULES[config.rule](spoken, seconds, config, rng)
@@ -129,22 +140,28 @@ def _grow(start: int, end: int, seconds: int, config: ClipConfig, rng: random.Ra
 
 
 RULES = {"official": _official, "overlapped": _overlapped, "aligned": _aligned}
+CLIP_RULES = (*RULES, "mil-nce", "beginning")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B pairs, padded: what the loader gives and the model takes."""
+    """B pairs, padded: what the loader gives and the model takes. Each video has K texts, which follow each other."""
 
     features: Tensor  # (B, T, F)
     video_mask: Tensor  # (B, T) bool
-    token_ids: Tensor  # (B, L) int, [CLS] text [SEP] [PAD]…
-    text_mask: Tensor  # (B, L) bool
+    token_ids: Tensor  # (B × K, L) int, [CLS] text [SEP] [PAD]…
+    text_mask: Tensor  # (B × K, L) bool
+    owner: Tensor  # (B,) int, which of the batch's videos the pair is from
+    shown: Tensor  # (B, 2) seconds of the video clip: start, end
+    spoken: Tensor  # (B, 2) seconds of the text
 
     def __post_init__(self):
         if self.features.shape[:2] != self.video_mask.shape or self.token_ids.shape != self.text_mask.shape:
             raise ValueError(f"features or tokens do not fit their masks: {self}")
-        if len(self.features) != len(self.token_ids):
-            raise ValueError(f"as many videos as texts are needed: {self}")
+        if not len(self.features) or len(self.token_ids) % len(self.features):
+            raise ValueError(f"each video has as many texts as the others: {self}")
+        if not len(self.features) == len(self.owner) == len(self.shown) == len(self.spoken):
+            raise ValueError(f"the pairs' times are not as many as the pairs: {self}")
 
     def __len__(self) -> int:
         return len(self.features)
@@ -155,23 +172,42 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         return Batch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
+    def overlaps(self) -> Tensor:
+        """Which texts (rows) and clips (columns) are of the same video and overlap in time: (B, B) bool."""
+        same = self.owner[:, None] == self.owner
+        return same & (self.spoken[:, None, 0] < self.shown[:, 1]) & (self.shown[:, 0] < self.spoken[:, None, 1])
+
 
 def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tokens: int, rng: random.Random) -> Batch:
     """``config.pairs_per_video`` pairs of each video, in the videos' order."""
-    clips, texts = [], []
-    for video in videos:
+    features, texts, owner, shown, spoken = [], [], [], [], []
+    for number, video in enumerate(videos):
         token_ids = bert_tokenizer().encode([c.text for c in video.captions], config.max_caption_tokens)
         narration = Narration(
             [c.start for c in video.captions], [c.end for c in video.captions], [len(ids) for ids in token_ids]
         )
-        features = torch.from_numpy(video.features.astype(np.float32))
+        seconds = torch.from_numpy(video.features.astype(np.float32))
         for _ in range(config.pairs_per_video):
-            clip = draw_clip(narration, video.seconds, config, rng)
-            clips.append(features[clip.start : clip.end])
-            texts.append([token for ids in token_ids[clip.first : clip.last] for token in ids][:max_text_tokens])
-    return Batch(*collate_video(clips), *collate_text(texts))
+            if config.rule == "mil-nce":
+                clip, bag = draw_bag(narration, video.seconds, config, rng)
+                texts += [token_ids[i][:max_text_tokens] for i in bag]
+            else:
+                clip = draw_clip(narration, video.seconds, config, rng)
+                texts.append([token for ids in token_ids[clip.first : clip.last] for token in ids][:max_text_tokens])
+            features.append(seconds[clip.start : clip.end])
+            owner.append(number)
+            shown.append((clip.start, clip.end))
+            spoken.append((narration.starts[clip.first], max(narration.ends[clip.first : clip.last])))
+    times = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
+    return Batch(*collate_video(features), *collate_text(texts), *times)
 
 
-def aligned(config: ClipConfig, pairs_per_video: int) -> ClipConfig:
-    """The same texts with the video interval equal to the text's, as for video vectors (paper, section 3.3)."""
-    return replace(config, rule="aligned", pairs_per_video=pairs_per_video)
+def draw_bag(narration: Narration, seconds: int, config: ClipConfig, rng: random.Random) -> tuple[Clip, list[int]]:
+    """A clip of ``max_seconds`` around a random caption, and the ``bag`` captions nearest to it (with repeats)."""
+    centre = rng.randrange(len(narration.starts))
+    middle = [(s + e) / 2 for s, e in zip(narration.starts, narration.ends, strict=True)]
+    length = min(config.max_seconds, seconds)
+    start = min(max(round(middle[centre] - length / 2), 0), seconds - length)
+    nearest = sorted(range(len(middle)), key=lambda i: abs(middle[i] - middle[centre]))[: config.bag]
+    bag = [nearest[i % len(nearest)] for i in range(config.bag)]
+    return Clip(centre, centre + 1, start, start + length), bag

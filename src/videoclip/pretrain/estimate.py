@@ -11,7 +11,7 @@ from torch import Tensor
 from ..corpus.store import Corpus, NarratedVideo
 from ..errors import ConfigError
 from ..media.captions import Caption
-from ..model.loss import info_nce
+from ..model.loss import contrastive_loss
 from ..model.videoclip import ModelConfig, VideoCLIP
 from .clips import Batch, draw_batch
 from .trainer import PretrainConfig, autocast, fitted, split, update
@@ -148,12 +148,15 @@ def _activations(model: VideoCLIP, batch: Batch, config: PretrainConfig) -> int:
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t), autocast(config.precision, model.device)():
         video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
-        sum(info_nce(video, text))
+        contrastive_loss(video, text, config.loss)
     return sum(kept.values())
 
 
 def _rows(batch: Batch, rows: list[int]) -> Batch:
-    return Batch(*(getattr(batch, field.name)[rows] for field in fields(batch)))
+    texts = len(batch.token_ids) // len(batch)
+    of_texts = [row * texts + k for row in rows for k in range(texts)]
+    parts = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return Batch(**{n: part[of_texts if n in ("token_ids", "text_mask") else rows] for n, part in parts.items()})
 
 
 def _is_mixed(config: PretrainConfig, device: torch.device) -> bool:

@@ -21,12 +21,12 @@ from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, CorpusError
 from ..folders import claim
-from ..model.loss import info_nce
+from ..model.loss import LossConfig, contrastive_loss
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
 from ..progress import track
 from ..provenance import provenance
-from .clips import Batch, ClipConfig, aligned, draw_batch
+from .clips import Batch, ClipConfig, draw_batch
 from .neighbours import BatchConfig, plan_epoch
 from .run import Interruption, Log, State, resume, save
 
@@ -68,6 +68,7 @@ class PretrainConfig:
     """BERT-form folder or hub name from which both towers start; empty: at random."""
     clips: ClipConfig = field(default_factory=ClipConfig)
     batches: BatchConfig = field(default_factory=BatchConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     epochs: int = 25
     precision: str = "auto"
@@ -87,6 +88,8 @@ class PretrainConfig:
             raise ValueError(
                 f"clips.max_seconds {self.clips.max_seconds} exceeds model.max_seconds {self.model.max_seconds}"
             )
+        if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
+            raise ValueError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
 
 
 class Draws(Dataset):
@@ -174,8 +177,7 @@ def update(model, optimizer, batch: Batch, config: PretrainConfig, number: int, 
         group["lr"] = config.optimizer.lr_at(number, last)
     with cast():
         video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
-    text_to_video, video_to_text = info_nce(video, text)
-    loss = text_to_video + video_to_text
+    loss = contrastive_loss(video, text, config.loss, batch.overlaps() if config.loss.mask_overlaps else None)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
@@ -203,7 +205,10 @@ def _load(corpus: Corpus, state: State, config: PretrainConfig) -> Iterator[Batc
 def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast) -> np.ndarray:
     """A vector per video: the mean over clips of (video + text) / 2, (len(rows), D) float32 (paper, section 3.3)."""
     model.eval()
-    clips = aligned(config.clips, config.batches.clips_per_vector)
+    if config.batches.vector_from == "beginning":
+        clips = replace(config.clips, rule="beginning", pairs_per_video=1)
+    else:
+        clips = replace(config.clips, rule="aligned", pairs_per_video=config.batches.clips_per_vector)
     vectors = []
     for start in range(0, len(rows), config.batches.videos):
         videos = corpus.read(rows[start : start + config.batches.videos])
@@ -223,9 +228,10 @@ def validate(model: VideoCLIP, corpus: Corpus, rows: list[int], config: Pretrain
         videos = corpus.read(rows[start : start + size])
         rng = random.Random(f"validation {start}")
         video, text = _pooled(model, draw_batch(videos, config.clips, config.model.max_text_tokens, rng), cast)
-        losses.append(float(sum(info_nce(video, text))))
-        hits += float(((text @ video.T).argmax(1) == torch.arange(len(text), device=text.device)).sum())
-        count += len(text)
+        losses.append(float(contrastive_loss(video, text, config.loss)))
+        first = text[:: config.clips.texts_per_clip]
+        hits += float(((first @ video.T).argmax(1) == torch.arange(len(video), device=video.device)).sum())
+        count += len(video)
     return {"validation_loss": sum(losses) / len(losses), "validation_R@1": hits / count}
 
 
