@@ -222,34 +222,59 @@ def export(
 
 @app.command(rich_help_panel=TASKS)
 def evaluate(
-    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin or crosstask.")],
+    name: Annotated[
+        str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin, crosstask, htm-align.")
+    ],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
     corpus: Annotated[
         Path | None, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="File to write figures and predictions into.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Page to write: figures, confusions, examples (.html).")] = None,
     split: Annotated[str, typer.Option(help="Which videos: test, val or train.")] = "test",
+    rule: Annotated[
+        str, typer.Option(help="Of segmentation: spread (ours), paper, or background (after fine-tuning).")
+    ] = "spread",
+    per_class: Annotated[bool, typer.Option("--per-class", help="Also print the figures of each class.")] = False,
+    template: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Phrasing such as 'a video of {}'; several are averaged.")
+    ] = None,
+    normalization: Annotated[
+        str, typer.Option(help="Of retrieval scores: dual-softmax or query-bank [default: none].")
+    ] = "",
 ) -> None:
     """Measure a model on a benchmark, without training on it."""
     import json as json_module
 
-    from .benchmarks import benchmark
+    from .benchmarks import Options, benchmark
+    from .benchmarks.analysis import confusion, extremes, intervals, per_video
     from .corpus.store import Corpus
     from .model.joint import load_model
+    from .model.prompts import Prompted
     from .provenance import provenance
 
-    run = benchmark(name)
+    run, options = benchmark(name), Options(split, rule, normalization)
     if not data.is_dir():
         raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
     places = [corpus] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
     features = Corpus(next((place for place in places if place.exists()), places[0]))
-    result = run(load_model(model), features, data, split)
-    config = {"benchmark": name, "model": model, "data": str(data), "split": split, "encoder": features.kind.encoder}
-    result |= provenance(result.get("seed", 0), config)
+    loaded = load_model(model)
+    result = run(Prompted(loaded, template) if template else loaded, features, data, options)
+    config = {"benchmark": name, "model": model, "data": str(data), "encoder": features.kind.encoder}
+    config |= {"split": split, "rule": rule, "templates": template or [], "normalization": normalization}
+    result |= {"intervals": intervals(result)} | provenance(result.get("seed", 0), config)
     _print_scores(result)
+    table = confusion(result)
+    if per_class:
+        _print_classes(table.by_class() if table else [], result)
     if json:
         json.write_text(json_module.dumps(result, indent=1))
+    if report:
+        from .report.evaluation import write_evaluation
+
+        analysis = {"intervals": result["intervals"], "confusion": table, "videos": per_video(result)}
+        write_evaluation(report, result, analysis | {"extremes": extremes(result.get("items", []))})
 
 
 def _print_set_aside(set_aside: dict[str, str], out: Path) -> None:
@@ -311,14 +336,43 @@ def _print_scores(result: dict) -> None:
     if answers := result.get("multiple_choice"):
         shown = f"{100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
         console.print(f"multiple choice: {shown}")
+        if "accuracy_one_part_apart" in answers:
+            console.print(f"  with choices one part apart: {100 * answers['accuracy_one_part_apart']:.1f} %")
     for key, label in (("segmentation", "segmentation"), ("segmentation_by_the_papers_rule", "by the paper's rule")):
         if seconds := result.get(key):
             _print_segmentation(console, label, seconds)
     if located := result.get("localization"):
         console.print(f"localisation: recall {100 * located['recall']:.1f} % in {located['videos']} videos")
+    for key, label in (("alignment", "alignment"), ("alignment_near_speech", "alignment near the speech")):
+        if aligned := result.get(key):
+            heard = f" (times of speech {100 * aligned['spoken_recall']:.1f} %)" if "spoken_recall" in aligned else ""
+            console.print(f"{label}: R@1 {100 * aligned['recall']:.1f} %{heard} of {aligned['alignable']} sentences")
+            console.print(f"  alignability: AUC {aligned['auc']:.3f} over {aligned['sentences']} sentences")
+    if paragraphs := result.get("paragraphs"):
+        for key in ("background_removed", "background_kept"):
+            shown = ", ".join(f"{measure} {100 * of['R@1']:.1f} %" for measure, of in paragraphs[key].items())
+            console.print(f"video by paragraph, {key.replace('_', ' ')}: R@1 {shown} of {paragraphs['gallery']}")
+    for name, (low, high) in result.get("intervals", {}).items():
+        console.print(f"95 % interval of {name}: {100 * low:.1f} to {100 * high:.1f} %")
     for reason, count in result.get("left_out", {}).items():
         if count:
             console.print(f"left out: {count} {reason.replace('_', ' ')}")
+
+
+def _print_classes(classes, result: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if classes:
+        table = Table(title="Seconds of each class")
+        for column in ("class", "seconds", "recall", "precision", "most often mistaken for"):
+            table.add_column(column)
+        for c in classes:
+            table.add_row(c.name, str(c.seconds), f"{100 * c.recall:.1f}", f"{100 * c.precision:.1f}", c.mistaken_for)
+        console.print(table)
+    for task, recall in result.get("localization", {}).get("by_task", {}).items():
+        console.print(f"{task}: recall {100 * recall:.1f} %")
 
 
 def _print_segmentation(console, label: str, figures: dict) -> None:

@@ -64,9 +64,9 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
         out / "report.html", result, read_history(out / "run" / "history.jsonl"), lambda v: out / "videos" / f"{v}.mp4"
     )
     clock.seconds["report"] = time.monotonic() - started
-    metrics = {key: value for key, value in result.items() if key not in ("items", "timelines", "similarity")}
+    metrics = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1))
-    (out / "predictions.json").write_text(json.dumps({"items": result["items"], "timelines": result["timelines"]}))
+    (out / "predictions.json").write_text(json.dumps({"items": result["items"], "videos": result["videos"]}))
     return metrics
 
 

@@ -1,6 +1,6 @@
 """Public benchmarks: each reads the annotation files as they are distributed, and evaluates what features there are.
 
-A benchmark is one function: (model, corpus of features, folder of annotations, split) -> figures and ``items``, one
+A benchmark is one function: (model, corpus of features, folder of annotations, options) -> figures and ``items``, one
 entry per prediction. Videos without features are left out and counted.
 """
 
@@ -10,12 +10,34 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpus.store import Corpus
+from ..corpus.store import Corpus, NarratedVideo
 from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
-from ..tasks.retrieval import retrieve
+from ..tasks.retrieval import NORMALIZATIONS, retrieve
+from ..tasks.segmentation import RULES
 
-Evaluate = Callable[[JointModel, Corpus, Path, str], dict]
+
+@dataclass(frozen=True)
+class Options:
+    """How a benchmark is evaluated; the defaults are ours, and what differs from them is named in the result."""
+
+    split: str = "test"
+    rule: str = "spread"
+    """Of segmentation (``tasks.segmentation.RULES``)."""
+    normalization: str = ""
+    """Of retrieval scores (``tasks.retrieval.NORMALIZATIONS``); empty: none, as is usual."""
+
+    def __post_init__(self):
+        if self.rule not in RULES:
+            raise VideoclipError(f"no rule '{self.rule}' of segmentation; choose from {', '.join(RULES)}")
+        if self.normalization not in ("", *NORMALIZATIONS):
+            raise VideoclipError(
+                f"no normalisation '{self.normalization}' of retrieval; choose from {', '.join(NORMALIZATIONS)}"
+            )
+
+
+DEFAULT = Options()
+Evaluate = Callable[[JointModel, Corpus, Path, Options], dict]
 MAX_SECONDS = 32
 """Of a clip, as in the paper; what is longer is cut."""
 
@@ -54,10 +76,14 @@ def benchmark(name: str) -> Evaluate:
         from .crosstask import evaluate_crosstask
 
         return evaluate_crosstask
+    if name == "htm-align":
+        from .htm_align import evaluate_htm_align
+
+        return evaluate_htm_align
     raise VideoclipError(f"no benchmark '{name}'; there are {', '.join(NAMES)}")
 
 
-NAMES = ("world", "youcook2", "msrvtt", "msrvtt-mc", "didemo", "coin", "crosstask")
+NAMES = ("world", "youcook2", "msrvtt", "msrvtt-mc", "didemo", "coin", "crosstask", "htm-align")
 
 
 @dataclass(frozen=True)
@@ -101,6 +127,11 @@ def features_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, np.ndarray]:
     Raises:
         CorpusError: it holds none of them.
     """
+    return {name: video.features for name, video in videos_of(corpus, videos).items()}
+
+
+def videos_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, NarratedVideo]:
+    """Those of the videos that the corpus holds, as ``features_of`` finds them."""
     videos = list(dict.fromkeys(videos))
     row = {}
     for video in videos:
@@ -113,8 +144,7 @@ def features_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, np.ndarray]:
     found = {}
     for i in range(0, len(names), 64):
         some = names[i : i + 64]
-        read = corpus.read([row[name] for name in some])
-        found |= {name: video.features for name, video in zip(some, read, strict=True)}
+        found |= dict(zip(some, corpus.read([row[name] for name in some]), strict=True))
     return found
 
 
@@ -129,7 +159,7 @@ def available(clips: Sequence[Clip], features: dict[str, np.ndarray]) -> tuple[l
     return [clip for clip, _ in kept], [part for _, part in kept], left_out
 
 
-def retrieve_clips(model: JointModel, corpus: Corpus, clips: Sequence[Clip], source: str) -> dict:
+def retrieve_clips(model: JointModel, corpus: Corpus, clips: Sequence[Clip], source: str, normalization: str) -> dict:
     """Text→video and video→text retrieval among clips, each described by its own sentence.
 
     Args:
@@ -137,6 +167,6 @@ def retrieve_clips(model: JointModel, corpus: Corpus, clips: Sequence[Clip], sou
     """
     model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
     clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
-    found = retrieve(model, [clip.text for clip in clips], parts)
+    found = retrieve(model, [clip.text for clip in clips], parts, normalization=normalization)
     items = found.items([clip.name for clip in clips])
     return {"retrieval": found.metrics(), "left_out": left_out, "annotations": source, "items": items}

@@ -11,38 +11,38 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.metrics import segmentation_metrics
-from ..tasks.segmentation import label_seconds, label_seconds_as_published, labels_of_seconds
-from . import annotation_file, features_of
+from ..tasks.segmentation import labels_of_seconds, segment
+from . import DEFAULT, Options, annotation_file, features_of
 
 FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
 SUBSETS = {"test": "testing", "val": "testing", "train": "training"}
 
 
-def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
     """Segmentation of the testing (or training) videos, with every label of the data set as a candidate.
 
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
     path = annotation_file(data, [FILE], WHERE)
-    videos, labels = _read(path, SUBSETS.get(split, split))
+    videos, labels = _read(path, SUBSETS.get(options.split, options.split))
     model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
     features = features_of(corpus, videos)
     texts = model.encode_text(labels).numpy()
     place = {label: i for i, label in enumerate(labels)}
-    truth, ours, published, items = [], [], [], []
+    truth, predicted, items = [], [], []
+    published = []
     for video, seconds in features.items():
-        tokens = model.video_tokens(seconds).numpy()
         truth.append(labels_of_seconds([(s, e, place[label]) for s, e, label in videos[video]], len(seconds)))
-        ours.append(label_seconds(tokens, texts))
-        published.append(label_seconds_as_published(tokens @ texts.T, texts))
-        items.append({"video": video, "truth": truth[-1].tolist(), "prediction": ours[-1].tolist()})
+        predicted.append(segment(model, seconds, texts, options.rule))
+        published.append(segment(model, seconds, texts, "paper"))
+        items.append({"video": video, "truth": truth[-1].tolist(), "prediction": predicted[-1].tolist()})
     return {
-        "segmentation": segmentation_metrics(ours, truth),
+        "segmentation": {"rule": options.rule} | segmentation_metrics(predicted, truth),
         "segmentation_by_the_papers_rule": segmentation_metrics(published, truth),
         "left_out": {"without_features": len(videos) - len(features)},
         "annotations": path.name,
-        "labels": labels,
+        "classes": labels,
         "items": items,
     }
 

@@ -11,7 +11,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
-from . import annotation_file, features_of
+from . import DEFAULT, Options, annotation_file, features_of
 
 WHERE = "https://github.com/DmZhukov/CrossTask"
 LISTS = {"test": "videos_val.csv", "val": "videos_val.csv", "train": "videos.csv"}
@@ -25,14 +25,14 @@ class Task:
     steps: list[str]
 
 
-def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
     """Recall of the steps' seconds, per task and averaged over the tasks.
 
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
     tasks = read_tasks(annotation_file(data, ["tasks_primary.txt"], WHERE))
-    path = annotation_file(data, [LISTS.get(split, "videos_val.csv")], WHERE)
+    path = annotation_file(data, [LISTS.get(options.split, "videos_val.csv")], WHERE)
     with open(path, newline="", encoding="utf-8") as file:
         listed = [(row[0], row[1]) for row in csv.reader(file) if len(row) > 1 and row[0] in tasks]
     annotated = {(task, video): steps for task, video in listed if (steps := _steps(path.parent, task, video))}
@@ -48,8 +48,10 @@ def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, split: str
             continue
         scores = model.video_tokens(features[video]).numpy() @ texts[task].T
         located = locate_steps(scores).tolist()
-        counts[task] += np.array(step_recall(located, seconds_of_steps(steps, len(tasks[task].steps), len(scores))))
-        items.append({"task": tasks[task].title, "video": video, "seconds": located, "truth": steps})
+        hits, of = step_recall(located, seconds_of_steps(steps, len(tasks[task].steps), len(scores)))
+        counts[task] += np.array([hits, of])
+        items.append({"task": tasks[task].title, "video": video, "located": located, "annotated": steps,
+                      "steps_found": hits, "steps": of})  # fmt: skip
     recalls = {tasks[task].title: float(right / max(of, 1)) for task, (right, of) in counts.items()}
     return {
         "localization": {"recall": float(np.mean(list(recalls.values()))), "videos": len(items), "by_task": recalls},

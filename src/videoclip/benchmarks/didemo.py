@@ -13,21 +13,21 @@ from pathlib import Path
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
-from ..tasks.moments import CHUNK_SECONDS, CHUNKS, moment_scores, rank_moments
+from ..tasks.moments import CHUNK_SECONDS, CHUNKS, mean_rank, moment_scores, rank_moments
 from ..tasks.retrieval import retrieve
-from . import Clip, annotation_file, available, features_of
+from . import DEFAULT, Clip, Options, annotation_file, available, features_of
 
 FILES = {"test": ["test_data.json", "didemo_test_data.json"], "val": ["val_data.json"], "train": ["train_data.json"]}
 WHERE = "https://github.com/LisaAnne/LocalizingMoments/tree/master/data"
 
 
-def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
     """Moment ranking inside the right video, and retrieval among the videos of the split.
 
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
-    path = annotation_file(data, FILES.get(split, [f"{split}_data.json"]), WHERE)
+    path = annotation_file(data, FILES.get(options.split, [f"{options.split}_data.json"]), WHERE)
     asked = _read(path)
     model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
     features = features_of(corpus, [item["video"] for item in asked])
@@ -41,14 +41,20 @@ def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, split: str = 
     for item in there:
         said[item["video"]].append(item["description"])
     clips, parts, _ = available([Clip(video, " ".join(texts)) for video, texts in said.items()], features)
-    found = retrieve(model, [clip.text for clip in clips], parts)
+    found = retrieve(model, [clip.text for clip in clips], parts, normalization=options.normalization)
     return {
         "moments": asdict(moment_scores(ranked, [item["times"] for item in there])) | {"descriptions": len(there)},
         "retrieval": found.metrics(),
         "left_out": {"without_features": len(asked) - len(there)},
         "annotations": path.name,
         "items": [
-            {"video": item["video"], "query": item["description"], "times": item["times"], "ranked": moments[:5]}
+            {
+                "video": item["video"],
+                "query": item["description"],
+                "times": item["times"],
+                "ranked": moments[:5],
+                "rank_of_moment": mean_rank(moments, item["times"]),
+            }
             for item, moments in zip(there, ranked, strict=True)
         ],
     }

@@ -9,14 +9,14 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.multiple_choice import answer
-from . import Clip, annotation_file, available, features_of, retrieve_clips
+from . import DEFAULT, Clip, Options, annotation_file, available, features_of, retrieve_clips
 
 RETRIEVAL, QUESTIONS = "MSRVTT_JSFUSION_test.csv", "MSR_MC_test.csv"
 WHERE = "https://github.com/yj-yu/lsmdc (the split of JSFusion)"
 CHOICES = 5
 
 
-def evaluate_msrvtt(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+def evaluate_msrvtt(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
     """Text→video and video→text retrieval among the videos of the test split.
 
     Raises:
@@ -24,10 +24,10 @@ def evaluate_msrvtt(model: JointModel, corpus: Corpus, data: Path, split: str = 
     """
     path = annotation_file(data, [RETRIEVAL], WHERE)
     clips = [Clip(row["video_id"], row["sentence"]) for row in _rows(path, ",", ("video_id", "sentence"))]
-    return retrieve_clips(model, corpus, clips, path.name)
+    return retrieve_clips(model, corpus, clips, path.name, options.normalization)
 
 
-def evaluate_msrvtt_questions(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+def evaluate_msrvtt_questions(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
     """Which of five sentences describes the video?
 
     Raises:

@@ -12,7 +12,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..pickles import InertUnpickler
-from . import Clip, annotation_file, retrieve_clips
+from . import DEFAULT, Clip, Options, annotation_file, retrieve_clips
 
 ANNOTATIONS = "youcookii_annotations_trainval.json"
 ZERO_SHOT = "youcook2_zero_shot.csv"
@@ -21,13 +21,13 @@ WHERE = "http://youcook2.eecs.umich.edu/download"
 SUBSETS = {"test": "validation", "val": "validation", "train": "training"}
 
 
-def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, split: str = "test") -> dict:
+def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
     """Text→video and video→text retrieval among the segments of the validation (or training) videos.
 
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
-    return retrieve_clips(model, corpus, *read_clips(data, split))
+    return retrieve_clips(model, corpus, *read_clips(data, options.split), options.normalization)
 
 
 def read_clips(folder: Path, split: str = "test") -> tuple[list[Clip], str]:

@@ -203,17 +203,19 @@ class VideoCLIP(
         """(B, T, F), (B, T) bool -> (B, D): the mean over the seconds and ``[SEP]``, not ``[CLS]``."""
         hidden = self.video_tower(features, mask)
         if self.config.pooling == "cls":
-            return self._unit(hidden[:, 0])
-        return self._unit(pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1)))
+            return self._scaled(hidden[:, 0])
+        return self._scaled(pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1)))
 
     def pooled_text(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """(B, L), (B, L) bool -> (B, D): the mean over the tokens and the final ``[SEP]``, not ``[CLS]``."""
         hidden = self.text_tower(token_ids, mask)
-        text = self._unit(hidden[:, 0] if self.config.pooling == "cls" else pool(hidden, mask))
-        return text * self.log_scale.exp().clamp(max=LARGEST_SCALE) if self.config.similarity == "cosine" else text
+        return self._scaled(hidden[:, 0] if self.config.pooling == "cls" else pool(hidden, mask))
 
-    def _unit(self, vectors: Tensor) -> Tensor:
-        return F.normalize(vectors.float(), dim=-1) if self.config.similarity == "cosine" else vectors
+    def _scaled(self, vectors: Tensor) -> Tensor:
+        """For cosine similarity, vectors whose length is the root of its factor; otherwise as they are."""
+        if self.config.similarity == "dot":
+            return vectors
+        return F.normalize(vectors.float(), dim=-1) * (self.log_scale / 2).exp().clamp(max=LARGEST_SCALE**0.5)
 
     # Use ------------------------------------------------------------------------------------------------------
 
@@ -265,7 +267,9 @@ class VideoCLIP(
         times = torch.zeros(len(video), 1)
         for i in range(0, len(windows), batch_size):
             batch, mask = self._on_device(collate_video(windows[i : i + batch_size]))
-            hidden = self._evaluated(lambda b=batch, m=mask: self._unit(self.video_tower(b, m, with_cls=False)))[:, 1:]
+            hidden = self._evaluated(lambda b=batch, m=mask: self._scaled(self.video_tower(b, m, with_cls=False)))[
+                :, 1:
+            ]
             for start, tokens, valid in zip(starts[i : i + batch_size], hidden, mask, strict=True):
                 n = int(valid.sum())
                 total[start : start + n] += tokens[:n].float().cpu()

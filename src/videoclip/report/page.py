@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Callable
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from . import plots
 
 QUERIES = 12
 FOUND = 5
+TIMELINES = 6
 THUMBNAIL = 160
 """Width in pixels."""
 
@@ -23,24 +23,30 @@ def write_report(path: Path, result: dict, history: list[dict], video_file: Call
     """Write the page.
 
     Args:
-        result: an evaluation's result with ``retrieval``, ``items``, ``timelines`` and ``similarity``, and the run's
+        result: an evaluation's result with ``retrieval``, ``items``, ``videos`` and ``similarity``, and the run's
             ``seconds``, ``config`` and ``versions``.
         history: the lines of the run's ``history.jsonl``.
         video_file: the file of a video's id, for thumbnails.
     """
-    import jinja2
-
-    template = files("videoclip.report").joinpath("report.html.j2").read_text(encoding="utf-8")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(template)
     figures = {
         "curves": plots.learning_curves(history),
         "recall": plots.recall_bars(result["retrieval"]),
         "heat_map": plots.heat_map(result["similarity"]),
-        "timelines": plots.timelines(result["timelines"]),
+        "timelines": plots.timelines(result["videos"][:TIMELINES]),
     }
     shown = [_card(item, video_file) for item in chosen(result["items"])]
-    text = page.render(result=result, figures=figures, queries=shown, config=json.dumps(result["config"], indent=1))
+    text = template("report.html.j2").render(
+        result=result, figures=figures, queries=shown, config=json.dumps(result["config"], indent=1)
+    )
     path.write_text(text, encoding="utf-8")
+
+
+def template(name: str):
+    """A page's template, in which all text is escaped."""
+    import jinja2
+
+    loader = jinja2.PackageLoader("videoclip.report", "")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(name)
 
 
 def chosen(items: list[dict], count: int = QUERIES) -> list[dict]:

@@ -57,6 +57,19 @@ def heat_map(similarity: list[list[float]]) -> str:
     return _svg(figure)
 
 
+def confusion_map(classes: list[str], shares: list[list[float]]) -> str:
+    """What the seconds of each class (rows) were labelled as (columns), in shares of the row."""
+    size = max(4.0, 0.3 * len(classes) + 2)
+    figure, (axes,) = _figure(size + 1, size, 1)
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    short = [name if len(name) < 28 else name[:27] + "…" for name in classes]
+    axes.set_xticks(range(len(classes)), short, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(classes)), short, fontsize=7)
+    axes.set(title="Seconds", xlabel="labelled as", ylabel="truth")
+    figure.colorbar(picture, ax=axes, shrink=0.6)
+    return _svg(figure)
+
+
 def timelines(lines: list[dict]) -> str:
     """For each video two bars, truth over prediction; one colour per step."""
     from matplotlib import colormaps

@@ -48,6 +48,24 @@ def chance_recall(relevant: np.ndarray, k: int) -> float:
     return float(1 - missed.mean())
 
 
+def bootstrap(hits: Sequence[float], of: Sequence[float] | None = None, draws: int = 1000) -> tuple[float, float]:
+    """The 95 % interval of sum(hits) / sum(of) when N items are drawn anew with replacement, always the same way.
+
+    Args:
+        hits: (N,) what each item adds to the numerator.
+        of: (N,) what it adds to the denominator; by default 1.
+    """
+    numerator = np.asarray(hits, np.float64)
+    denominator = np.ones(len(numerator)) if of is None else np.asarray(of, np.float64)
+    rng = np.random.default_rng(0)
+    ratios = []
+    for _ in range(draws):
+        drawn = rng.integers(len(numerator), size=len(numerator))
+        ratios.append(numerator[drawn].sum() / max(denominator[drawn].sum(), 1e-12))
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return float(low), float(high)
+
+
 BACKGROUND = -1
 OVERLAPS = (10, 25, 50)
 """Per cent of overlap that a segment needs to count as found."""
@@ -111,3 +129,9 @@ def segment_f1(found: Sequence[tuple[list, list]], overlap: float) -> float:
 def _iou(a: tuple[int, int], b: tuple[int, int]) -> float:
     shared = max(min(a[1], b[1]) - max(a[0], b[0]), 0)
     return shared / ((a[1] - a[0]) + (b[1] - b[0]) - shared)
+
+
+def moving_mean(scores: np.ndarray, width: int) -> np.ndarray:
+    """Mean over ``width`` seconds around each, shorter at the ends: (T, K) -> (T, K)."""
+    half = width // 2
+    return np.stack([scores[max(t - half, 0) : t + half + 1].mean(0) for t in range(len(scores))])

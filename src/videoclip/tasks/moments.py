@@ -51,13 +51,18 @@ def moment_scores(ranked: Sequence[Sequence[Moment]], times: Sequence[Sequence[M
     """
     means, overlaps = [], []
     for moments, annotated in zip(ranked, times, strict=True):
-        place = {tuple(moment): i + 1 for i, moment in enumerate(moments)}
-        ranks = sorted(place.get(tuple(time), len(CANDIDATES)) for time in annotated)
-        means.append(np.mean(ranks[:AGREEING]))
+        means.append(mean_rank(moments, annotated))
         ious = sorted((iou(moments[0], time) for time in annotated), reverse=True)
         overlaps.append(np.mean(ious[:AGREEING]))
     mean_ranks = np.array(means)
     return MomentScores(float((mean_ranks <= 1).mean()), float((mean_ranks <= 5).mean()), float(np.mean(overlaps)))
+
+
+def mean_rank(moments: Sequence[Moment], annotated: Sequence[Moment]) -> float:
+    """Mean rank, from 1, of the annotators' moments, of those three that are ranked best."""
+    place = {tuple(moment): i + 1 for i, moment in enumerate(moments)}
+    ranks = sorted(place.get(tuple(time), len(CANDIDATES)) for time in annotated)
+    return float(np.mean(ranks[:AGREEING]))
 
 
 def iou(a: Sequence[int], b: Sequence[int]) -> float:

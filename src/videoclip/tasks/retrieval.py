@@ -8,6 +8,8 @@ import numpy as np
 from ..model.joint import JointModel
 from .metrics import chance_recall, ranks, retrieval_metrics
 
+NORMALIZATIONS = ("dual-softmax", "query-bank")
+"""Ways to take a clip's popularity out of its scores. Both look at all queries at once, which a search cannot."""
 SHOWN = 5
 """Found clips that are kept of each query."""
 
@@ -18,10 +20,12 @@ class Retrieval:
 
     scores: np.ndarray  # (N, N) float32
     relevant: np.ndarray  # (N, N) bool, with the diagonal
+    normalization: str = ""
 
     def metrics(self) -> dict:
         """Both directions, the size of the gallery, and chance."""
-        return {
+        named = {"normalization": self.normalization} if self.normalization else {}
+        return named | {
             "gallery": self.scores.shape[1],
             "chance_R@1": chance_recall(self.relevant, 1),
             "text_to_video": retrieval_metrics(self.ranks()),
@@ -49,12 +53,35 @@ class Retrieval:
 
 
 def retrieve(
-    model: JointModel, texts: Sequence[str], clips: Sequence[np.ndarray], relevant: np.ndarray | None = None
+    model: JointModel,
+    texts: Sequence[str],
+    clips: Sequence[np.ndarray],
+    relevant: np.ndarray | None = None,
+    normalization: str = "",
 ) -> Retrieval:
     """Score N texts against N clips, each (seconds, F); text i describes clip i.
 
     Args:
         relevant: (N, N) bool where others than the diagonal are right too.
+        normalization: of the scores (``NORMALIZATIONS``); by default none.
     """
-    scores = model.encode_text(texts) @ model.encode_video(clips).T
-    return Retrieval(scores.numpy(), np.eye(len(texts), dtype=bool) if relevant is None else relevant)
+    scores = (model.encode_text(texts) @ model.encode_video(clips).T).numpy()
+    if normalization:
+        scores = normalized_scores(scores, normalization)
+    return Retrieval(scores, np.eye(len(texts), dtype=bool) if relevant is None else relevant, normalization)
+
+
+def normalized_scores(scores: np.ndarray, rule: str) -> np.ndarray:
+    """Scores with each clip's popularity among the queries taken out: (Q, N) -> (Q, N).
+
+    ``dual-softmax`` (Cheng et al., 2021): the logarithm of softmax over clips times softmax over queries.
+    ``query-bank`` (Bogolin et al., 2022): inverted softmax, softmax over queries, with the queries as their own bank.
+    """
+    over_queries = scores - _logsumexp(scores, 0)
+    if rule == "query-bank":
+        return over_queries
+    return over_queries + scores - _logsumexp(scores, 1)
+
+
+def _logsumexp(scores: np.ndarray, axis: int) -> np.ndarray:
+    return np.logaddexp.reduce(scores.astype(np.float64), axis=axis, keepdims=True).astype(scores.dtype)

@@ -9,28 +9,70 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .metrics import BACKGROUND
+from ..model.joint import JointModel
+from .metrics import BACKGROUND, moving_mean
+
+RULES = ("spread", "paper", "background")
+"""Ours, the paper's, and the one for fine-tuned models: a second is background where a text for it fits best."""
+BACKGROUND_TEXT = "background"
+"""The text that stands for seconds without a label, in fine-tuning and by the rule of that name."""
+
+
+def segment(
+    model: JointModel, features: np.ndarray, labels: np.ndarray, rule: str, present: bool = False
+) -> np.ndarray:
+    """Label of each second of a video by a rule of ``RULES``: (T, F), (K, D) texts -> (T,) int, -1 for background."""
+    tokens = model.video_tokens(features).numpy()
+    if rule == "paper":
+        return label_seconds_as_published(tokens @ labels.T, labels)
+    if rule == "background":
+        return label_seconds_against(tokens, labels, model.encode_text([BACKGROUND_TEXT]).numpy()[0])
+    return label_seconds(tokens, labels, present)
 
 
 def label_seconds(tokens: np.ndarray, labels: np.ndarray, present: bool = False, smooth: int = 3) -> np.ndarray:
     """Label of each second: (T, D) tokens, (K, D) texts -> (T,) int, -1 for background.
 
     A label's scores are centred over the video and divided by their spread, so that no label wins by its mean or its
-    scale. The dividing line between background and label is the best split of the video's own best scores (Otsu,
-    1979). Nothing is fitted on labelled videos.
+    scale. Background scores as much as the best split of the video's own best scores (Otsu, 1979). The labels are those
+    of the best path, on which every change costs ``CHANGE``. Nothing is fitted on labelled videos.
 
     Args:
         present: all labels are known to occur in the video (its task is given). Else the spread of labels that vary
             little, as those that do not occur, is taken for larger than it is, so that their noise is not blown up.
-        smooth: seconds over which scores are averaged; odd.
+        smooth: seconds over which scores are averaged before they are split; odd.
     """
     scores = np.asarray(tokens) @ np.asarray(labels).T
     spread = scores.std(0)
     if not present:
         spread = np.sqrt(spread**2 + spread.max() ** 2)
-    scores = _moving_mean((scores - scores.mean(0)) / np.maximum(spread, 1e-6), smooth)
-    best = scores.max(1)
-    return np.where(best > otsu(best), scores.argmax(1), BACKGROUND)
+    scores = (scores - scores.mean(0)) / np.maximum(spread, 1e-6)
+    background = otsu(moving_mean(scores, smooth).max(1))
+    path = best_path(np.column_stack([scores, np.full(len(scores), background)]), CHANGE)
+    return np.where(path == len(labels), BACKGROUND, path)
+
+
+CHANGE = 0.25
+"""What it costs to change from one label to another, in spreads of a label's scores; large values lose short steps.
+
+Of 0.25, 0.5 and 0.75 the best on 40 training and 20 validation videos of one rendered world.
+"""
+
+
+def best_path(scores: np.ndarray, change: float) -> np.ndarray:
+    """The states with the largest sum of scores, less ``change`` for each change (Viterbi): (T, K) -> (T,) int."""
+    T, K = scores.shape
+    total, before = scores[0].astype(np.float64), np.zeros((T, K), int)
+    for t in range(1, T):
+        best = int(total.argmax())
+        stays = total >= total[best] - change
+        before[t] = np.where(stays, np.arange(K), best)
+        total = np.where(stays, total, total[best] - change) + scores[t]
+    path = np.empty(T, int)
+    path[-1] = total.argmax()
+    for t in range(T - 1, 0, -1):
+        path[t - 1] = before[t, path[t]]
+    return path
 
 
 def label_seconds_as_published(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -41,6 +83,15 @@ def label_seconds_as_published(scores: np.ndarray, labels: np.ndarray) -> np.nda
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     return np.where(scores.max(1) > largest_similarity(labels), scores.argmax(1), BACKGROUND)
+
+
+def label_seconds_against(tokens: np.ndarray, labels: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """The best of the labels and a text for background: (T, D), (K, D), (D,) -> (T,) int, -1 for background.
+
+    For models that were fine-tuned with that text; others know nothing of it.
+    """
+    scores = np.asarray(tokens) @ np.asarray(labels).T
+    return np.where(scores.max(1) > np.asarray(tokens) @ np.asarray(background), scores.argmax(1), BACKGROUND)
 
 
 def largest_similarity(labels: np.ndarray) -> float:
@@ -80,9 +131,3 @@ def otsu(values: np.ndarray) -> float:
     between = (total / below - (ordered.sum() - total) / (len(ordered) - below)) ** 2 * below * (len(ordered) - below)
     cut = int(between.argmax())
     return float((ordered[cut] + ordered[cut + 1]) / 2)
-
-
-def _moving_mean(scores: np.ndarray, width: int) -> np.ndarray:
-    """Mean over ``width`` seconds around each, shorter at the ends: (T, K) -> (T, K)."""
-    half = width // 2
-    return np.stack([scores[max(t - half, 0) : t + half + 1].mean(0) for t in range(len(scores))])

@@ -1,0 +1,97 @@
+"""HTM-Align: which spoken sentences describe what is seen, and when (80 videos of HowTo100M; Han et al., CVPR 2022)."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..corpus.store import Corpus, NarratedVideo
+from ..errors import VideoclipError
+from ..model.joint import JointModel
+from ..tasks.alignment import align, alignment_metrics
+from . import DEFAULT, Options, annotation_file, videos_of
+
+FILES, WHERE = ["htm_align.json"], "https://www.robots.ox.ac.uk/~vgg/research/tan"
+
+Entry = tuple[bool, float, float, str]
+"""Whether a sentence is alignable, the start and end of what shows it in seconds, and the sentence."""
+
+
+def evaluate_htm_align(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
+    """R@1 of alignable sentences and ROC-AUC of alignability.
+
+    ``alignment`` looks anywhere in the video, as in the publications. ``alignment_near_speech`` looks around the time
+    of speech, for videos whose captions are in the corpus and hold the sentences; those times are its baseline.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    path = annotation_file(data, FILES, WHERE)
+    annotated = read_sentences(path)
+    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    videos = videos_of(corpus, annotated)
+    anywhere, near = [], []
+    items = []
+    for name, video in videos.items():
+        entries = annotated[name]
+        tokens = model.video_tokens(video.features).numpy()
+        sentences = model.encode_text([text for *_, text in entries]).numpy()
+        truth = [(start, end) if alignable else None for alignable, start, end, _ in entries]
+        spoken = spoken_times(video, entries)
+        unknown = np.full((len(entries), 2), np.nan)
+        found = align(tokens, sentences)
+        anywhere.append((found.times, found.confidence, unknown if spoken is None else spoken, truth))
+        if spoken is not None:
+            close = align(tokens, sentences, spoken)
+            near.append((close.times, close.confidence, spoken, truth))
+        said = {"sentences": [text for *_, text in entries], "shown": truth}
+        items.append({"video": name, "aligned": found.times.tolist(), "confidence": found.confidence.tolist()} | said)
+    result = {"alignment": _figures(anywhere, baseline=len(near) == len(anywhere))}
+    if near:
+        result["alignment_near_speech"] = _figures(near, baseline=True) | {"videos": len(near)}
+    left_out = {"without_features": len(annotated) - len(videos)}
+    return result | {"left_out": left_out, "annotations": path.name, "items": items}
+
+
+def _figures(parts: list[tuple], baseline: bool) -> dict:
+    times, confidence, spoken, truth = zip(*parts, strict=True)
+    flat = [entry for some in truth for entry in some]
+    figures = asdict(alignment_metrics(np.concatenate(times), np.concatenate(confidence), np.concatenate(spoken), flat))
+    return figures if baseline else {k: v for k, v in figures.items() if k != "spoken_recall"}
+
+
+def spoken_times(video: NarratedVideo, entries: list[Entry]) -> np.ndarray | None:
+    """When the sentences are spoken, (N, 2) seconds, from the video's captions; None where they lack one of them."""
+    known: dict[str, list[tuple[float, float]]] = {}
+    for caption in video.captions:
+        known.setdefault(_plain(caption.text), []).append((caption.start, caption.end))
+    times = []
+    for *_, text in entries:
+        found = known.get(_plain(text))
+        if not found:
+            return None
+        times.append(found.pop(0) if len(found) > 1 else found[0])
+    return np.array(times)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def read_sentences(path: Path) -> dict[str, list[Entry]]:
+    """The annotated sentences of each video.
+
+    Raises:
+        VideoclipError: the file is not of that form; says where.
+    """
+    place, read = str(path), {}
+    try:
+        for name, rows in json.loads(path.read_text(encoding="utf-8")).items():
+            place = f"{path}: video {name}"
+            read[name] = [(bool(int(row[0])), float(row[1]), float(row[2]), str(row[3])) for row in rows]
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise VideoclipError(f"{place}: expected lists of [alignable, start, end, sentence] ({error})") from error
+    if not any(read.values()):
+        raise VideoclipError(f"{path}: holds no sentences")
+    return {name: rows for name, rows in read.items() if rows}

@@ -1,0 +1,132 @@
+"""Which sentences of a narration describe something that is seen, and when (Han et al., CVPR 2022).
+
+Speech runs ahead of the pictures or behind them, and most of it is about nothing that is shown. A sentence's scores
+over the video's seconds are compared with the sentence's own mean and with what other sentences score at that second;
+a path through the seconds then takes the sentences in their order and may leave out any of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .metrics import moving_mean
+from .segmentation import otsu
+
+REACH = 15.0
+"""Seconds from when a sentence is spoken in which what it describes is looked for."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where N sentences belong in a video, in seconds."""
+
+    times: np.ndarray
+    """(N,) the second that shows it best."""
+    spans: np.ndarray
+    """(N, 2) start and end of what shows it, around that second."""
+    confidence: np.ndarray
+    """(N,) how far the best second stands out; larger is surer."""
+    kept: np.ndarray
+    """(N,) bool, whether the path took the sentence."""
+
+
+def align(
+    tokens: np.ndarray, sentences: np.ndarray, spoken: np.ndarray | None = None, reach: float = REACH
+) -> Alignment:
+    """Align sentences, in the order in which they are spoken, to a video: (T, D), (N, D) -> N places.
+
+    Args:
+        spoken: (N, 2) seconds from when to when each is spoken; without them a sentence can be anywhere.
+        reach: seconds from the middle of that in which it is looked for.
+    """
+    gain = alignment_scores(tokens, sentences)
+    N, T = gain.shape
+    if spoken is not None:
+        middle = np.clip(np.asarray(spoken, float).mean(1), 0, T)
+        far = np.abs(np.arange(T) + 0.5 - middle[:, None]) > max(reach, 1.0)
+        gain = np.where(far, -np.inf, gain)
+    confidence = gain.max(1)
+    line = otsu(confidence) if N > 1 else 0.0
+    kept, seconds = _path(gain - line)
+    seconds = np.where(kept, seconds, gain.argmax(1))
+    spans = np.array([_around(row, second) for row, second in zip(gain, seconds, strict=True)], float)
+    return Alignment(seconds + 0.5, spans.reshape(-1, 2), confidence, kept)
+
+
+def alignment_scores(tokens: np.ndarray, sentences: np.ndarray, smooth: int = 3) -> np.ndarray:
+    """How far each second stands out for each sentence, in the model's units: (T, D), (N, D) -> (N, T)."""
+    scores = np.asarray(sentences, np.float64) @ np.asarray(tokens, np.float64).T
+    scores -= scores.mean(1, keepdims=True)
+    if len(scores) > 1:
+        scores -= scores.mean(0, keepdims=True)
+    return moving_mean(scores.T, smooth).T
+
+
+def _path(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sentences and seconds, never going back in time, whose gains have the largest sum: (N, T) -> (N,), (N,)."""
+    N, T = gain.shape
+    best, choices = np.zeros(T), []  # of paths that end at each second
+    for row in gain:
+        reach = np.maximum.accumulate(best)
+        before = np.maximum.accumulate(np.where(best == reach, np.arange(T), 0))
+        taken = reach + row > best
+        choices.append((taken, before))
+        best = np.where(taken, reach + row, best)
+    kept, seconds = np.zeros(N, bool), np.zeros(N, int)
+    second = int(best.argmax())
+    for i in range(N - 1, -1, -1):
+        taken, before = choices[i]
+        if taken[second]:
+            kept[i], seconds[i] = True, second
+            second = int(before[second])
+    return kept, seconds
+
+
+def _around(row: np.ndarray, second: int) -> tuple[int, int]:
+    """The seconds around one whose gain is at least half of its own."""
+    start, end = second, second + 1
+    while start > 0 and row[start - 1] > max(row[second] / 2, 0):
+        start -= 1
+    while end < len(row) and row[end] > max(row[second] / 2, 0):
+        end += 1
+    return start, end
+
+
+@dataclass(frozen=True)
+class AlignmentScores:
+    """Figures of HTM-Align, in fractions."""
+
+    recall: float
+    """R@1: of the alignable sentences, those whose time lies inside the true segment."""
+    auc: float
+    """Area under the ROC curve of confidence as a sign that a sentence is alignable."""
+    spoken_recall: float
+    """R@1 of the middle of when each is spoken: the baseline without a model."""
+    sentences: int
+    alignable: int
+
+
+def alignment_metrics(
+    times: np.ndarray, confidence: np.ndarray, spoken: np.ndarray, truth: Sequence[tuple[float, float] | None]
+) -> AlignmentScores:
+    """R@1 and AUC over the sentences of all videos; ``truth`` is None where a sentence is not alignable."""
+    right = np.array([t is not None for t in truth])
+    spans = np.array([t for t in truth if t is not None], float).reshape(-1, 2)
+    inside = _inside(np.asarray(times)[right], spans)
+    baseline = _inside(np.asarray(spoken, float).mean(1)[right], spans)
+    return AlignmentScores(inside, roc_auc(confidence, right), baseline, len(right), int(right.sum()))
+
+
+def roc_auc(scores: np.ndarray, right: np.ndarray) -> float:
+    """Probability that a right one scores above a wrong one, ties counting half; 0.5 where one kind is missing."""
+    scores, right = np.asarray(scores, float), np.asarray(right, bool)
+    if right.all() or not right.any():
+        return 0.5
+    ordered = np.sort(scores[~right])
+    below = np.searchsorted(ordered, scores[right], "left") + np.searchsorted(ordered, scores[right], "right")
+    return float(below.mean() / 2 / len(ordered))
+
+
+def _inside(times: np.ndarray, spans: np.ndarray) -> float:
+    return float(((spans[:, 0] <= times) & (times <= spans[:, 1])).mean()) if len(spans) else 0.0
