@@ -255,10 +255,7 @@ def evaluate(
     from .provenance import provenance
 
     run, options = benchmark(name), Options(split, rule, normalization)
-    if not data.is_dir():
-        raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
-    places = [corpus] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
-    features = Corpus(next((place for place in places if place.exists()), places[0]))
+    features = Corpus(_corpus_of(data, corpus))
     loaded = load_model(model)
     result = run(Prompted(loaded, template) if template else loaded, features, data, options)
     config = {"benchmark": name, "model": model, "data": str(data), "encoder": features.kind.encoder}
@@ -275,6 +272,44 @@ def evaluate(
 
         analysis = {"intervals": result["intervals"], "confusion": table, "videos": per_video(result)}
         write_evaluation(report, result, analysis | {"extremes": extremes(result.get("items", []))})
+
+
+@app.command(rich_help_panel=TASKS)
+def finetune(
+    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin or crosstask.")],
+    model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
+    data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
+    out: Annotated[Path, typer.Option(help="Folder for the trained model and result.json.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as epochs=5 optimizer.lr=1e-4.")
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")
+    ] = None,
+    task: Annotated[str, typer.Option(help="Of a benchmark with several, such as segmentation.")] = "",
+) -> None:
+    """Train a model further on a benchmark's training set; goes on where it was interrupted."""
+    import json as json_module
+
+    from .benchmarks.supervised import train_and_test
+    from .config import load_config
+    from .corpus.store import Corpus
+    from .tasks.finetune import FinetuneConfig
+
+    config = load_config(FinetuneConfig, "", [*(settings or []), *([f"task={task}"] if task else [])])
+    result = train_and_test(name, model, Corpus(_corpus_of(data, corpus)), data, config, out)
+    (out / "result.json").write_text(json_module.dumps(result, indent=1))
+    figure = " ".join(result["figure"]).replace("_", " ")
+    typer.echo(f"{figure}: {100 * result['zero_shot']:.1f} % before, {100 * result['fine_tuned']:.1f} % after")
+    typer.echo(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {out / 'model'}")
+
+
+def _corpus_of(data: Path, corpus: Path | None) -> Path:
+    """The corpus that is named, or the one that lies in a benchmark's folder or beside it."""
+    if not data.is_dir():
+        raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
+    places = [corpus] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
+    return next((place for place in places if place.exists()), places[0])
 
 
 def _print_set_aside(set_aside: dict[str, str], out: Path) -> None:

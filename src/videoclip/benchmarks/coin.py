@@ -25,7 +25,7 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
         VideoclipError: the annotations or the features are missing.
     """
     path = annotation_file(data, [FILE], WHERE)
-    videos, labels = _read(path, SUBSETS.get(options.split, options.split))
+    videos, labels = read_segments(path, SUBSETS.get(options.split, options.split))
     model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
     features = features_of(corpus, videos)
     texts = model.encode_text(labels).numpy()
@@ -47,7 +47,7 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
     }
 
 
-def _read(path: Path, subset: str) -> tuple[dict[str, list[tuple[float, float, str]]], list[str]]:
+def read_segments(path: Path, subset: str) -> tuple[dict[str, list[tuple[float, float, str]]], list[str]]:
     """Segments (start, end, label) of each video of a subset, and the labels of all videos in order."""
     try:
         database = json.loads(path.read_text(encoding="utf-8"))["database"]

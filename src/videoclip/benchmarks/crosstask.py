@@ -14,7 +14,13 @@ from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
 from . import DEFAULT, Options, annotation_file, features_of
 
 WHERE = "https://github.com/DmZhukov/CrossTask"
-LISTS = {"test": "videos_val.csv", "val": "videos_val.csv", "train": "videos.csv"}
+ALL = "videos.csv"
+LISTS = {"test": "videos_val.csv", "val": "videos_val.csv"}
+TRAINING_VIDEOS = 30
+"""Of each task that supervised training sees; the others are its test."""
+
+Annotated = dict[tuple[str, str], list[tuple[int, float, float]]]
+"""(task, video) -> (step from 1, start, end) in seconds."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,7 @@ def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, options: O
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
-    tasks = read_tasks(annotation_file(data, ["tasks_primary.txt"], WHERE))
-    path = annotation_file(data, [LISTS.get(options.split, "videos_val.csv")], WHERE)
-    with open(path, newline="", encoding="utf-8") as file:
-        listed = [(row[0], row[1]) for row in csv.reader(file) if len(row) > 1 and row[0] in tasks]
-    annotated = {(task, video): steps for task, video in listed if (steps := _steps(path.parent, task, video))}
-    if not annotated:
-        raise VideoclipError(f"{path.parent / 'annotations'}: holds no annotation of the {len(listed)} videos listed")
+    tasks, annotated, listed = read_videos(data, options.split)
     model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
     features = features_of(corpus, [video for _, video in annotated])
     texts = {task: model.encode_text(tasks[task].steps).numpy() for task in {task for task, _ in annotated}}
@@ -55,10 +55,47 @@ def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, options: O
     recalls = {tasks[task].title: float(right / max(of, 1)) for task, (right, of) in counts.items()}
     return {
         "localization": {"recall": float(np.mean(list(recalls.values()))), "videos": len(items), "by_task": recalls},
-        "left_out": {"without_features": len(annotated) - len(items), "not_annotated": len(listed) - len(annotated)},
-        "annotations": path.name,
+        "left_out": {"without_features": len(annotated) - len(items), "not_annotated": listed - len(annotated)},
+        "annotations": LISTS.get(options.split, ALL),
         "items": items,
     }
+
+
+def read_videos(data: Path, split: str) -> tuple[dict[str, Task], Annotated, int]:
+    """The primary tasks, the annotations of a split, and how many videos it lists.
+
+    ``test`` is videos_val.csv and ``train`` the rest of videos.csv. For supervised training all annotated videos are
+    divided anew: ``supervised-train`` has 30 of each task, drawn with NumPy's legacy generator and seed 0 in the order
+    of the files, and ``supervised-test`` the others.
+    """
+    tasks = read_tasks(annotation_file(data, ["tasks_primary.txt"], WHERE))
+    path = annotation_file(data, [LISTS.get(split, ALL)], WHERE)
+    listed = _listed(path, tasks)
+    if split == "train":
+        tested = set(_listed(annotation_file(data, [LISTS["test"]], WHERE), tasks))
+        listed = [pair for pair in listed if pair not in tested]
+    annotated = {(task, video): steps for task, video in listed if (steps := _steps(path.parent, task, video))}
+    if split.startswith("supervised"):
+        training = _drawn(annotated, tasks)
+        annotated = {pair: s for pair, s in annotated.items() if (pair in training) == (split == "supervised-train")}
+    if not annotated:
+        raise VideoclipError(f"{path.parent / 'annotations'}: holds no annotation of the {len(listed)} videos listed")
+    return tasks, annotated, len(listed)
+
+
+def _listed(path: Path, tasks: dict[str, Task]) -> list[tuple[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return [(row[0], row[1]) for row in csv.reader(file) if len(row) > 1 and row[0] in tasks]
+
+
+def _drawn(annotated: Annotated, tasks: dict[str, Task]) -> set[tuple[str, str]]:
+    legacy = np.random.RandomState(0)
+    drawn: set[tuple[str, str]] = set()
+    for task in tasks:
+        pairs = [pair for pair in annotated if pair[0] == task]
+        count = min(TRAINING_VIDEOS, len(pairs))
+        drawn.update(pairs[i] for i in legacy.choice(len(pairs), count, replace=False))
+    return drawn
 
 
 def read_tasks(path: Path) -> dict[str, Task]:

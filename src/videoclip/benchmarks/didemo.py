@@ -18,6 +18,8 @@ from ..tasks.retrieval import retrieve
 from . import DEFAULT, Clip, Options, annotation_file, available, features_of
 
 FILES = {"test": ["test_data.json", "didemo_test_data.json"], "val": ["val_data.json"], "train": ["train_data.json"]}
+LENGTH = CHUNK_SECONDS * CHUNKS
+"""Seconds of a video that are annotated."""
 WHERE = "https://github.com/LisaAnne/LocalizingMoments/tree/master/data"
 
 
@@ -28,12 +30,11 @@ def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, options: Opti
         VideoclipError: the annotations or the features are missing.
     """
     path = annotation_file(data, FILES.get(options.split, [f"{options.split}_data.json"]), WHERE)
-    asked = _read(path)
+    asked = read_descriptions(path)
     model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
     features = features_of(corpus, [item["video"] for item in asked])
     there = [item for item in asked if item["video"] in features]
-    length = CHUNK_SECONDS * CHUNKS
-    tokens = {video: model.video_tokens(seconds[:length]).numpy() for video, seconds in features.items()}
+    tokens = {video: model.video_tokens(seconds[:LENGTH]).numpy() for video, seconds in features.items()}
     texts = model.encode_text([item["description"] for item in there]).numpy()
     ranked = [rank_moments(tokens[item["video"]], text) for item, text in zip(there, texts, strict=True)]
 
@@ -60,7 +61,8 @@ def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, options: Opti
     }
 
 
-def _read(path: Path) -> list[dict]:
+def read_descriptions(path: Path) -> list[dict]:
+    """Each description with its ``video`` and the annotators' ``times``."""
     try:
         asked = json.loads(path.read_text(encoding="utf-8"))
         return [{key: item[key] for key in ("video", "description", "times")} for item in asked]

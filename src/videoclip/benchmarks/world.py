@@ -188,7 +188,7 @@ def understanding(model: JointModel, videos: dict[str, NarratedVideo], truth: di
             "video": name,
             "labels": list(described.values()),
             "classes": [what[0] for what in described],
-            "truth": _shown_at_the_middle(spans, len(tokens)).tolist(),
+            "truth": shown_at_the_middle(spans, len(tokens)).tolist(),
             "prediction": segment(model, video.features, labels, rule, present=True).tolist(),
             "by_the_papers_rule": label_seconds_as_published(tokens @ labels.T, labels).tolist(),
             "located": located, "steps_found": hits, "steps": of,
@@ -245,7 +245,7 @@ def _what(step: dict) -> tuple[str, str, str]:
     return step["action"], step["object"], step["colour"]
 
 
-def _shown_at_the_middle(spans: list[tuple[float, float, int]], seconds: int) -> np.ndarray:
+def shown_at_the_middle(spans: list[tuple[float, float, int]], seconds: int) -> np.ndarray:
     """The label that is shown in the middle of each second; -1 where none is."""
     middles = np.arange(seconds) + 0.5
     shown = np.full(seconds, BACKGROUND)

@@ -206,6 +206,10 @@ class VideoCLIP(
             return self._scaled(hidden[:, 0])
         return self._scaled(pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1)))
 
+    def second_vectors(self, features: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, F), (B, T) bool -> (B, T, D): a contextual vector per second, without ``[CLS]`` in attention."""
+        return self._scaled(self.video_tower(features, mask, with_cls=False)[:, 1:])
+
     def pooled_text(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """(B, L), (B, L) bool -> (B, D): the mean over the tokens and the final ``[SEP]``, not ``[CLS]``."""
         hidden = self.text_tower(token_ids, mask)
@@ -267,9 +271,7 @@ class VideoCLIP(
         times = torch.zeros(len(video), 1)
         for i in range(0, len(windows), batch_size):
             batch, mask = self._on_device(collate_video(windows[i : i + batch_size]))
-            hidden = self._evaluated(lambda b=batch, m=mask: self._scaled(self.video_tower(b, m, with_cls=False)))[
-                :, 1:
-            ]
+            hidden = self._evaluated(lambda b=batch, m=mask: self.second_vectors(b, m))
             for start, tokens, valid in zip(starts[i : i + batch_size], hidden, mask, strict=True):
                 n = int(valid.sum())
                 total[start : start + n] += tokens[:n].float().cpu()
