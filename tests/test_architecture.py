@@ -21,6 +21,7 @@ LAYERS = [
     "library",
     "report",
     "demo",
+    "experiment",
     "cli",
     "__main__",
 ]

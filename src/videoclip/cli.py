@@ -275,6 +275,54 @@ def evaluate(
 
 
 @app.command(rich_help_panel=TASKS)
+def align(
+    video: Annotated[Path, typer.Argument(help="A narrated video.")],
+    captions: Annotated[Path, typer.Option(help="What is said in it, and when: .srt, .vtt, .ass or .json.")],
+    model: Annotated[str, typer.Option(help="A model's folder or hub name.")],
+    out: Annotated[
+        Path | None, typer.Option(help="SRT to write, of what is shown when; all sentences go into .json beside it.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="As for extract [default: the one the model was trained on].")] = "",
+    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
+    reach: Annotated[float, typer.Option(min=1, help="Seconds from the speech in which it is looked for.")] = 15.0,
+) -> None:
+    """Find out which sentences of a narration describe something that is seen, and when."""
+    import json as json_module
+
+    import numpy as np
+
+    from .encoders import encoder_named, load_encoder
+    from .media.captions import Caption, read_captions, write_srt
+    from .model.joint import load_model
+    from .model.videoclip import VideoCLIP
+    from .tasks.alignment import align as run
+
+    joint, said = load_model(model), read_captions(captions)
+    if not said:
+        raise VideoclipError(f"{captions}: holds no captions")
+    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
+    features = (load_encoder(encoder, weights) if encoder else encoder_named(known, weights)).encode_file(video)
+    sentences = joint.encode_text([c.text for c in said]).numpy()
+    spoken = np.array([(c.start, c.end) for c in said])
+    found = run(joint.video_tokens(features).numpy(), sentences, spoken, reach)
+    rows = [
+        {"text": c.text, "spoken": [c.start, c.end], "shown": span.tolist(), "at": float(time),
+         "confidence": round(float(sure), 3), "kept": bool(kept)}
+        for c, span, time, sure, kept in zip(
+            said, found.spans, found.times, found.probability, found.kept, strict=True
+        )
+    ]  # fmt: skip
+    for row in rows:
+        mark = f"{row['shown'][0]:7.1f} to {row['shown'][1]:.1f} s" if row["kept"] else "      not shown"
+        typer.echo(f"{row['spoken'][0]:7.1f} s  {mark:<22} {row['confidence']:.2f}  {row['text']}")
+    typer.echo(f"{sum(row['kept'] for row in rows)} of {len(rows)} sentences describe something that is seen")
+    if out:
+        kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["at"])
+        write_srt(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
+        out.with_suffix(".json").write_text(json_module.dumps(rows, indent=1))
+
+
+@app.command(rich_help_panel=TASKS)
 def finetune(
     name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin or crosstask.")],
     model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
@@ -302,6 +350,30 @@ def finetune(
     figure = " ".join(result["figure"]).replace("_", " ")
     typer.echo(f"{figure}: {100 * result['zero_shot']:.1f} % before, {100 * result['fine_tuned']:.1f} % after")
     typer.echo(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {out / 'model'}")
+
+
+@app.command(rich_help_panel=TASKS)
+def experiment(
+    name: Annotated[str, typer.Argument(help="ablation, beyond or batches.")],
+    out: Annotated[Path, typer.Option(help="Folder for worlds, runs, result.json and report.html.")],
+    seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
+    only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
+    videos: Annotated[int, typer.Option(min=20, help="Videos of each world.")] = 400,
+    workers: Annotated[int, typer.Option(min=0, help="Trainings at the same time; 0: one per core.")] = 0,
+) -> None:
+    """Train variants of the method on rendered videos and compare them; goes on where it was interrupted."""
+    from .experiment import run_experiment
+    from .report.comparison import in_lines, write_comparison
+
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError as error:
+        raise VideoclipError(f"--seeds '{seeds}': write numbers with commas between, such as 1,2,3") from error
+    result = run_experiment(name, out, numbers, only or [], videos, workers)
+    write_comparison(out / "report.html", result)
+    for line in in_lines(result):
+        typer.echo(line)
+    typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {out / 'report.html'}")
 
 
 def _corpus_of(data: Path, corpus: Path | None) -> Path:

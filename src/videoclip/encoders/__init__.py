@@ -217,6 +217,19 @@ def load_encoder(name: str, weights: str | Path = "") -> AnyEncoder:
     return CombinedEncoder(tuple(_load(part, weights) for part in names))
 
 
+def encoder_named(identity: str, weights: str | Path = "") -> AnyEncoder:
+    """The encoder of this identity, which models note: ``s3d``, ``image:NAME``, the demo's, or several of them.
+
+    Raises:
+        VideoclipError: it is one that only its maker has.
+    """
+    demo = load_encoder("demo").kind.encoder
+    parts = ["demo" if part == demo else part for part in identity.split(COMBINED)]
+    if not all(part in ("demo", "s3d") or part.startswith("image:") for part in parts):
+        raise VideoclipError(f"the model understands features of '{identity}'; name that encoder's folder (--encoder)")
+    return load_encoder(COMBINED.join(parts), weights)
+
+
 def _load(name: str, weights: str | Path) -> Encoder:
     if name == "s3d":
         from .s3d import published_s3d

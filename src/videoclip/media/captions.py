@@ -220,3 +220,14 @@ def _is_timed(caption: Caption) -> bool:
 
 def _numbers(*values) -> bool:
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def write_srt(path: Path, captions: Iterable[Caption]) -> None:
+    """Write captions as an SRT file."""
+    import pysubs2
+
+    subtitles = pysubs2.SSAFile()
+    for caption in captions:
+        text = caption.text.replace("\n", "\\N")
+        subtitles.append(pysubs2.SSAEvent(round(1000 * caption.start), round(1000 * caption.end), text))
+    path.write_text(subtitles.to_string("srt"), encoding="utf-8")

@@ -6,6 +6,7 @@ losses as if it had never stopped: every random draw is seeded by the run's seed
 
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -27,6 +28,7 @@ from ..model.videoclip import ModelConfig, VideoCLIP
 from ..progress import track
 from ..provenance import provenance
 from .clips import Batch, ClipConfig, draw_batch
+from .diagnostics import batch_diagnostics, in_words, speech_lag
 from .neighbours import BatchConfig, plan_epoch
 from .run import Interruption, Log, State, resume, save
 
@@ -137,7 +139,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     per_epoch = len(train) // config.batches.videos
     last_update = per_epoch * config.epochs
     pairs = config.batches.videos * config.clips.pairs_per_video
-    saved = time.monotonic()
+    saved, figures = time.monotonic(), {}
 
     with (
         Interruption() as interruption,
@@ -160,8 +162,12 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
             state.epoch, state.batch = state.epoch + 1, 0
             is_last = state.epoch == config.epochs
             if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
-                log.write(**validate(model, corpus, held_out, config, cast), **(probe(model) if probe else {}))
+                figures = validate(model, corpus, held_out, config, cast)
+                figures |= diagnose(model, corpus, state.plan[0], held_out, config, cast)
+                log.write(**figures, **(probe(model) if probe else {}))
         save(out, model, optimizer, state)
+    if figures:
+        print(in_words(figures), file=sys.stderr)
     model.eval()
     model.save_pretrained(out / "model")
     result = provenance(config.seed, dump_config(config)) | {"updates": state.update}
@@ -206,7 +212,7 @@ def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: Pret
     """A vector per video: the mean over clips of (video + text) / 2, (len(rows), D) float32 (paper, section 3.3)."""
     model.eval()
     if config.batches.vector_from == "beginning":
-        clips = replace(config.clips, rule="beginning", pairs_per_video=1)
+        clips = replace(config.clips, rule="beginning", pairs_per_video=1, max_seconds=config.model.max_seconds)
     else:
         clips = replace(config.clips, rule="aligned", pairs_per_video=config.batches.clips_per_vector)
     vectors = []
@@ -233,6 +239,24 @@ def validate(model: VideoCLIP, corpus: Corpus, rows: list[int], config: Pretrain
         hits += float(((first @ video.T).argmax(1) == torch.arange(len(video), device=video.device)).sum())
         count += len(video)
     return {"validation_loss": sum(losses) / len(losses), "validation_R@1": hits / count}
+
+
+@torch.inference_mode()
+def diagnose(
+    model: VideoCLIP, corpus: Corpus, batch: list[int], held_out: list[int], config: PretrainConfig, cast
+) -> dict[str, float]:
+    """What a batch of training is like, and the lag of speech in some held-out videos (``diagnostics``)."""
+    if config.clips.texts_per_clip > 1:
+        return {}
+    model.eval()
+    videos, rng = corpus.read(batch), random.Random("diagnostics")
+    drawn = draw_batch(videos, config.clips, config.model.max_text_tokens, rng).to(model.device)
+    figures = batch_diagnostics(*_pooled(model, drawn, cast), drawn)
+    return figures | {"speech_lag": speech_lag(model, corpus.read(held_out[:LAG_VIDEOS]))}
+
+
+LAG_VIDEOS = 20
+"""Held-out videos from which the lag of speech is estimated."""
 
 
 def _pooled(model: VideoCLIP, batch: Batch, cast) -> tuple[Tensor, Tensor]:

@@ -57,6 +57,27 @@ def heat_map(similarity: list[list[float]]) -> str:
     return _svg(figure)
 
 
+def variants(names: list[str], figures: dict[str, list[list[float]]]) -> str:
+    """A panel per figure: for each variant its mean as a bar and every seed as a dot; the first variant's mean is drawn
+    through."""
+    columns = min(len(figures), 5)
+    rows = -(-len(figures) // columns)
+    figure, axes = _figure(3.0 * columns, (0.32 * len(names) + 0.9) * rows, columns, rows)
+    for i, (axis, (title, values)) in enumerate(zip(axes, figures.items(), strict=False)):
+        means = [sum(row) / len(row) for row in values]
+        axis.barh(range(len(names)), means, color=[GOOD, *[CHANCE] * (len(names) - 1)], height=0.7)
+        for y, row in enumerate(values):
+            axis.plot(row, [y] * len(row), "o", color=INK, ms=3)
+        axis.axvline(means[0], color=GOOD, lw=1, ls=":")
+        smallest = min(min(row) for row in values)
+        axis.set(title=title, xlim=(max(0.0, smallest - 0.15), None))
+        axis.set_yticks(range(len(names)), names if i % columns == 0 else [""] * len(names), fontsize=8)
+        axis.invert_yaxis()
+    for axis in axes[len(figures) :]:
+        axis.set_visible(False)
+    return _svg(figure)
+
+
 def confusion_map(classes: list[str], shares: list[list[float]]) -> str:
     """What the seconds of each class (rows) were labelled as (columns), in shares of the row."""
     size = max(4.0, 0.3 * len(classes) + 2)

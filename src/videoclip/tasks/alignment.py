@@ -27,6 +27,8 @@ class Alignment:
     """(N, 2) start and end of what shows it, around that second."""
     confidence: np.ndarray
     """(N,) how far the best second stands out; larger is surer."""
+    probability: np.ndarray
+    """(N,) the same between 0 and 1: 0.5 on the line that best divides this video's sentences in two."""
     kept: np.ndarray
     """(N,) bool, whether the path took the sentence."""
 
@@ -51,7 +53,8 @@ def align(
     kept, seconds = _path(gain - line)
     seconds = np.where(kept, seconds, gain.argmax(1))
     spans = np.array([_around(row, second) for row, second in zip(gain, seconds, strict=True)], float)
-    return Alignment(seconds + 0.5, spans.reshape(-1, 2), confidence, kept)
+    probability = 1 / (1 + np.exp(-(confidence - line) / max(float(confidence.std()), 1e-9)))
+    return Alignment(seconds + 0.5, spans.reshape(-1, 2), confidence, probability, kept)
 
 
 def alignment_scores(tokens: np.ndarray, sentences: np.ndarray, smooth: int = 3) -> np.ndarray:

@@ -1,0 +1,207 @@
+"""Evidence for the method: variants of a training run, each with several seeds, on rendered narrated videos.
+
+A seed makes a world (videos, speech, truth) and a training of its own, so that the spread over seeds is that of both.
+Every variant of a seed sees the same videos and the same number of pairs. What is finished is not done again.
+"""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from .errors import ConfigError
+from .folders import claim
+from .progress import track
+from .provenance import provenance
+
+SMALL = (
+    "init=", "model.hidden_size=128", "model.heads=4", "model.intermediate_size=512", "model.video_layers=2",
+    "model.text_layers=2", "model.positions=64", "clips.pairs_per_video=8", "clips.min_seconds=3",
+    "clips.max_seconds=10", "clips.min_text_tokens=6", "clips.max_text_tokens=24", "batches.videos=32",
+    "batches.candidates=64", "batches.clips_per_vector=8", "optimizer.lr=2e-3", "optimizer.warmup_updates=50",
+    "optimizer.decay_updates=0", "epochs=30", "validate_epochs=10", "train_videos=train/*",
+    "validation_videos=val/*",
+)  # fmt: skip
+"""What makes a preset small enough for a world: sizes, lengths and steps, nothing of the method."""
+
+Figure = Callable[[dict], float]
+FIGURES: dict[str, Figure] = {
+    "R@1": lambda r: r["retrieval"]["text_to_video"]["R@1"],
+    "R@10": lambda r: r["retrieval"]["text_to_video"]["R@10"],
+    "R@1, unseen pairs": lambda r: r["retrieval"]["unseen_pairs"]["R@1"],
+    "multiple choice": lambda r: r["multiple_choice"]["accuracy"],
+    "frame accuracy": lambda r: r["segmentation"]["frame_accuracy"],
+    "labelled accuracy": lambda r: r["segmentation"]["labelled_accuracy"],
+    "F1@50": lambda r: r["segmentation"]["F1@50"],
+    "localisation": lambda r: r["localization"]["recall"],
+    "alignment R@1": lambda r: r["alignment"]["recall"],
+    "alignability AUC": lambda r: r["alignment"]["auc"],
+}
+"""What is compared, by its place in the result of ``evaluate world``."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training run: a preset and what is changed of it."""
+
+    preset: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Variants that are compared with the first one."""
+
+    title: str
+    variants: dict[str, Variant]
+    base: tuple[str, ...] = SMALL
+
+
+def experiment(name: str) -> Experiment:
+    """An experiment by name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in EXPERIMENTS:
+        raise ConfigError(f"no experiment '{name}'; there are {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+EXPERIMENTS = {
+    "ablation": Experiment(
+        "What each technique of the paper brings",
+        {
+            "full": Variant("paper"),
+            "random batches": Variant("paper", ("batches.rule=random",)),
+            "random batches, aligned clips": Variant("paper", ("batches.rule=random", "clips.rule=aligned")),
+            "MIL-NCE clips and loss": Variant(
+                "paper", ("clips.rule=mil-nce", "loss.kind=mil-nce", "clips.bag=5", "clips.max_seconds=4")
+            ),
+            "one shared transformer": Variant("paper", ("model.shared=true",)),
+            "exactly k neighbours": Variant("paper", ("batches.candidates=32",)),
+            "first 32 s for video vectors": Variant("paper", ("batches.vector_from=beginning",)),
+            "[CLS] pooling": Variant("paper", ("model.pooling=cls",)),
+        },
+    ),
+}
+
+
+def run_experiment(
+    name: str, out: Path, seeds: Sequence[int], only: Sequence[str] = (), videos: int = 400, workers: int = 0
+) -> dict:
+    """Run variants with several seeds into ``out`` and write ``result.json``; returns what it holds.
+
+    Args:
+        only: names of variants; by default all.
+        workers: trainings at the same time, each on one core; 0: as many as there are cores.
+
+    Raises:
+        ConfigError: no such experiment or variant, or ``out`` holds another one.
+    """
+    chosen = experiment(name)
+    unknown = [variant for variant in only if variant not in chosen.variants]
+    if unknown:
+        raise ConfigError(f"{name} has no variant '{unknown[0]}'; it has {', '.join(chosen.variants)}")
+    claim(out, "experiment", {"experiment": name, "videos": videos})
+    began, workers = time.monotonic(), workers or os.cpu_count() or 1
+    for seed in seeds:
+        _make_world(out / "worlds" / str(seed), videos, seed)
+    wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
+    missing = [(v, seed) for v, seed in wanted if not _result_of(out, v, seed).is_file()]
+    with (
+        ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
+        track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance,
+    ):
+        runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
+        for done in as_completed(runs):
+            done.result()
+            advance(1, runs[done])
+    result = _collect(name, out, [v for v in chosen.variants if not only or v in only], seeds)
+    result |= {"seconds": time.monotonic() - began, "workers": workers, "runs_made": len(missing)}
+    result |= {
+        "command": f"videoclip experiment {name} --out DIR --videos {videos} --seeds {','.join(map(str, seeds))}"
+    }
+    config = {v: [variant.preset, *chosen.base, *variant.changes] for v, variant in chosen.variants.items()}
+    result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
+    (out / "result.json").write_text(json.dumps(result, indent=1))
+    return result
+
+
+def _make_world(folder: Path, videos: int, seed: int) -> None:
+    from .corpus.extract import extract, find_videos
+    from .encoders import load_encoder
+    from .world.render import render_world
+
+    render_world(folder / "videos", videos, seed)
+    extract(find_videos(folder / "videos", None), load_encoder("demo"), folder / "corpus.lance")
+
+
+def _run(name: str, variant: str, seed: int, out: Path) -> None:
+    """One training and its evaluation, on one core, in a process of its own."""
+    import torch
+
+    from .benchmarks.world import evaluate_world, read_truth
+    from .config import dump_config, load_config
+    from .corpus.store import Corpus
+    from .pretrain.trainer import PretrainConfig, pretrain
+
+    torch.set_num_threads(1)
+    world, target = out / "worlds" / str(seed), _result_of(out, variant, seed)
+    chosen = experiment(name)
+    run = chosen.variants[variant]
+    places = [f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}"]
+    config = load_config(PretrainConfig, run.preset, [*chosen.base, *run.changes, *places])
+    began = time.monotonic()
+    model = pretrain(config)
+    trained = time.monotonic() - began
+    result = evaluate_world(model, Corpus(config.corpus), read_truth(world / "videos"))
+    kept = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
+    kept |= {"training_seconds": trained} | provenance(seed, dump_config(config))
+    target.write_text(json.dumps(kept, indent=1))
+
+
+def _result_of(out: Path, variant: str, seed: int) -> Path:
+    name = "".join(c if c.isalnum() else "-" for c in variant)
+    return out / "runs" / f"{name}-{seed}" / "metrics.json"
+
+
+def _collect(name: str, out: Path, variants: Sequence[str], seeds: Sequence[int]) -> dict:
+    """Figures of every variant and seed, their means and spreads, and differences to the first variant by seed."""
+    rows, first = [], None
+    for variant in variants:
+        results = [json.loads(_result_of(out, variant, seed).read_text()) for seed in seeds]
+        values = {figure: [of(result) for result in results] for figure, of in FIGURES.items()}
+        first = first or values
+        row: dict = {"variant": variant, "seeds": list(seeds)}
+        for figure, numbers in values.items():
+            differences = [a - b for a, b in zip(numbers, first[figure], strict=True)]
+            row[figure] = {
+                "values": numbers,
+                "mean": statistics.mean(numbers),
+                "spread": _spread(numbers),
+                "difference": statistics.mean(differences),
+                "spread_of_difference": _spread(differences),
+            }
+        row["diagnostics"] = _last_diagnostics(_result_of(out, variant, seeds[-1]).parent)
+        row["training_seconds"] = [result["training_seconds"] for result in results]
+        rows.append(row)
+    return {"experiment": name, "title": experiment(name).title, "variants": rows}
+
+
+def _last_diagnostics(run: Path) -> dict[str, float]:
+    from .pretrain.run import read_history
+
+    names = ("hard_negatives", "overlapping_negatives", "alike_texts", "near_duplicates", "speech_lag")
+    lines = [line for line in read_history(run / "history.jsonl") if "speech_lag" in line]
+    return {key: lines[-1][key] for key in names} if lines else {}
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Standard deviation over the seeds; zero for a single one."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0
