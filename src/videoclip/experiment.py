@@ -52,6 +52,9 @@ class Variant:
     preset: str
     changes: tuple[str, ...] = ()
 
+    def with_(self, *changes: str) -> "Variant":
+        return Variant(self.preset, self.changes + changes)
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -73,7 +76,21 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
+RANDOM = Variant("paper", ("batches.rule=random", "clips.rule=overlapped"))
 EXPERIMENTS = {
+    "beyond": Experiment(
+        "What can be had beyond the paper, at the same compute",
+        {
+            "paper": Variant("paper"),
+            "random batches": RANDOM,
+            "+ overlaps masked": RANDOM.with_("loss.mask_overlaps=true"),
+            "+ cosine": RANDOM.with_("model.similarity=cosine"),
+            "+ soft targets": RANDOM.with_("loss.soft_targets=0.3"),
+            "+ cosine, sigmoid": RANDOM.with_("model.similarity=cosine", "loss.kind=sigmoid"),
+            "best": Variant("best"),
+            "best in balanced clusters": Variant("best", ("batches.rule=clusters", "batches.cluster_size=4")),
+        },
+    ),
     "ablation": Experiment(
         "What each technique of the paper brings",
         {
