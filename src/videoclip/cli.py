@@ -46,11 +46,14 @@ def world(
     videos: Annotated[int, typer.Option(min=1, help="One-minute videos to render.")] = 400,
     seed: Annotated[int, typer.Option(help="Seed: the same one gives the same files.")] = 1,
     narrator: Annotated[str, typer.Option(help="'lagging' like real speech, or 'faithful'.")] = "lagging",
+    families: Annotated[int, typer.Option(min=1, max=64, help="Kinds of tasks, which look and sound different.")] = 8,
 ) -> None:
     """Render narrated videos with exact ground truth: MP4, SRT and truth.json."""
     from .world.render import render_world
 
-    typer.echo(f"rendered {videos} videos; what happens in them: {render_world(folder, videos, seed, narrator)}")
+    typer.echo(
+        f"rendered {videos} videos; what happens in them: {render_world(folder, videos, seed, narrator, families)}"
+    )
 
 
 @app.command(rich_help_panel=OWN)
@@ -354,8 +357,8 @@ def finetune(
 
 @app.command(rich_help_panel=TASKS)
 def experiment(
-    name: Annotated[str, typer.Argument(help="ablation, beyond or batches.")],
-    out: Annotated[Path, typer.Option(help="Folder for worlds, runs, result.json and report.html.")],
+    name: Annotated[str, typer.Argument(help="ablation or beyond; in one folder they share their runs.")],
+    out: Annotated[Path, typer.Option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
     seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
     only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
     videos: Annotated[int, typer.Option(min=20, help="Videos of each world.")] = 400,
@@ -370,10 +373,11 @@ def experiment(
     except ValueError as error:
         raise VideoclipError(f"--seeds '{seeds}': write numbers with commas between, such as 1,2,3") from error
     result = run_experiment(name, out, numbers, only or [], videos, workers)
-    write_comparison(out / "report.html", result)
+    page = out / f"{name}.html"
+    write_comparison(page, result)
     for line in in_lines(result):
         typer.echo(line)
-    typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {out / 'report.html'}")
+    typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {page}")
 
 
 def _corpus_of(data: Path, corpus: Path | None) -> Path:

@@ -10,11 +10,14 @@ import pytest
 import torch
 from malicious import dangerous
 
-from videoclip.benchmarks import NAMES, Clip, annotation_file, benchmark
+from videoclip.benchmarks import NAMES, Clip, Options, annotation_file, benchmark
+from videoclip.benchmarks.crosstask import read_videos
+from videoclip.benchmarks.examples import task_of, training_examples
 from videoclip.benchmarks.youcook2 import read_clips
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
-from videoclip.errors import CorpusError, UnsafeFileError, VideoclipError
+from videoclip.errors import ConfigError, CorpusError, UnsafeFileError, VideoclipError
+from videoclip.media.captions import Caption
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 
 REAL = Path(os.environ.get("VIDEOCLIP_ANNOTATIONS") or Path(__file__).parents[3] / "shared" / "annotations")
@@ -259,3 +262,108 @@ def test_real_didemo_gives_chance_with_random_features(tmp_path, real, model):
     assert result["retrieval"]["gallery"] == len({d["video"] for d in asked}) == 1037
     assert result["moments"]["rank_at_1"] < 0.15
     assert result["retrieval"]["text_to_video"]["R@10"] < 0.03
+
+
+def htm_align(folder, videos: dict) -> Path:
+    path = folder / "htm_align.json"
+    path.write_text(json.dumps(videos))
+    return path
+
+
+def test_htm_align_tells_what_is_shown_and_where(tmp_path):
+    sentences = [f"sentence {i}" for i in range(6)]
+    vectors = {text: 5 * np.eye(8)[i] for i, text in enumerate(sentences)}
+    features = np.zeros((60, 8), np.float16)
+    rows = []
+    for i, text in enumerate(sentences):
+        if i % 2:
+            rows.append([0, 10 * i, 10 * i + 3, text])
+        else:
+            features[10 * i + 5 : 10 * i + 9] = vectors[text]
+            rows.append([1, 10 * i + 5, 10 * i + 9, text])
+    htm_align(tmp_path, {"v": rows, "silent": rows, "gone": rows})
+    corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 8))
+    said = [Caption(10 * i, 10 * i + 3, text.upper()) for i, text in enumerate(sentences)]
+    corpus.append([NarratedVideo("v", features, said), NarratedVideo("silent", features, [])])
+    result = benchmark("htm-align")(knowing(vectors), corpus, tmp_path)
+    assert result["alignment"]["recall"] == result["alignment"]["auc"] == 1.0
+    assert result["alignment"]["sentences"] == 12
+    assert "spoken_recall" not in result["alignment"]  # not known of all videos
+    assert result["alignment_near_speech"]["recall"] == 1.0
+    assert result["alignment_near_speech"]["spoken_recall"] == 0.0
+    assert result["alignment_near_speech"]["videos"] == 1
+    assert result["left_out"] == {"without_features": 1}
+    json.dumps(result)
+
+
+@pytest.mark.parametrize("content", ['{"v": [[1, 2]]}', '{"v": 3}', "[]", "no", '{"v": [["x", 1, 2, "a"]]}', "{}"])
+def test_htm_align_files_that_do_not_fit_are_named(tmp_path, model, content):
+    (tmp_path / "htm_align.json").write_text(content)
+    with pytest.raises(VideoclipError, match=r"htm_align\.json"):
+        benchmark("htm-align")(model, corpus_of(tmp_path / "c.lance", {"v": 9}), tmp_path)
+
+
+def test_options_that_do_not_exist_are_named():
+    with pytest.raises(VideoclipError, match="no rule 'x' of segmentation; choose from spread, paper"):
+        Options(rule="x")
+    with pytest.raises(VideoclipError, match="choose from dual-softmax, query-bank"):
+        Options(normalization="x")
+
+
+def test_normalised_retrieval_says_so(tmp_path, model):
+    (tmp_path / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\nk,m,v,a\nk,m,w,b\n")
+    corpus = corpus_of(tmp_path / "c.lance", {"v": 9, "w": 9})
+    plain = benchmark("msrvtt")(model, corpus, tmp_path)
+    named = benchmark("msrvtt")(model, corpus, tmp_path, Options(normalization="dual-softmax"))
+    assert "normalization" not in plain["retrieval"]
+    assert named["retrieval"]["normalization"] == "dual-softmax"
+
+
+def test_crosstask_is_divided_for_training_by_task_and_always_the_same_way(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "tasks_primary.txt").write_text("1\nMake Tea\nhttp://y\n2\nheat,pour\n\n2\nMake Jello\nu\n1\nstir\n\n")
+    videos = [("1", f"a{i}") for i in range(40)] + [("2", f"b{i}") for i in range(10)]
+    (tmp_path / "videos.csv").write_text("".join(f"{task},{video},u\n" for task, video in videos))
+    for task, video in videos:
+        (tmp_path / "annotations" / f"{task}_{video}.csv").write_text("1,1.0,3.0\n")
+    _, train, listed = read_videos(tmp_path, "supervised-train")
+    _, test, _ = read_videos(tmp_path, "supervised-test")
+    assert listed == 50
+    assert sum(task == "1" for task, _ in train) == 30
+    assert sorted([*train, *test]) == sorted(videos)
+    assert train.keys() == read_videos(tmp_path, "supervised-train")[1].keys()
+
+
+TRAINED = {"youcook2": "retrieval", "msrvtt": "retrieval", "msrvtt-mc": "multiple-choice", "didemo": "moments",
+           "coin": "segmentation", "crosstask": "localization"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_benchmark_gives_training_examples_and_holds_videos_out(tmp_path, name):
+    ids = [f"video{i}" for i in range(20)]
+    if name == "youcook2":
+        made = {v: youcook2_entry("training", ([1, 9], "cut")) for v in ids}
+        (tmp_path / "youcookii_annotations_trainval.json").write_text(json.dumps({"database": made}))
+    elif name.startswith("msrvtt"):
+        said = [{"video_id": v, "caption": c, "sen_id": 0} for v in [*ids, "video99"] for c in ("a", "b")]
+        (tmp_path / "MSRVTT_data.json").write_text(json.dumps({"sentences": said}))
+        (tmp_path / "MSRVTT_train.9k.csv").write_text("video_id\n" + "\n".join(ids))
+    elif name == "didemo":
+        asked = [{"video": v, "description": "x", "times": [[0, 0], [0, 1]], "num_segments": 6} for v in ids]
+        (tmp_path / "train_data.json").write_text(json.dumps(asked))
+    elif name == "coin":
+        part = [{"id": "1", "label": "stir", "segment": [2, 5]}]
+        made = {v: {"subset": "training", "duration": 9, "annotation": part} for v in ids}
+        (tmp_path / "COIN.json").write_text(json.dumps({"database": made}))
+    else:
+        (tmp_path / "annotations").mkdir()
+        (tmp_path / "tasks_primary.txt").write_text("1\nMake Tea\nhttp://y\n2\nheat,pour\n\n")
+        (tmp_path / "videos.csv").write_text("".join(f"1,{v},u\n" for v in ids))
+        for v in ids:
+            (tmp_path / "annotations" / f"1_{v}.csv").write_text("2,1.0,3.0\n")
+    corpus = corpus_of(tmp_path / "c.lance", dict.fromkeys([*ids, "video99"], 30))
+    train, held_out = training_examples(name, task_of(name, ""), corpus, tmp_path)
+    assert task_of(name, "") == TRAINED[name]
+    assert (len(train), len(held_out)) == (18, 2)
+    with pytest.raises(ConfigError, match=f"{name} has no task 'sleep'"):
+        task_of(name, "sleep")

@@ -53,7 +53,8 @@ def align(
     kept, seconds = _path(gain - line)
     seconds = np.where(kept, seconds, gain.argmax(1))
     spans = np.array([_around(row, second) for row, second in zip(gain, seconds, strict=True)], float)
-    probability = 1 / (1 + np.exp(-(confidence - line) / max(float(confidence.std()), 1e-9)))
+    spread = max(float(gain[np.isfinite(gain)].std()), 1e-9)
+    probability = 1 / (1 + np.exp(-(confidence - line) / spread))
     return Alignment(seconds + 0.5, spans.reshape(-1, 2), confidence, probability, kept)
 
 

@@ -18,7 +18,19 @@ from PIL import Image, ImageDraw
 from ..errors import VideoclipError
 from ..folders import claim
 from ..progress import track
-from .script import COLOURS, FAMILIES, NARRATORS, OBJECTS, Script, Sentence, family_members, is_held_out, write_script
+from .script import (
+    COLOURS,
+    FAMILIES,
+    MOST_FAMILIES,
+    NARRATORS,
+    OBJECTS,
+    Script,
+    Sentence,
+    family_members,
+    family_names,
+    is_held_out,
+    write_script,
+)
 
 WIDTH, HEIGHT, FPS = 128, 96, 8
 SPRITE = 48
@@ -66,20 +78,26 @@ MOTIONS: dict[str, Callable[[float], Pose]] = {  # seconds since the step began 
 }
 
 
-def render_world(folder: Path, videos: int, seed: int, narrator: str = "lagging", workers: int = 2) -> Path:
+def render_world(
+    folder: Path, videos: int, seed: int, narrator: str = "lagging", families: int = len(FAMILIES), workers: int = 2
+) -> Path:
     """Render videos ``0 … videos - 1`` of the world with this seed into ``folder``; return the path of truth.json.
 
     An interrupted call is taken up where it stopped.
 
     Raises:
-        VideoclipError: the folder holds another world, or something else; or there is no such narrator.
+        VideoclipError: the folder holds another world, or something else; or there is no such narrator, or there are
+            not as many families.
     """
     if narrator not in NARRATORS:
         raise VideoclipError(f"no narrator '{narrator}'; choose {' or '.join(NARRATORS)}")
-    claim(folder, "world", {"seed": seed, "narrator": narrator})
+    if not 1 <= families <= MOST_FAMILIES:
+        raise VideoclipError(f"a world of {families} families; there are from 1 to {MOST_FAMILIES}")
+    more = {} if families == len(FAMILIES) else {"families": families}
+    claim(folder, "world", {"seed": seed, "narrator": narrator} | more)
     for split in ("train", "val", "test"):
         (folder / split).mkdir(exist_ok=True)
-    scripts = [write_script(i, seed, NARRATORS[narrator]) for i in range(videos)]
+    scripts = [write_script(i, seed, NARRATORS[narrator], families) for i in range(videos)]
     missing = [s for s in scripts if not (folder / f"{s.id}.srt").exists()]  # written last, so it marks a whole video
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
@@ -219,10 +237,11 @@ def _draw_outline(draw: ImageDraw.ImageDraw, outline: str, big: int) -> None:
 
 def _scene(script: Script, rng: random.Random) -> Image.Image:
     """The family's background with this video's tint, and objects that lie about and do nothing."""
-    k = list(FAMILIES).index(script.family)
-    hue, kind = (k / len(FAMILIES) + rng.uniform(-0.02, 0.02)) % 1.0, k % 4
+    style, k = divmod(family_names(MOST_FAMILIES).index(script.family), len(FAMILIES))
+    hue = (k / len(FAMILIES) + style / MOST_FAMILIES + rng.uniform(-0.02, 0.02)) % 1.0
+    kind = (k + style) % 4
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    shift, pitch = rng.uniform(0, 40), 10 + k
+    shift, pitch = rng.uniform(0, 40), 10 + k + 3 * style
     pattern = {0: x, 1: y, 2: x + y, 3: np.hypot(x - 64, y - 48)}[kind] + shift
     shade = 0.55 + 0.1 * rng.random() + 0.08 * (np.sin(2 * np.pi * pattern / pitch) > 0)
     base = np.array(colorsys.hsv_to_rgb(hue, 0.25, 1.0)) * 255

@@ -80,6 +80,9 @@ FAMILIES = {  # name: words of its chatter
     "laboratory": ("laboratory", "experiment", "science", "measurement", "results", "notebook"),
     "theatre": ("theatre", "stage", "costume", "props", "show", "rehearsal"),
 }
+STYLES = ("rustic", "modern", "tiny", "grand", "winter", "school", "seaside")
+"""Each makes a family of its own out of every family, with other backgrounds, objects, actions and words."""
+MOST_FAMILIES = len(FAMILIES) * (1 + len(STYLES))
 OBJECTS_PER_FAMILY, ACTIONS_PER_FAMILY = 12, 8
 
 TRAIN_PHRASES = (
@@ -161,18 +164,33 @@ def is_held_out(action: str, thing: str) -> bool:
     return zlib.crc32(f"{action} {thing}".encode()) % 6 == 0
 
 
+def family_names(count: int) -> list[str]:
+    """The first ``count`` families: those of ``FAMILIES``, then their variants in each style."""
+    return [*FAMILIES, *(f"{style} {name}" for style in STYLES for name in FAMILIES)][:count]
+
+
+def chatter_words(family: str) -> list[str]:
+    """What the narrators of a family talk about."""
+    style, _, name = family.rpartition(" ")
+    return [f"{style} {word}".strip() for word in FAMILIES[name]]
+
+
 def family_members(family: str) -> tuple[list[str], list[str]]:
     """The actions and objects of a family, the same for every seed; families share some of both."""
     rng = random.Random(f"family {family}")
     return rng.sample(list(ACTIONS), ACTIONS_PER_FAMILY), rng.sample(list(OBJECTS), OBJECTS_PER_FAMILY)
 
 
-def write_script(index: int, seed: int, narrator: Narrator = NARRATORS["lagging"]) -> Script:
+def write_script(
+    index: int, seed: int, narrator: Narrator = NARRATORS["lagging"], families: int = len(FAMILIES)
+) -> Script:
     """The script of video ``index`` of the world with this seed; the same arguments give the same script."""
     rng = random.Random(f"{seed} {index}")
-    split, family = split_of(index), rng.choice(list(FAMILIES))
+    split, family = split_of(index), rng.choice(family_names(families))
     steps, sentences = _narrate(_happen(family, split, rng), family, narrator, rng)
-    return Script(f"{split}/{family}_{index:05d}", family, rng.randrange(2**31), DURATION, steps, sentences)
+    return Script(
+        f"{split}/{family.replace(' ', '-')}_{index:05d}", family, rng.randrange(2**31), DURATION, steps, sentences
+    )
 
 
 def phrase(what: tuple[str, str, str], phrases: tuple[str, ...], rng: random.Random) -> str:
@@ -211,7 +229,7 @@ def _narrate(
     count = round(DURATION / SENTENCE_EVERY)
     starts = [(i + rng.uniform(0.0, 0.25)) * SENTENCE_EVERY for i in range(count)]
     ends = [start + rng.uniform(0.6, 0.75) * SENTENCE_EVERY for start in starts]
-    texts = [rng.choice(CHATTER).format(word=rng.choice(FAMILIES[family])) for _ in range(count)]
+    texts = [rng.choice(CHATTER).format(word=rng.choice(chatter_words(family))) for _ in range(count)]
     free, narrated = set(range(count)), []
     for step in steps:
         narration = None

@@ -1,0 +1,89 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from videoclip.errors import ConfigError
+from videoclip.model.loss import LossConfig, contrastive_loss, info_nce, mil_nce, transport
+from videoclip.model.prompts import Prompted
+
+torch.manual_seed(0)
+VIDEO, TEXT = torch.randn(6, 4), torch.randn(6, 4)
+
+
+def test_by_default_the_loss_is_that_of_the_paper():
+    assert float(contrastive_loss(VIDEO, TEXT, LossConfig())) == pytest.approx(float(sum(info_nce(VIDEO, TEXT))))
+
+
+def test_faulty_negatives_take_no_part():
+    faulty = torch.zeros(6, 6, dtype=torch.bool)
+    faulty[0, 1] = faulty[0, 0] = True  # the positive itself stays
+    moved = VIDEO.clone()
+    similarity = TEXT @ moved.T
+    kept = [similarity[0, j] for j in (0, 2, 3, 4, 5)]
+    first = torch.logsumexp(torch.stack(kept), 0) - similarity[0, 0]
+    rows = [F.cross_entropy(similarity[i : i + 1], torch.tensor([i])) for i in range(1, 6)]
+    columns = similarity.T.clone()
+    columns[1, 0] = -torch.inf
+    expected = torch.stack([first, *rows]).mean() + F.cross_entropy(columns, torch.arange(6))
+    assert float(contrastive_loss(VIDEO, TEXT, LossConfig(), faulty)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_texts_that_say_the_same_are_not_negatives_of_each_other():
+    text = TEXT.clone()
+    text[1] = 3 * text[0]
+    alike = contrastive_loss(VIDEO, text, LossConfig(mask_alike=0.99))
+    faulty = torch.zeros(6, 6, dtype=torch.bool)
+    faulty[0, 1] = faulty[1, 0] = True
+    assert float(alike) == pytest.approx(float(contrastive_loss(VIDEO, text, LossConfig(), faulty)))
+
+
+def test_a_bag_of_one_text_is_contrasted_with_all_negatives_of_both_kinds():
+    scores = TEXT @ VIDEO.T
+    expected = [
+        torch.logsumexp(torch.cat([scores[:, i], scores[i, torch.arange(6) != i]]), 0) - scores[i, i] for i in range(6)
+    ]
+    assert float(mil_nce(VIDEO, TEXT[:, None])) == pytest.approx(float(torch.stack(expected).mean()), rel=1e-5)
+
+
+def test_a_bag_of_the_same_text_twice_is_that_text():
+    bag = torch.stack([TEXT, TEXT], 1)
+    assert float(mil_nce(VIDEO, bag)) == pytest.approx(float(mil_nce(VIDEO, TEXT[:, None])), rel=1e-5)
+    assert contrastive_loss(VIDEO, bag.flatten(0, 1), LossConfig("mil-nce")) == mil_nce(VIDEO, bag)
+
+
+def test_the_sigmoid_loss_is_binary_cross_entropy_of_all_pairs():
+    target = torch.eye(6)
+    expected = F.binary_cross_entropy_with_logits(TEXT @ VIDEO.T, target, reduction="sum") / 6
+    assert float(contrastive_loss(VIDEO, TEXT, LossConfig("sigmoid"))) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_transport_divides_the_mass_of_a_text_among_the_videos_that_it_fits():
+    similarity = torch.full((4, 4), -9.0).fill_diagonal_(9.0)
+    similarity[0, 1] = similarity[1, 0] = 9.0
+    plan = transport(similarity)
+    assert torch.allclose(plan.sum(1), torch.ones(4), atol=1e-3)
+    assert torch.allclose(plan.sum(0), torch.ones(4), atol=1e-3)
+    assert torch.allclose(plan[:2, :2], torch.full((2, 2), 0.5), atol=1e-3)
+    softened = contrastive_loss(VIDEO, TEXT, LossConfig(soft_targets=1e-9))
+    assert float(softened) == pytest.approx(float(contrastive_loss(VIDEO, TEXT, LossConfig())), rel=1e-5)
+
+
+def test_a_loss_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="choose info-nce, mil-nce or sigmoid"):
+        LossConfig("triplet")
+    with pytest.raises(ValueError, match="of info-nce only"):
+        LossConfig("sigmoid", soft_targets=0.1)
+
+
+class Lengths:
+    """A model whose vector of a text is its length and its first letter."""
+
+    def encode_text(self, texts):
+        return torch.tensor([[float(len(text)), float(ord(text[0]))] for text in texts])
+
+
+def test_a_text_is_the_mean_of_its_phrasings():
+    model = Prompted(Lengths(), ["{}", "a video of {}"])  # type: ignore[arg-type]
+    assert model.encode_text(["onion", "to stir"]).tolist() == [[10.5, 104.0], [12.5, 106.5]]
+    with pytest.raises(ConfigError, match="write {} once"):
+        Prompted(Lengths(), ["a video"])  # type: ignore[arg-type]
