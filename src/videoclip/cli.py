@@ -357,7 +357,7 @@ def finetune(
 
 @app.command(rich_help_panel=TASKS)
 def experiment(
-    name: Annotated[str, typer.Argument(help="ablation or beyond; in one folder they share their runs.")],
+    name: Annotated[str, typer.Argument(help="ablation, beyond or few-families; in one folder they share runs.")],
     out: Annotated[Path, typer.Option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
     seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
     only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,

@@ -23,8 +23,8 @@ SMALL = (
     "init=", "model.hidden_size=128", "model.heads=4", "model.intermediate_size=512", "model.video_layers=2",
     "model.text_layers=2", "model.positions=64", "clips.pairs_per_video=8", "clips.min_seconds=3",
     "clips.max_seconds=10", "clips.min_text_tokens=6", "clips.max_text_tokens=24", "batches.videos=32",
-    "batches.candidates=64", "batches.clips_per_vector=8", "optimizer.lr=2e-3", "optimizer.warmup_updates=50",
-    "optimizer.decay_updates=0", "epochs=20", "validate_epochs=10", "train_videos=train/*",
+    "batches.candidates=64", "batches.clips_per_vector=4", "optimizer.lr=2e-3", "optimizer.warmup_updates=50",
+    "optimizer.decay_updates=0", "epochs=16", "validate_epochs=16", "train_videos=train/*",
     "validation_videos=val/*",
 )  # fmt: skip
 """What makes a preset small enough for a world: sizes, lengths and steps, nothing of the method."""
@@ -58,9 +58,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Variants that are compared with the first one."""
+    """Variants that are compared with the first one, on worlds of so many families."""
 
     title: str
+    families: int
     variants: dict[str, Variant]
     base: tuple[str, ...] = SMALL
 
@@ -76,10 +77,14 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-PAPER, RANDOM = Variant("paper"), Variant("paper", ("batches.rule=random",))
+PAPER, BEST = Variant("paper"), Variant("best")
+RANDOM = PAPER.with_("batches.rule=random")
+FEW, MANY = 8, 64
+"""Families: with few, a random batch of 32 videos holds look-alikes of each video; with many, hardly any."""
 EXPERIMENTS = {
     "ablation": Experiment(
         "What each technique of the paper brings",
+        MANY,
         {
             "paper": PAPER,
             "random batches": RANDOM,
@@ -95,15 +100,25 @@ EXPERIMENTS = {
     ),
     "beyond": Experiment(
         "What can be had beyond the paper, at the same compute",
+        MANY,
+        {
+            "paper": PAPER,
+            "overlaps masked": PAPER.with_("loss.mask_overlaps=true"),
+            "cosine": PAPER.with_("model.similarity=cosine"),
+            "soft targets": PAPER.with_("loss.soft_targets=0.3"),
+            "best": BEST,
+            "best, random batches": BEST.with_("batches.rule=random"),
+            "best, balanced clusters": BEST.with_("batches.rule=clusters", "batches.cluster_size=4"),
+        },
+    ),
+    "few-families": Experiment(
+        "The same where random batches are hard already",
+        FEW,
         {
             "paper": PAPER,
             "random batches": RANDOM,
-            "random, overlaps masked": RANDOM.with_("loss.mask_overlaps=true"),
-            "random, cosine": RANDOM.with_("model.similarity=cosine"),
-            "random, soft targets": RANDOM.with_("loss.soft_targets=0.3"),
-            "random, cosine, sigmoid loss": RANDOM.with_("model.similarity=cosine", "loss.kind=sigmoid"),
-            "best": Variant("best"),
-            "best in balanced clusters": Variant("best", ("batches.rule=clusters", "batches.cluster_size=4")),
+            "best, random batches": BEST.with_("batches.rule=random"),
+            "best, balanced clusters": BEST.with_("batches.rule=clusters", "batches.cluster_size=4"),
         },
     ),
 }
@@ -130,9 +145,9 @@ def run_experiment(
     claim(out, "experiment", {"videos": videos})
     began, workers = time.monotonic(), workers or os.cpu_count() or 1
     for seed in seeds:
-        _make_world(out / "worlds" / str(seed), videos, seed)
+        _make_world(_world_of(out, chosen, seed), videos, seed, chosen.families)
     wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
-    missing = [(v, seed) for v, seed in wanted if not _result_of(out, v, seed).is_file()]
+    missing = [(v, seed) for v, seed in wanted if not _result_of(out, chosen, v, seed).is_file()]
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
         track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance,
@@ -152,12 +167,12 @@ def run_experiment(
     return result
 
 
-def _make_world(folder: Path, videos: int, seed: int) -> None:
+def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
     from .corpus.extract import extract, find_videos
     from .encoders import load_encoder
     from .world.render import render_world
 
-    render_world(folder / "videos", videos, seed)
+    render_world(folder / "videos", videos, seed, families=families)
     extract(find_videos(folder / "videos", None), load_encoder("demo"), folder / "corpus.lance")
 
 
@@ -171,8 +186,8 @@ def _run(name: str, variant: str, seed: int, out: Path) -> None:
     from .pretrain.trainer import PretrainConfig, pretrain
 
     torch.set_num_threads(1)
-    world, target = out / "worlds" / str(seed), _result_of(out, variant, seed)
     chosen = experiment(name)
+    world, target = _world_of(out, chosen, seed), _result_of(out, chosen, variant, seed)
     run = chosen.variants[variant]
     places = [f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}"]
     config = load_config(PretrainConfig, run.preset, [*chosen.base, *run.changes, *places])
@@ -185,16 +200,21 @@ def _run(name: str, variant: str, seed: int, out: Path) -> None:
     target.write_text(json.dumps(kept, indent=1))
 
 
-def _result_of(out: Path, variant: str, seed: int) -> Path:
+def _world_of(out: Path, chosen: Experiment, seed: int) -> Path:
+    return out / "worlds" / f"{chosen.families}-families-{seed}"
+
+
+def _result_of(out: Path, chosen: Experiment, variant: str, seed: int) -> Path:
     name = "".join(c if c.isalnum() else "-" for c in variant)
-    return out / "runs" / f"{name}-{seed}" / "metrics.json"
+    return out / "runs" / f"{chosen.families}-families-{name}-{seed}" / "metrics.json"
 
 
 def _collect(name: str, out: Path, variants: Sequence[str], seeds: Sequence[int]) -> dict:
     """Figures of every variant and seed, their means and spreads, and differences to the first variant by seed."""
+    chosen = experiment(name)
     rows, first = [], None
     for variant in variants:
-        results = [json.loads(_result_of(out, variant, seed).read_text()) for seed in seeds]
+        results = [json.loads(_result_of(out, chosen, variant, seed).read_text()) for seed in seeds]
         values = {figure: [of(result) for result in results] for figure, of in FIGURES.items()}
         first = first or values
         row: dict = {"variant": variant, "seeds": list(seeds)}
@@ -207,10 +227,10 @@ def _collect(name: str, out: Path, variants: Sequence[str], seeds: Sequence[int]
                 "difference": statistics.mean(differences),
                 "spread_of_difference": _spread(differences),
             }
-        row["diagnostics"] = _last_diagnostics(_result_of(out, variant, seeds[-1]).parent)
+        row["diagnostics"] = _last_diagnostics(_result_of(out, chosen, variant, seeds[-1]).parent)
         row["training_seconds"] = [result["training_seconds"] for result in results]
         rows.append(row)
-    return {"experiment": name, "title": experiment(name).title, "variants": rows}
+    return {"experiment": name, "title": chosen.title, "families": chosen.families, "variants": rows}
 
 
 def _last_diagnostics(run: Path) -> dict[str, float]:
