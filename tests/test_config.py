@@ -41,5 +41,5 @@ def test_mistakes_are_one_error_that_names_the_key(override, message):
 
 
 def test_a_missing_file_is_an_error_that_lists_the_presets():
-    with pytest.raises(ConfigError, match="presets are demo"):
+    with pytest.raises(ConfigError, match="presets are best, demo"):
         load_config(PretrainConfig, "papper")

@@ -31,7 +31,7 @@ def load_config(kind: type[Config], source: str = "", overrides: Sequence[str] =
         if not equals or not key:
             raise ConfigError(f"'{override}': write key=value")
         try:
-            value = yaml.safe_load(text)
+            value = yaml.safe_load(text) if text else ""
         except yaml.YAMLError:
             value = text  # such as train/*, which is a pattern to us and an alias to YAML
         _set(values, key.split("."), value)

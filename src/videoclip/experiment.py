@@ -8,7 +8,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -148,14 +148,9 @@ def run_experiment(
         _make_world(_world_of(out, chosen, seed), videos, seed, chosen.families)
     wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
     missing = [(v, seed) for v, seed in wanted if not _result_of(out, chosen, v, seed).is_file()]
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
-        track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance,
-    ):
-        runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
-        for done in as_completed(runs):
-            done.result()
-            advance(1, runs[done])
+    with track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance:
+        for variant in _made(name, missing, out, workers):
+            advance(1, variant)
     result = _collect(name, out, [v for v in chosen.variants if not only or v in only], seeds)
     result |= {"seconds": time.monotonic() - began, "workers": workers, "runs_made": len(missing)}
     result |= {
@@ -165,6 +160,20 @@ def run_experiment(
     result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
     (out / f"{name}.json").write_text(json.dumps(result, indent=1))
     return result
+
+
+def _made(name: str, missing: list[tuple[str, int]], out: Path, workers: int) -> Iterator[str]:
+    """Make the runs and yield the variant of each when it is done."""
+    if workers == 1:
+        for variant, seed in missing:
+            _run(name, variant, seed, out)
+            yield variant
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
+        for done in as_completed(runs):
+            done.result()
+            yield runs[done]
 
 
 def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:

@@ -85,5 +85,5 @@ class Lengths:
 def test_a_text_is_the_mean_of_its_phrasings():
     model = Prompted(Lengths(), ["{}", "a video of {}"])  # type: ignore[arg-type]
     assert model.encode_text(["onion", "to stir"]).tolist() == [[10.5, 104.0], [12.5, 106.5]]
-    with pytest.raises(ConfigError, match="write {} once"):
+    with pytest.raises(ConfigError, match=r"write \{\} once"):
         Prompted(Lengths(), ["a video"])  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from videoclip.errors import VideoclipError
 from videoclip.media.captions import read_captions
 from videoclip.media.video import probe, seconds_of
 from videoclip.world.render import frames, render_world
-from videoclip.world.script import NARRATORS, TEST_PHRASES, TRAIN_PHRASES, is_held_out, split_of, write_script
+from videoclip.world.script import (
+    FAMILIES,
+    MOST_FAMILIES,
+    NARRATORS,
+    TEST_PHRASES,
+    TRAIN_PHRASES,
+    is_held_out,
+    split_of,
+    write_script,
+)
 
 SCRIPTS = [write_script(i, 5) for i in range(400)]
 
@@ -109,3 +119,19 @@ def test_pixels_are_read_as_they_were_drawn(tmp_path):
     drawn = np.stack(list(frames(script))[:8])[:, :, 16:112]
     read = next(iter(seconds_of(tmp_path / "w" / f"{script.id}.mp4", 8, 96)))
     assert np.abs(drawn.astype(int) - read).mean() < 6
+
+
+def test_a_world_of_many_families_looks_and_sounds_different_in_each():
+    scripts = [write_script(i, 1, families=MOST_FAMILIES) for i in range(200)]
+    families = {script.family for script in scripts}
+    assert len(families) > 50
+    styled = next(script for script in scripts if " " in script.family)
+    style, name = styled.family.split(" ")
+    said = " ".join(sentence.text for sentence in styled.sentences)
+    assert any(f"{style} {word}" in said for word in FAMILIES[name])
+    assert " " not in styled.id
+    seen = {script.family: next(iter(frames(script))).mean((0, 1)).astype(int) for script in scripts[:60]}
+    assert len({tuple(colour) for colour in seen.values()}) > 0.8 * len(seen)
+    assert write_script(3, 1) == write_script(3, 1, families=len(FAMILIES))
+    with pytest.raises(VideoclipError, match="a world of 65 families; there are from 1 to 64"):
+        render_world(Path("unused"), 1, 1, families=65)

@@ -41,7 +41,11 @@ def evaluate_msrvtt_questions(model: JointModel, corpus: Corpus, data: Path, opt
     clips, parts, left_out = available(list(asked), features_of(corpus, [clip.video for clip in asked]))
     choices = [[asked[clip][name] for name in answers] for clip in clips]
     right = np.array([int(asked[clip]["answer"]) for clip in clips])
-    chosen = answer(model, parts, choices)
+    first: dict[str, int] = {}
+    for i, clip in enumerate(clips):
+        first.setdefault(clip.video, i)
+    place = {video: i for i, video in enumerate(first)}
+    chosen = answer(model, [parts[i] for i in first.values()], choices, [place[clip.video] for clip in clips])
     items = [
         {"video": clip.video, "choices": texts, "answer": int(a), "right_answer": int(r)}
         for clip, texts, a, r in zip(clips, choices, chosen, right, strict=True)

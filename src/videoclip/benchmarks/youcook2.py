@@ -12,7 +12,8 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..pickles import InertUnpickler
-from . import DEFAULT, Clip, Options, annotation_file, retrieve_clips
+from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
+from . import DEFAULT, Clip, Options, annotation_file, features_of, retrieve_clips
 
 ANNOTATIONS = "youcookii_annotations_trainval.json"
 ZERO_SHOT = "youcook2_zero_shot.csv"
@@ -22,12 +23,28 @@ SUBSETS = {"test": "validation", "val": "validation", "train": "training"}
 
 
 def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
-    """Text→video and video→text retrieval among the segments of the validation (or training) videos.
+    """Retrieval among the segments of the validation (or training) videos, and of whole videos by their sentences.
 
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
-    return retrieve_clips(model, corpus, *read_clips(data, options.split), options.normalization)
+    clips, source = read_clips(data, options.split)
+    result = retrieve_clips(model, corpus, clips, source, options.normalization)
+    return result | {"paragraphs": retrieve_paragraphs(model, corpus, clips)}
+
+
+def retrieve_paragraphs(model: JointModel, corpus: Corpus, clips: list[Clip]) -> dict:
+    """Whole videos by all of their sentences in order, with and without what lies between their segments."""
+    features = features_of(corpus, [clip.video for clip in clips])
+    sentences, removed, kept = [], [], []
+    for video, seconds in features.items():
+        own = sorted((c for c in clips if c.video == video and c.start < len(seconds)), key=lambda c: c.start)
+        if own:
+            spans = [(clip.start, min(clip.end, len(seconds))) for clip in own]
+            sentences.append(model.encode_text([clip.text for clip in own]).numpy())
+            removed.append(model.encode_video(cut_spans(seconds, spans)).numpy())
+            kept.append(model.encode_video(cut_spans(seconds, with_background(spans, len(seconds)))).numpy())
+    return paragraph_retrieval(sentences, removed, kept)
 
 
 def read_clips(folder: Path, split: str = "test") -> tuple[list[Clip], str]:

@@ -12,10 +12,20 @@ def choose(video: np.ndarray, texts: np.ndarray) -> np.ndarray:
     return np.einsum("qd,qcd->qc", np.asarray(video), np.asarray(texts)).argmax(1)
 
 
-def answer(model: JointModel, clips: Sequence[np.ndarray], choices: Sequence[Sequence[str]]) -> np.ndarray:
-    """Answer Q questions, each a clip of (seconds, F) and C choices -> (Q,) int; every text is encoded once."""
+def answer(
+    model: JointModel,
+    clips: Sequence[np.ndarray],
+    choices: Sequence[Sequence[str]],
+    clip_of: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Answer Q questions with C choices each -> (Q,) int; every clip, of (seconds, F), and text is encoded once.
+
+    Args:
+        clip_of: which of the clips each question is about; by default there is one for each.
+    """
     texts = sorted({text for question in choices for text in question})
     row = {text: i for i, text in enumerate(texts)}
     vectors = model.encode_text(texts).numpy()
     chosen = vectors[np.array([[row[text] for text in question] for question in choices])]
-    return choose(model.encode_video(clips).numpy(), chosen)
+    videos = model.encode_video(clips).numpy()
+    return choose(videos if clip_of is None else videos[np.asarray(clip_of)], chosen)
