@@ -10,7 +10,7 @@ from made import write
 from videoclip import cli
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
-from videoclip.media.captions import Caption
+from videoclip.media.captions import Caption, read_captions
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
 
@@ -207,3 +207,57 @@ def test_a_model_of_another_encoder_is_refused(demo, videoclip, folder):
     )
     assert code == 2
     assert "but the model was trained on those of" in err
+
+
+def test_narration_is_aligned_with_pictures_into_captions(demo, videoclip, tmp_path):
+    out, _ = demo
+    video = next((out / "videos" / "test").glob("*.mp4"))
+    captions, target = video.with_suffix(".srt"), tmp_path / "shown.srt"
+    code, printed, err = videoclip("align", video, "--captions", captions, "--model", out / "model", "--out", target)
+    assert code == 0, err
+    rows = json.loads(target.with_suffix(".json").read_text())
+    said = read_captions(captions)
+    assert [row["text"] for row in rows] == [caption.text for caption in said]
+    assert all(0 <= row["confidence"] <= 1 and row["shown"][0] < row["shown"][1] <= 60 for row in rows)
+    kept = [row for row in rows if row["kept"]]
+    assert f"{len(kept)} of {len(rows)} sentences describe something that is seen" in printed
+    times = [(caption.start, caption.end) for caption in subtitles(target)]
+    assert times == sorted(times)
+    assert len(times) == len(kept)
+
+
+def subtitles(path):
+    import pysubs2
+
+    return [Caption(e.start / 1000, e.end / 1000, e.plaintext) for e in pysubs2.load(str(path))]
+
+
+def test_finetune_says_what_it_brought_and_leaves_a_model(demo, videoclip, tmp_path):
+    out, _ = demo
+    arguments = ("--model", out / "model", "--data", out, "--out", tmp_path / "ft", "epochs=1", "batch=32")
+    code, printed, err = videoclip("finetune", "world", *arguments, "--task", "segmentation")
+    assert code == 0, err
+    assert "segmentation frame accuracy:" in printed
+    result = json.loads((tmp_path / "ft" / "result.json").read_text())
+    assert result["figure"] == ["segmentation", "frame_accuracy"]
+    assert result["test"]["segmentation"]["rule"] == "background"
+    assert (tmp_path / "ft" / "model" / "model.safetensors").is_file()
+    code, _, err = videoclip("finetune", "world", *arguments, "--task", "moments")
+    assert code == 2
+    assert "world has no task 'moments' to train; choose from retrieval" in err
+
+
+def test_an_evaluation_is_also_a_page_and_a_table_of_classes(demo, videoclip, tmp_path):
+    out, _ = demo
+    page = tmp_path / "e.html"
+    arguments = ("--model", out / "model", "--data", out, "--report", page, "--per-class", "--template", "watch: {}")
+    code, printed, err = videoclip("evaluate", "world", *arguments, "--rule", "paper", "--json", tmp_path / "e.json")
+    assert code == 0, err
+    assert "most often" in printed
+    assert "95 % interval of retrieval R@1" in printed
+    assert page.read_text().count("<svg") == 2
+    config = json.loads((tmp_path / "e.json").read_text())["config"]
+    assert (config["rule"], config["templates"]) == ("paper", ["watch: {}"])
+    code, _, err = videoclip("evaluate", "world", *arguments, "--rule", "guess")
+    assert code == 2
+    assert "no rule 'guess' of segmentation" in err

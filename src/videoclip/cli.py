@@ -320,7 +320,7 @@ def align(
         typer.echo(f"{row['spoken'][0]:7.1f} s  {mark:<22} {row['confidence']:.2f}  {row['text']}")
     typer.echo(f"{sum(row['kept'] for row in rows)} of {len(rows)} sentences describe something that is seen")
     if out:
-        kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["at"])
+        kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["shown"])
         write_srt(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
         out.with_suffix(".json").write_text(json_module.dumps(rows, indent=1))
 

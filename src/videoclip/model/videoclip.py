@@ -8,8 +8,11 @@ special tokens come first, and videos of different lengths are padded at the end
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -287,6 +290,11 @@ class VideoCLIP(
                 f"{what}: features of encoder {theirs}, but the model was trained on those of '{ours[0]}' "
                 f"({length_of(ours[1])}); extract them again with that encoder"
             )
+
+    @classmethod
+    def _from_pretrained(cls, **arguments: Any) -> "VideoCLIP":
+        with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
+            return super()._from_pretrained(**arguments)
 
     @classmethod
     def from_official(cls, weights: "str | Path | dict[str, Tensor]") -> "VideoCLIP":
