@@ -28,6 +28,8 @@ class LossConfig:
             raise ValueError(f"loss.kind is '{self.kind}'; choose info-nce, mil-nce or sigmoid")
         if self.kind != "info-nce" and self.soft_targets:
             raise ValueError("loss.soft_targets are of info-nce only")
+        if self.kind == "mil-nce" and self.mask_alike < 1:
+            raise ValueError("loss.mask_alike is not of mil-nce")
 
 
 def info_nce(video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,10 +56,11 @@ def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Te
     Args:
         video: pooled videos, (B, D).
         text: pooled texts, (B × K, D); the K texts of a video follow each other, and only ``mil-nce`` takes K > 1.
-        faulty: (B, B) bool, which texts (rows) are no negatives of which videos; none if left out.
+        faulty: (B, B) bool, which texts (rows; bags of texts for ``mil-nce``) are no negatives of which videos; none
+            if left out.
     """
     if config.kind == "mil-nce":
-        return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]))
+        return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]), faulty)
     similarity = text.float() @ video.float().T
     right = torch.eye(len(video), dtype=torch.bool, device=video.device)
     if faulty is None:
@@ -82,15 +85,17 @@ FAR = -1e4
 """Similarity of a pair that takes no part."""
 
 
-def mil_nce(video: Tensor, text: Tensor) -> Tensor:
+def mil_nce(video: Tensor, text: Tensor, faulty: Tensor | None = None) -> Tensor:
     """MIL-NCE (equation 1 of Miech et al., 2020): (B, D), (B, K, D) -> scalar.
 
     The K texts of a video are its positives together; the negatives are all other texts of the video and all other
-    videos of the texts.
+    videos of the texts, but those that are ``faulty``: (B, B) bool of bags (rows) and videos.
     """
     scores = torch.einsum("id,jkd->ijk", video, text)
     bags = scores.logsumexp(2)
     right = torch.eye(len(bags), dtype=torch.bool, device=bags.device)
+    if faulty is not None:
+        bags = bags.masked_fill(faulty.T & ~right, FAR)
     others = bags.T.masked_fill(right, -torch.inf)
     return (torch.cat([bags, others], 1).logsumexp(1) - bags.diagonal()).mean()
 

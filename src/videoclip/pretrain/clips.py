@@ -191,13 +191,15 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
             if config.rule == "mil-nce":
                 clip, bag = draw_bag(narration, video.seconds, config, rng)
                 texts += [token_ids[i][:max_text_tokens] for i in bag]
+                said = min(bag), max(bag) + 1
             else:
                 clip = draw_clip(narration, video.seconds, config, rng)
                 texts.append([token for ids in token_ids[clip.first : clip.last] for token in ids][:max_text_tokens])
+                said = clip.first, clip.last
             features.append(seconds[clip.start : clip.end])
             owner.append(number)
             shown.append((clip.start, clip.end))
-            spoken.append((narration.starts[clip.first], max(narration.ends[clip.first : clip.last])))
+            spoken.append((narration.starts[said[0]], max(narration.ends[slice(*said)])))
     times = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
     return Batch(*collate_video(features), *collate_text(texts), *times)
 
