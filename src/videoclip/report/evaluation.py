@@ -41,24 +41,26 @@ def write_evaluation(path: Path, result: dict, analysis: dict) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def tables(result: dict) -> dict[str, dict[str, float | int | str]]:
+def tables(result: dict) -> dict[str, dict[str, str]]:
     """Every group of figures of a result as one flat table each; what is nested has its names joined."""
     groups = {
-        name: _flat(value)
+        name.replace("papers", "paper's"): _flat(value)
         for name, value in result.items()
         if isinstance(value, dict) and name not in ("config", "versions", "seconds", "left_out", "intervals")
     }
     return {name: table for name, table in groups.items() if table}
 
 
-def _flat(group: dict, prefix: str = "") -> dict[str, float | int | str]:
-    flat: dict[str, float | int | str] = {}
+def _flat(group: dict, prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
     for name, value in group.items():
         label = f"{prefix}{name}".replace("_", " ")
         if isinstance(value, dict):
             flat |= _flat(value, f"{label} · ")
         elif isinstance(value, bool):
             flat |= {label: "every second has the same label: this says nothing"} if value else {}
+        elif isinstance(value, float):
+            flat[label] = f"{value:.4g}" if name in ("median_rank", "mean_rank", "auc") else f"{100 * value:.1f} %"
         else:
-            flat[label] = value
+            flat[label] = str(value)
     return flat
