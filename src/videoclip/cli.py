@@ -33,9 +33,10 @@ def demo(
 ) -> None:
     """Run the whole system on rendered narrated videos, from pixels to a report."""
     from .demo import DemoConfig, run_demo
+    from .report.screen import print_scores
 
     metrics = run_demo(out, DemoConfig(videos, seed, set=set or []))
-    _print_scores(metrics)
+    print_scores(metrics)
     took = f"{sum(metrics['seconds'].values()) / 60:.1f} minutes{' and what was killed' if metrics['killed'] else ''}"
     typer.echo(f"\n{took}. The report: {out / 'report.html'}")
 
@@ -256,6 +257,7 @@ def evaluate(
     from .model.joint import load_model
     from .model.prompts import Prompted
     from .provenance import provenance
+    from .report.screen import print_classes, print_scores
 
     run, options = benchmark(name), Options(split, rule, normalization)
     features = Corpus(_corpus_of(data, corpus))
@@ -264,10 +266,10 @@ def evaluate(
     config = {"benchmark": name, "model": model, "data": str(data), "encoder": features.kind.encoder}
     config |= {"split": split, "rule": rule, "templates": template or [], "normalization": normalization}
     result |= {"intervals": intervals(result)} | provenance(result.get("seed", 0), config)
-    _print_scores(result)
+    print_scores(result)
     table = confusion(result)
     if per_class:
-        _print_classes(table.by_class() if table else [], result)
+        print_classes(table.by_class() if table else [], result)
     if json:
         json.write_text(json_module.dumps(result, indent=1))
     if report:
@@ -422,76 +424,6 @@ def _print_estimate(config) -> None:
     typer.echo(yaml.safe_dump(dump_config(config), sort_keys=False))
     for name, text in lines.items():
         typer.echo(f"{name:<11}{text}")
-
-
-def _print_scores(result: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if retrieval := result.get("retrieval"):
-        table = Table(title=f"Retrieval among {retrieval['gallery']} clips (chance R@1 {retrieval['chance_R@1']:.1%})")
-        for column in ("", "R@1", "R@5", "R@10", "median rank", "mean rank"):
-            table.add_column(column, justify="right" if column else "left")
-        for key, label in (("text_to_video", "text → video"), ("video_to_text", "video → text")):
-            figures = retrieval[key]
-            recalls = [f"{100 * figures[f'R@{k}']:.1f}" for k in (1, 5, 10)]
-            table.add_row(label, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}")
-        console.print(table)
-        if unseen := retrieval.get("unseen_pairs"):
-            shown = f"R@1 {100 * unseen['R@1']:.1f} % of {unseen['queries']}"
-            console.print(f"action–object pairs never seen together: {shown}")
-    if moments := result.get("moments"):
-        shown = ", ".join(f"{name} {100 * moments[name]:.1f} %" for name in ("rank_at_1", "rank_at_5", "mean_iou"))
-        console.print(f"moments inside the right video: {shown} of {moments['descriptions']} descriptions")
-    if answers := result.get("multiple_choice"):
-        shown = f"{100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
-        console.print(f"multiple choice: {shown}")
-        if "accuracy_one_part_apart" in answers:
-            console.print(f"  with choices one part apart: {100 * answers['accuracy_one_part_apart']:.1f} %")
-    for key, label in (("segmentation", "segmentation"), ("segmentation_by_the_papers_rule", "by the paper's rule")):
-        if seconds := result.get(key):
-            _print_segmentation(console, label, seconds)
-    if located := result.get("localization"):
-        console.print(f"localisation: recall {100 * located['recall']:.1f} % in {located['videos']} videos")
-    for key, label in (("alignment", "alignment"), ("alignment_near_speech", "alignment near the speech")):
-        if aligned := result.get(key):
-            heard = f" (times of speech {100 * aligned['spoken_recall']:.1f} %)" if "spoken_recall" in aligned else ""
-            console.print(f"{label}: R@1 {100 * aligned['recall']:.1f} %{heard} of {aligned['alignable']} sentences")
-            console.print(f"  alignability: AUC {aligned['auc']:.3f} over {aligned['sentences']} sentences")
-    if paragraphs := result.get("paragraphs"):
-        for key in ("background_removed", "background_kept"):
-            shown = ", ".join(f"{measure} {100 * of['R@1']:.1f} %" for measure, of in paragraphs[key].items())
-            console.print(f"video by paragraph, {key.replace('_', ' ')}: R@1 {shown} of {paragraphs['gallery']}")
-    for name, (low, high) in result.get("intervals", {}).items():
-        console.print(f"95 % interval of {name}: {100 * low:.1f} to {100 * high:.1f} %")
-    for reason, count in result.get("left_out", {}).items():
-        if count:
-            console.print(f"left out: {count} {reason.replace('_', ' ')}")
-
-
-def _print_classes(classes, result: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if classes:
-        table = Table(title="Seconds of each class")
-        for column in ("class", "seconds", "recall", "precision", "most often mistaken for"):
-            table.add_column(column)
-        for c in classes:
-            table.add_row(c.name, str(c.seconds), f"{100 * c.recall:.1f}", f"{100 * c.precision:.1f}", c.mistaken_for)
-        console.print(table)
-    for task, recall in result.get("localization", {}).get("by_task", {}).items():
-        console.print(f"{task}: recall {100 * recall:.1f} %")
-
-
-def _print_segmentation(console, label: str, figures: dict) -> None:
-    names = ("frame_accuracy", "background_accuracy", "labelled_accuracy", "class_accuracy", "edit", "F1@10", "F1@50")
-    shown = ", ".join(f"{name.replace('_', ' ')} {100 * figures[name]:.1f} %" for name in names)
-    console.print(f"{label}: {shown}")
-    if figures["one_label"]:
-        console.print("  every second has the same label: this prediction says nothing")
 
 
 def main() -> None:
