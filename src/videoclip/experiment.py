@@ -77,8 +77,9 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-PAPER, BEST = Variant("paper"), Variant("best")
+PAPER, BEST = Variant("paper"), Variant("best", ("clips.max_seconds=6",))
 RANDOM = PAPER.with_("batches.rule=random")
+DEMO = ("model.similarity=cosine", "loss.mask_overlaps=true", "loss.soft_targets=0.3")
 FEW, MANY = 8, 64
 """Families: with few, a random batch of 32 videos holds look-alikes of each video; with many, hardly any."""
 EXPERIMENTS = {
@@ -106,9 +107,11 @@ EXPERIMENTS = {
             "overlaps masked": PAPER.with_("loss.mask_overlaps=true"),
             "cosine": PAPER.with_("model.similarity=cosine"),
             "soft targets": PAPER.with_("loss.soft_targets=0.3"),
+            "MIL-NCE over three captions": PAPER.with_(
+                "clips.rule=mil-nce", "loss.kind=mil-nce", "clips.bag=3", "clips.max_seconds=6"
+            ),
+            "cosine, overlaps masked, soft targets": PAPER.with_(*DEMO),
             "best": BEST,
-            "best, random batches": BEST.with_("batches.rule=random"),
-            "best, balanced clusters": BEST.with_("batches.rule=clusters", "batches.cluster_size=4"),
         },
     ),
     "few-families": Experiment(
@@ -117,8 +120,9 @@ EXPERIMENTS = {
         {
             "paper": PAPER,
             "random batches": RANDOM,
+            "random batches, cosine, overlaps masked, soft targets": RANDOM.with_(*DEMO),
+            "best": BEST,
             "best, random batches": BEST.with_("batches.rule=random"),
-            "best, balanced clusters": BEST.with_("batches.rule=clusters", "batches.cluster_size=4"),
         },
     ),
 }

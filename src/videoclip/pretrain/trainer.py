@@ -246,12 +246,11 @@ def diagnose(
     model: VideoCLIP, corpus: Corpus, batch: list[int], held_out: list[int], config: PretrainConfig, cast
 ) -> dict[str, float]:
     """What a batch of training is like, and the lag of speech in some held-out videos (``diagnostics``)."""
-    if config.clips.texts_per_clip > 1:
-        return {}
     model.eval()
     videos, rng = corpus.read(batch), random.Random("diagnostics")
     drawn = draw_batch(videos, config.clips, config.model.max_text_tokens, rng).to(model.device)
-    figures = batch_diagnostics(*_pooled(model, drawn, cast), drawn)
+    video, text = _pooled(model, drawn, cast)
+    figures = batch_diagnostics(video, text[:: config.clips.texts_per_clip], drawn)
     return figures | {"speech_lag": speech_lag(model, corpus.read(held_out[:LAG_VIDEOS]))}
 
 
