@@ -151,7 +151,7 @@ def run_experiment(
     for seed in seeds:
         _make_world(_world_of(out, chosen, seed), videos, seed, chosen.families)
     wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
-    missing = [(v, seed) for v, seed in wanted if not _result_of(out, chosen, v, seed).is_file()]
+    missing = [(v, seed) for v, seed in wanted if not _is_made(out, chosen, v, seed)]
     with track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance:
         for variant in _made(name, missing, out, workers):
             advance(1, variant)
@@ -160,7 +160,7 @@ def run_experiment(
     result |= {
         "command": f"videoclip experiment {name} --out DIR --videos {videos} --seeds {','.join(map(str, seeds))}"
     }
-    config = {v: [variant.preset, *chosen.base, *variant.changes] for v, variant in chosen.variants.items()}
+    config = {variant: _settings(chosen, variant) for variant in chosen.variants}
     result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
     (out / f"{name}.json").write_text(json.dumps(result, indent=1))
     return result
@@ -201,15 +201,15 @@ def _run(name: str, variant: str, seed: int, out: Path) -> None:
     torch.set_num_threads(1)
     chosen = experiment(name)
     world, target = _world_of(out, chosen, seed), _result_of(out, chosen, variant, seed)
-    run = chosen.variants[variant]
+    preset, *changes = _settings(chosen, variant)
     places = [f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}"]
-    config = load_config(PretrainConfig, run.preset, [*chosen.base, *run.changes, *places])
+    config = load_config(PretrainConfig, preset, [*changes, *places])
     began = time.monotonic()
     model = pretrain(config)
     trained = time.monotonic() - began
     result = evaluate_world(model, Corpus(config.corpus), read_truth(world / "videos"))
     kept = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
-    kept |= {"training_seconds": trained} | provenance(seed, dump_config(config))
+    kept |= {"training_seconds": trained, "settings": [preset, *changes]} | provenance(seed, dump_config(config))
     target.write_text(json.dumps(kept, indent=1))
 
 
@@ -220,6 +220,25 @@ def _world_of(out: Path, chosen: Experiment, seed: int) -> Path:
 def _result_of(out: Path, chosen: Experiment, variant: str, seed: int) -> Path:
     name = "".join(c if c.isalnum() else "-" for c in variant)
     return out / "runs" / f"{chosen.families}-families-{name}-{seed}" / "metrics.json"
+
+
+def _is_made(out: Path, chosen: Experiment, variant: str, seed: int) -> bool:
+    """Whether a run is finished.
+
+    Raises:
+        ConfigError: one is, of that name and with other settings.
+    """
+    path = _result_of(out, chosen, variant, seed)
+    if not path.is_file():
+        return False
+    if json.loads(path.read_text())["settings"] != list(_settings(chosen, variant)):
+        raise ConfigError(f"{path.parent}: holds a run of '{variant}' with other settings; move it away")
+    return True
+
+
+def _settings(chosen: Experiment, variant: str) -> tuple[str, ...]:
+    run = chosen.variants[variant]
+    return (run.preset, *chosen.base, *run.changes)
 
 
 def _collect(name: str, out: Path, variants: Sequence[str], seeds: Sequence[int]) -> dict:
