@@ -160,7 +160,7 @@ def run_experiment(
     result |= {
         "command": f"videoclip experiment {name} --out DIR --videos {videos} --seeds {','.join(map(str, seeds))}"
     }
-    config = {variant: _settings(chosen, variant) for variant in chosen.variants}
+    config = {variant: list(_settings(chosen, variant)) for variant in chosen.variants}
     result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
     (out / f"{name}.json").write_text(json.dumps(result, indent=1))
     return result
