@@ -61,12 +61,21 @@ def _measure(out: Path, seed: int) -> dict:
         "R@10": retrieval["text_to_video"]["R@10"],
         "unseen R@1": retrieval["unseen_pairs"]["R@1"],
         "multiple choice": metrics["multiple_choice"]["accuracy"],
+        "multiple choice, one part apart": metrics["multiple_choice"]["accuracy_one_part_apart"],
         **{name.replace("_", " "): metrics["segmentation"][name] for name in SEGMENTATION},
         **{
             f"paper's rule: {name.replace('_', ' ')}": metrics["segmentation_by_the_papers_rule"][name]
             for name in RULES
         },
         "localisation recall": metrics["localization"]["recall"],
+        "alignment R@1": metrics["alignment"]["recall"],
+        "alignment R@1 of the times of speech": metrics["alignment"]["spoken_recall"],
+        "alignability AUC": metrics["alignment"]["auc"],
+        **{
+            f"video by paragraph, {kept.replace('_', ' ')}: {measure}": metrics["paragraphs"][kept][measure]["R@1"]
+            for kept in ("background_removed", "background_kept")
+            for measure in ("mean", "dtw", "otam")
+        },
         **{f"{stage} s": round(seconds) for stage, seconds in metrics["seconds"].items()},
     }
 

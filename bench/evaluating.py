@@ -22,14 +22,14 @@ from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 
-SECONDS, QUESTIONS, PART = 10, 2990, 40
+SECONDS, QUESTIONS, PART = 10, 300, 20
 WORDS = ("a", "man", "is", "cutting", "the", "red", "onion", "while", "someone", "plays", "guitar", "on", "stage")
 
 
 def main(videos: int) -> None:
     torch.manual_seed(0)
     model = VideoCLIP(ModelConfig(encoder="s3d")).eval()
-    questions = QUESTIONS * videos // 1000
+    questions = max(QUESTIONS * videos // 1000, 1)
     with tempfile.TemporaryDirectory() as folder:
         corpus, data = _made(Path(folder), videos, questions)
         began = time.monotonic()

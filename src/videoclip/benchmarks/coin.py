@@ -11,7 +11,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.metrics import segmentation_metrics
-from ..tasks.segmentation import labels_of_seconds, segment
+from ..tasks.segmentation import background_text, labels_of_seconds, segment
 from . import DEFAULT, Options, annotation_file, features_of
 
 FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
@@ -30,12 +30,13 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
     features = features_of(corpus, videos)
     texts = model.encode_text(labels).numpy()
     place = {label: i for i, label in enumerate(labels)}
-    truth, predicted, items = [], [], []
-    published = []
+    background = background_text(model, options.rule)
+    truth, predicted, published, items = [], [], [], []
     for video, seconds in features.items():
+        tokens = model.video_tokens(seconds).numpy()
         truth.append(labels_of_seconds([(s, e, place[label]) for s, e, label in videos[video]], len(seconds)))
-        predicted.append(segment(model, seconds, texts, options.rule))
-        published.append(segment(model, seconds, texts, "paper"))
+        predicted.append(segment(tokens, texts, options.rule, background))
+        published.append(segment(tokens, texts, "paper"))
         items.append({"video": video, "truth": truth[-1].tolist(), "prediction": predicted[-1].tolist()})
     return {
         "segmentation": {"rule": options.rule} | segmentation_metrics(predicted, truth),

@@ -20,7 +20,7 @@ from ..tasks.metrics import BACKGROUND, segmentation_metrics
 from ..tasks.multiple_choice import answer
 from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
 from ..tasks.retrieval import Retrieval, retrieve
-from ..tasks.segmentation import label_seconds_as_published, segment
+from ..tasks.segmentation import background_text, label_seconds_as_published, segment
 from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
 from . import DEFAULT, Options
 
@@ -172,7 +172,7 @@ def understanding(model: JointModel, videos: dict[str, NarratedVideo], truth: di
 
     A step that is done twice in a video is one label. For localisation the steps' order is given too.
     """
-    entries, heard = [], []
+    entries, heard, background = [], [], background_text(model, rule)
     for name, video in videos.items():
         steps = truth["videos"][name]["steps"]
         described = {_what(step): step["description"] for step in reversed(steps)}
@@ -189,7 +189,7 @@ def understanding(model: JointModel, videos: dict[str, NarratedVideo], truth: di
             "labels": list(described.values()),
             "classes": [what[0] for what in described],
             "truth": shown_at_the_middle(spans, len(tokens)).tolist(),
-            "prediction": segment(model, video.features, labels, rule, present=True).tolist(),
+            "prediction": segment(tokens, labels, rule, background, present=True).tolist(),
             "by_the_papers_rule": label_seconds_as_published(tokens @ labels.T, labels).tolist(),
             "located": located, "steps_found": hits, "steps": of,
         })  # fmt: skip

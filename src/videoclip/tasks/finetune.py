@@ -29,7 +29,7 @@ from .localization import locate_steps, step_recall
 from .metrics import BACKGROUND
 from .moments import CANDIDATES, CHUNK_SECONDS, mean_rank, rank_moments
 from .retrieval import retrieve
-from .segmentation import BACKGROUND_TEXT, segment
+from .segmentation import BACKGROUND_TEXT, background_text, segment
 
 EPOCHS = {"retrieval": 10, "multiple-choice": 5, "segmentation": 8, "localization": 5, "moments": 10}
 """Of each task, as in the paper; it has no moments."""
@@ -238,17 +238,16 @@ def validation_figure(model: VideoCLIP, task: str, examples: Sequence) -> float:
     if task in ("retrieval", "multiple-choice"):
         found = retrieve(model, [example.texts[0] for example in examples], [example.features for example in examples])
         return found.metrics()["text_to_video" if task == "retrieval" else "video_to_text"]["R@1"]
-    hits = of = 0
+    hits, of, background = 0, 0, background_text(model, "background")
     for example in examples:
         texts = [example.text] if task == "moments" else example.texts
         vectors = model.encode_text(texts).numpy()
+        tokens = model.video_tokens(example.features).numpy()
         if task == "segmentation":
-            predicted = segment(model, example.features, vectors, "background")
+            predicted = segment(tokens, vectors, "background", background)
             shown = np.where(example.holds.any(1), example.holds.argmax(1), BACKGROUND)
             hits, of = hits + int((predicted == shown).sum()), of + len(shown)
-            continue
-        tokens = model.video_tokens(example.features).numpy()
-        if task == "moments":
+        elif task == "moments":
             hits, of = hits + (mean_rank(rank_moments(tokens, vectors[0]), example.times) <= 1), of + 1
         else:
             shown = [set(np.flatnonzero(column).tolist()) for column in example.holds.T]

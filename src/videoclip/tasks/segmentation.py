@@ -19,15 +19,28 @@ BACKGROUND_TEXT = "background"
 
 
 def segment(
-    model: JointModel, features: np.ndarray, labels: np.ndarray, rule: str, present: bool = False
+    tokens: np.ndarray, labels: np.ndarray, rule: str, background: np.ndarray | None = None, present: bool = False
 ) -> np.ndarray:
-    """Label of each second of a video by a rule of ``RULES``: (T, F), (K, D) texts -> (T,) int, -1 for background."""
-    tokens = model.video_tokens(features).numpy()
+    """Label of each second of a video by a rule of ``RULES``: (T, D), (K, D) texts -> (T,) int, -1 for background.
+
+    Args:
+        background: (D,) the vector of ``BACKGROUND_TEXT``, which the rule of that name needs.
+        present: all labels are known to occur in the video.
+    """
     if rule == "paper":
         return label_seconds_as_published(tokens @ labels.T, labels)
     if rule == "background":
-        return label_seconds_against(tokens, labels, model.encode_text([BACKGROUND_TEXT]).numpy()[0])
+        if background is None:
+            raise ValueError("the rule 'background' needs the vector of its text")
+        return label_seconds_against(tokens, labels, background)
     return label_seconds(tokens, labels, present)
+
+
+def background_text(model: JointModel, rule: str) -> np.ndarray | None:
+    """The vector of the text that stands for seconds without a label, (D,); None for rules that do without."""
+    if rule != "background":
+        return None
+    return model.encode_text([BACKGROUND_TEXT]).numpy()[0]
 
 
 def label_seconds(tokens: np.ndarray, labels: np.ndarray, present: bool = False, smooth: int = 3) -> np.ndarray:
