@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from videoclip.encoders import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
 from videoclip.media.captions import Caption
 from videoclip.model.joint import load_model
+from videoclip.model.loss import LossConfig
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.pretrain import trainer
 from videoclip.pretrain.clips import ClipConfig
@@ -208,3 +210,35 @@ def test_no_model_is_one_error(tmp_path):
 
     with pytest.raises(WeightsError, match="no such folder"):
         load_model(str(tmp_path / "nothing"))
+
+
+VARIANTS = {
+    "cosine": {"model": replace(TINY, similarity="cosine")},
+    "one transformer": {"model": replace(TINY, shared=True)},
+    "cls": {"model": replace(TINY, pooling="cls")},
+    "masked and softened": {"loss": LossConfig(mask_overlaps=True, soft_targets=0.3, mask_alike=0.99)},
+    "sigmoid": {"loss": LossConfig("sigmoid"), "model": replace(TINY, similarity="cosine")},
+    "mil-nce": {
+        "loss": LossConfig("mil-nce", mask_overlaps=True),
+        "clips": ClipConfig(rule="mil-nce", bag=3, max_seconds=4, pairs_per_video=4),
+    },
+    "videos by their beginning": {
+        "batches": BatchConfig("retrieved", videos=8, candidates=16, random_epochs=0, vector_from="beginning")
+    },
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_learns_and_is_the_same_model_when_it_is_loaded(config, variant):
+    settings = replace(config, epochs=4, validate_epochs=1, **VARIANTS[variant])
+    model = pretrain(settings).eval()
+    lines = [line for line in read_history(Path(settings.out) / "history.jsonl") if "validation_loss" in line]
+    assert lines[-1]["validation_loss"] < lines[0]["validation_loss"]
+    assert {"hard_negatives", "speech_lag"} <= lines[-1].keys()
+    loaded = VideoCLIP.from_pretrained(Path(settings.out) / "model").eval()
+    assert torch.equal(loaded.encode_text(["the onion"]), model.encode_text(["the onion"]))
+
+
+def test_clips_and_loss_of_mil_nce_go_together():
+    with pytest.raises(ValueError, match="go together"):
+        PretrainConfig(loss=LossConfig("mil-nce"))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from videoclip.tasks.metrics import chance_recall, ranks, retrieval_metrics
 from videoclip.tasks.multiple_choice import choose
+from videoclip.tasks.retrieval import normalized_scores
 
 
 def golden(task: str) -> list[dict]:
@@ -65,3 +66,13 @@ def test_chance_is_what_random_orders_give():
     for k in (1, 5):
         trials = [(ranks(rng.random((40, 40)), relevant) <= k).mean() for _ in range(2000)]
         assert chance_recall(relevant, k) == pytest.approx(np.mean(trials), abs=0.005)
+
+
+def test_a_popular_clip_loses_its_advantage_by_normalisation():
+    scores = np.array([[2.0, 1.0, 3.0], [0.0, 2.0, 3.0], [0.0, 1.0, 3.2]])
+    assert scores.argmax(1).tolist() == [2, 2, 2]
+    over_queries = np.exp(scores) / np.exp(scores).sum(0)
+    over_clips = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    assert np.allclose(np.exp(normalized_scores(scores, "query-bank")), over_queries)
+    assert np.allclose(np.exp(normalized_scores(scores, "dual-softmax")), over_queries * over_clips)
+    assert normalized_scores(scores, "query-bank").argmax(1).tolist() == [0, 1, 2]

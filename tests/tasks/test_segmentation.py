@@ -1,3 +1,5 @@
+from itertools import pairwise, product
+
 import numpy as np
 import pytest
 from golden_cases import documents
@@ -5,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoclip.tasks.segmentation import (
+    best_path,
     label_seconds,
     label_seconds_as_published,
     labels_of_seconds,
     largest_similarity,
     merge_windows,
     otsu,
+    segment,
 )
 
 CASES = [case for document in documents("tasks*.json") for case in document.get("coin_zero_shot", [])]
@@ -73,3 +77,22 @@ def test_the_threshold_splits_two_groups():
 
 def test_a_video_of_one_second_gets_a_label():
     assert label_seconds(np.ones((1, 4)), np.eye(4)[:2]).shape == (1,)
+
+
+@given(st.integers(0, 300), st.floats(0, 2))
+def test_the_path_is_the_best_of_all(seed, change):
+    scores = np.random.default_rng(seed).standard_normal((4, 3))
+    path = best_path(scores, change)
+
+    def total(states) -> float:
+        changes = sum(a != b for a, b in pairwise(states))
+        return sum(scores[t, s] for t, s in enumerate(states)) - change * changes
+
+    assert total(path) == pytest.approx(max(total(states) for states in product(range(3), repeat=4)))
+
+
+def test_the_background_text_takes_the_seconds_that_it_fits_best():
+    tokens = np.eye(3)
+    assert segment(tokens, np.eye(3)[:2], "background", np.eye(3)[2]).tolist() == [0, 1, -1]
+    with pytest.raises(ValueError, match="needs the vector of its text"):
+        segment(tokens, np.eye(3)[:2], "background")
