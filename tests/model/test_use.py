@@ -156,3 +156,10 @@ def test_sizes_that_cannot_be_built_are_refused():
         ModelConfig(hidden_size=50)
     with pytest.raises(ValueError, match="positions"):
         ModelConfig(positions=20)
+
+
+def test_parameters_are_counted_once_whatever_the_model():
+    sizes = {"hidden_size": 32, "heads": 2, "intermediate_size": 64, "video_layers": 1, "text_layers": 1}
+    for options in ({}, {"shared": True}, {"similarity": "cosine"}):
+        model = VideoCLIP(ModelConfig(feature_size=8, positions=80, **sizes, **options))
+        assert sum(model.parameter_counts().values()) == sum(p.numel() for p in model.parameters())

@@ -309,9 +309,12 @@ class VideoCLIP(
         return load_official(weights).model
 
     def parameter_counts(self) -> dict[str, int]:
-        """Numbers that are trained, by tower."""
-        towers = {"video tower": self.video_tower, "text tower": self.text_tower}
-        return {name: sum(p.numel() for p in tower.parameters()) for name, tower in towers.items()}
+        """Numbers that are trained, by tower; a shared transformer counts for the video tower."""
+        video = set(self.video_tower.parameters())
+        towers = {"video tower": video, "text tower": set(self.text_tower.parameters()) - video}
+        if self.config.similarity == "cosine":
+            towers["similarity"] = {self.log_scale}
+        return {name: sum(p.numel() for p in parameters) for name, parameters in towers.items()}
 
     @property
     def device(self) -> torch.device:
