@@ -36,8 +36,10 @@ def test_variants_are_compared_with_the_first_on_every_figure(result):
 
 
 def test_what_is_done_is_not_done_again(result):
-    out, _ = result
-    assert run_experiment("tiny", out, [3], videos=20, workers=1)["runs_made"] == 0
+    out, made = result
+    again = run_experiment("tiny", out, [3], ["paper"], videos=20, workers=1)
+    assert again["runs_made"] == 0
+    assert again["command"] == made["command"] + " --only 'paper'"
     with pytest.raises(ConfigError, match="holds a experiment with other videos"):
         run_experiment("tiny", out, [3], videos=40, workers=1)
 

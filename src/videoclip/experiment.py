@@ -157,9 +157,8 @@ def run_experiment(
             advance(1, variant)
     result = _collect(name, out, [v for v in chosen.variants if not only or v in only], seeds)
     result |= {"seconds": time.monotonic() - began, "workers": workers, "runs_made": len(missing)}
-    result |= {
-        "command": f"videoclip experiment {name} --out DIR --videos {videos} --seeds {','.join(map(str, seeds))}"
-    }
+    command = f"videoclip experiment {name} --out DIR --videos {videos} --seeds {','.join(map(str, seeds))}"
+    result["command"] = command + "".join(f" --only '{variant}'" for variant in only)
     config = {variant: list(_settings(chosen, variant)) for variant in chosen.variants}
     result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
     (out / f"{name}.json").write_text(json.dumps(result, indent=1))

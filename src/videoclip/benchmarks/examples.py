@@ -7,7 +7,7 @@ test set, as published scripts do, makes figures look better than they are.
 import csv
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -64,19 +64,9 @@ def test_options(name: str, task: str, trained: bool) -> Options:
     return Options(split="supervised-test" if name == "crosstask" else "test", rule=rule)
 
 
-@dataclass(frozen=True)
-class Split:
-    """Videos by id, divided by a rule that depends on the ids alone."""
-
-    train: list
-    validation: list
-
-
-def hold_out(names: list[str]) -> Split:
-    """Every tenth of the names in order for validation, the rest to train on."""
-    ordered = sorted(set(names))
-    held = set(ordered[::10])
-    return Split([n for n in ordered if n not in held], sorted(held))
+def held_out(videos: Iterable[str]) -> set[str]:
+    """Every tenth of the videos, in the order of their ids."""
+    return set(sorted(set(videos))[::10])
 
 
 def training_examples(name: str, task: str, corpus: Corpus, data: Path) -> tuple[list[Example], list[Example]]:
@@ -100,8 +90,7 @@ def training_examples(name: str, task: str, corpus: Corpus, data: Path) -> tuple
         made = _coin(corpus, data)
     else:
         made = _crosstask(corpus, data)
-    parts_of = hold_out([video for video, _ in made])
-    held = set(parts_of.validation)
+    held = held_out(video for video, _ in made)
     return [e for video, e in made if video not in held], [e for video, e in made if video in held]
 
 

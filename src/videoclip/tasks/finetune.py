@@ -161,7 +161,7 @@ class Learner:
         device = model.device
         self.scale, self.shift = torch.ones((), device=device), torch.zeros((), device=device)
         self.own = [self.scale.requires_grad_(), self.shift.requires_grad_()] if task == "localization" else []
-        self._is_shifted = False
+        self.is_shifted = False
 
     def loss(self, batch: list, rng: random.Random) -> Tensor:
         if self.task in ("retrieval", "multiple-choice"):
@@ -198,9 +198,9 @@ class Learner:
                 losses.append(F.cross_entropy(logits, labels, reduction="none"))
             else:
                 scores = seconds @ vectors[columns].T
-                if not self._is_shifted:
+                if not self.is_shifted:
                     self.shift.data = -scores.detach().mean() - 2.0  # most seconds show no step
-                    self._is_shifted = True
+                    self.is_shifted = True
                 yes = F.binary_cross_entropy_with_logits(
                     self.scale * scores + self.shift, holds.float(), reduction="none"
                 )
@@ -307,5 +307,5 @@ def _resume(out: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> li
     optimizer.load_state_dict(state["optimizer"])
     for mine, stored in zip(learner.own, state["own"], strict=True):
         mine.data = stored.data
-        learner._is_shifted = True
+        learner.is_shifted = True
     return state["lines"]
