@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .errors import VideoclipError
+from .folders import output_file
 
 app = typer.Typer(
     name="videoclip",
@@ -260,6 +261,9 @@ def evaluate(
     from .report.screen import print_classes, print_scores
 
     run, options = benchmark(name), Options(split, rule, normalization)
+    for written in (json, report):
+        if written:
+            output_file(written)
     features = Corpus(_corpus_of(data, corpus))
     loaded = load_model(model)
     result = run(Prompted(loaded, template) if template else loaded, features, data, options)
@@ -302,6 +306,8 @@ def align(
     from .model.videoclip import VideoCLIP
     from .tasks.alignment import align as run
 
+    if out:
+        output_file(out)
     joint, said = load_model(model), read_captions(captions)
     if not said:
         raise VideoclipError(f"{captions}: holds no captions")

@@ -27,6 +27,21 @@ def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
     return folder
 
 
+def output_file(path: Path) -> Path:
+    """A file that is going to be written, its folder made: called before the work whose result it holds.
+
+    Raises:
+        ConfigError: it is a folder, or its folder cannot be made.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path}: its folder cannot be made ({error.strerror}); choose another place") from error
+    return path
+
+
 def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
     """Dotted names of the values in which two configurations differ."""
     for key in a.keys() | b.keys():
