@@ -10,7 +10,8 @@ HEAD = """# Measured
 
 Every figure below was measured by the command beside it, on the machine that is named. Machines are shared and noisy,
 so look at the ratios, which are against a plain baseline in the same run. `python bench/page.py` writes this page from
-`bench/results/*.json`.
+`bench/results/*.json`. What each technique of the method brings, over several seeds, is in [ablation.md](ablation.md)
+(`videoclip experiment ablation --out DIR`).
 """
 
 
