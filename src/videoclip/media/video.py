@@ -45,8 +45,8 @@ def probe(path: str | Path) -> VideoInfo:
     Raises:
         MediaError: it cannot be opened, or has no video.
     """
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with open_video(path) as container:
+        stream = video_stream(container, path)
         rate = float(stream.average_rate or 0)
         return VideoInfo(stream.width, stream.height, rate, _duration(container), stream.codec_context.name)
 
@@ -83,8 +83,8 @@ def picture_at(path: str | Path, second: float) -> np.ndarray:
     from av.error import FFmpegError
 
     shown: Any = None
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with open_video(path) as container:
+        stream = video_stream(container, path)
         start = Fraction(container.start_time or 0, 1_000_000)
         container.seek(int((start + Fraction(second)) * 1_000_000), backward=True)
         try:
@@ -97,7 +97,12 @@ def picture_at(path: str | Path, second: float) -> np.ndarray:
                 raise MediaError(f"{path}: no picture at {second:.1f} s ({_reason(error)})") from error
     if shown is None:
         raise MediaError(f"{path}: no picture at {second:.1f} s")
-    return np.rot90(shown.to_ndarray(format="rgb24"), round(shown.rotation / 90) % 4)
+    return upright(shown, shown.rotation)
+
+
+def upright(frame: Any, rotation: float) -> np.ndarray:
+    """A decoded frame's pixels, turned by its rotation in degrees: (H, W, 3) uint8 RGB."""
+    return np.rot90(frame.to_ndarray(format="rgb24"), round(rotation / 90) % 4)
 
 
 def scaled_size(width: int, height: int, size: int) -> tuple[int, int]:
@@ -152,8 +157,8 @@ class _Resampler:
 def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], None]) -> Iterator[np.ndarray]:
     """(size, size, 3) uint8 pictures at a constant rate."""
     made, faults, resampler = 0, 0, None
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with open_video(path) as container:
+        stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         source_fps = float(stream.average_rate or 0)
         start = Fraction(container.start_time or 0, 1_000_000)
@@ -217,7 +222,12 @@ def _shifted(frame, last: int | None, start: Fraction, fps: float) -> int:
     return frame.pts - round(start / frame.time_base)
 
 
-def _open(path: str | Path) -> Any:
+def open_video(path: str | Path) -> Any:
+    """A file as PyAV's container.
+
+    Raises:
+        MediaError: there is none, or nothing can be read of it.
+    """
     import av
     from av.error import FFmpegError
 
@@ -232,7 +242,12 @@ def _open(path: str | Path) -> Any:
         raise MediaError(f"{path}: not a video that can be read ({_reason(error)})") from error
 
 
-def _video_stream(container: Any, path: str | Path) -> Any:
+def video_stream(container: Any, path: str | Path) -> Any:
+    """The best video stream of an open container.
+
+    Raises:
+        MediaError: it has none that can be decoded.
+    """
     stream = container.streams.best("video")
     if stream is None:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "no streams"

@@ -1,0 +1,518 @@
+"""Files into a library: found, read once, embedded, and kept up to date.
+
+A file whose size and time of change are as noted is passed over. Otherwise its contents are compared by a hash: what
+was moved or merely touched is not decoded again, nor is what another file of the library holds too.
+"""
+
+import hashlib
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from ..corpus.store import is_finite
+from ..encoders import AnyEncoder
+from ..errors import MediaError
+from ..media.captions import SUFFIXES, Caption, read_captions
+from ..media.container import embedded_captions, pictures, recorded_at
+from ..media.video import probe
+from ..model.joint import JointModel
+from ..model.videoclip import VideoCLIP
+from ..progress import clock, track
+from .store import About, Entry, LibraryError, Store, Video, locked, read_about
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv", ".mts"),
+    *(".m2ts", ".mxf", ".vob", ".asf", ".f4v", ".divx", ".m2v", ".y4m"),
+)
+"""Files of a folder that are taken for videos; a file that is named itself can have any name."""
+WINDOWS = (4, 8, 16)
+"""Seconds of the moments that are searched; each begins half a length after the one before it."""
+PICTURE_EVERY, PICTURE_WIDTH, QUALITY = 5.0, 240, 60
+COMMIT_EVERY, COMMIT_SECONDS = 20.0, 4000
+"""Seconds after which, and seconds of video of which, what is done is written: what a killed job can lose."""
+TRACK = "track"
+"""Where captions come from that are a track of the video file itself."""
+
+
+@dataclass
+class Indexed:
+    """What an indexing did, in files."""
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    present: int = 0
+    pruned: int = 0
+    seconds: float = 0.0
+    missing: list[str] = field(default_factory=list)
+    set_aside: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = [f"{self.added} added ({self.seconds / 3600:.2f} h)", f"{self.present} unchanged"]
+        more = {"changed": self.changed, "moved": self.moved, "pruned": self.pruned, "set aside": len(self.set_aside)}
+        return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
+
+
+@dataclass(frozen=True)
+class Found:
+    """A video file of a folder, and the captions that lie beside it."""
+
+    path: Path
+    captions: Path | None = None
+    language: str = ""
+
+
+def find_files(places: Sequence[Path], language: str = "en") -> list[Found]:
+    """All videos that these folders hold, with their subfolders, or that are named themselves.
+
+    Links that lead out of the named folder are not followed.
+
+    Raises:
+        LibraryError: a place does not exist.
+    """
+    found: dict[Path, Found] = {}
+    for place in places:
+        if not place.exists():
+            raise LibraryError(f"{place}: no such file or folder")
+        root = place.resolve()
+        names = [root] if root.is_file() else _walk(root)
+        beside: dict[Path, dict[str, list[Path]]] = {}
+        for path in names:
+            if path.parent not in beside:
+                beside[path.parent] = _caption_files(path.parent)
+            captions, spoken = _preferred(beside[path.parent].get(path.stem, []), path.stem, language)
+            found[path] = Found(path, captions, spoken)
+    return [found[path] for path in sorted(found)]
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder) / name
+            if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+                real = path.resolve()
+                if real.is_file() and real.is_relative_to(root):
+                    yield real
+
+
+def _caption_files(folder: Path) -> dict[str, list[Path]]:
+    """Caption files by the name of the video they belong to: ``a.srt`` and ``a.en.srt`` both to ``a``."""
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            for stem in {path.stem, path.with_suffix("").stem}:
+                files.setdefault(stem, []).append(path)
+    return files
+
+
+def _preferred(files: Sequence[Path], stem: str, language: str) -> tuple[Path | None, str]:
+    """Of a video's caption files the one in the language, or without one, or any; and its language."""
+    spoken = {path: path.stem.removeprefix(stem).strip(".") for path in files}
+    ranked = sorted(files, key=lambda p: (not spoken[p].startswith(language), spoken[p] != "", spoken[p], p.suffix))
+    return (ranked[0], spoken[ranked[0]]) if ranked else (None, "")
+
+
+def index(
+    places: Sequence[Path],
+    folder: Path,
+    model: JointModel,
+    model_name: str,
+    encoder: AnyEncoder | None,
+    prune: bool = False,
+    workers: int = 0,
+    language: str = "en",
+    told: Callable[[dict], None] = lambda _: None,
+) -> Indexed:
+    """Bring a library up to date with what lies in these places; goes on where it was interrupted or killed.
+
+    Args:
+        encoder: what makes the features; None where nothing is to be decoded (``places`` is empty).
+        prune: remove videos whose files are gone. Without it they are listed, and stay.
+        told: called with the state of the work, now and then.
+
+    Raises:
+        LibraryError: another process writes into the library, or it was made with another encoder.
+    """
+    files = find_files(places, language)
+    with locked(folder):
+        store = _opened(folder, model, model_name, encoder, workers, told)
+        store.tidy()
+        result = _bring_up_to_date(store, files, places, model, encoder, workers, told)
+        if prune and result.missing:
+            gone = set(result.missing)
+            store.remove([video.id for video in store.videos().values() if video.path in gone])
+            result.pruned, result.missing = len(gone), []
+        if result.added or result.changed or result.pruned:
+            told({"stage": "finishing"})
+            store.optimize()
+    told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
+    return result
+
+
+def _opened(
+    folder: Path,
+    model: JointModel,
+    name: str,
+    encoder: AnyEncoder | None,
+    workers: int,
+    told: Callable[[dict], None],
+) -> Store:
+    """The library of a folder, new or with the vectors of this model."""
+    print_, size, similarity = fingerprint(model), _size(model), _similarity(model)
+    try:
+        before = read_about(folder)
+    except LibraryError:
+        if (folder / "tables").exists():
+            raise
+        if encoder is None:
+            raise
+        return Store.create(folder, About(encoder.kind, name, print_, size, similarity))
+    if encoder is not None and encoder.kind != before.encoder:
+        raise LibraryError(
+            f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or make another "
+            "library for this one"
+        )
+    store = Store(folder)
+    if before.fingerprint != print_:
+        after = replace(
+            before, model=name, fingerprint=print_, size=size, similarity=similarity, embedding=before.embedding + 1
+        )
+        _reembed(store, after, model, told)
+    elif before.model != name:
+        from .store import write_about
+
+        write_about(folder, replace(before, model=name))
+        store.refresh()
+    return store
+
+
+def _reembed(store: Store, after: About, model: JointModel, told: Callable[[dict], None]) -> None:
+    """Vectors of another model, from the stored features: nothing is decoded, and searches work meanwhile."""
+    store.tidy()
+    videos = store.videos()
+    with store.reembedding(after) as other:
+        todo = sorted(videos.keys() - other.embedded())
+        with track("embed", len(videos), "videos", len(videos) - len(todo)) as advance:
+            for start in range(0, len(todo), 64):
+                ready = []
+                for number, features in store.all_features(todo[start : start + 64]):
+                    ready.append(embedded(videos[number], features, [], [], model))
+                    advance()
+                other.embed(ready)
+                told({"stage": "embedding", "done": start + len(ready), "total": len(todo)})
+
+
+def _bring_up_to_date(
+    store: Store,
+    files: Sequence[Found],
+    places: Sequence[Path],
+    model: JointModel,
+    encoder: AnyEncoder | None,
+    workers: int,
+    told: Callable[[dict], None],
+) -> Indexed:
+    result = Indexed()
+    by_path = {video.path: video for video in store.videos().values()}
+    result.missing = _missing(by_path, files, places)
+    todo: list[Found] = []
+    for file in files:
+        before = by_path.get(str(file.path))
+        if before and _is_same(before, file):
+            result.present += 1
+        else:
+            todo.append(file)
+    if not todo or encoder is None:
+        return result
+    work = _Work(store, model, encoder, by_path)
+    with track("index", len(files), "videos", len(files) - len(todo)) as advance:
+        began, done, ready, written = time.monotonic(), 0, [], time.monotonic()
+
+        def flush() -> None:
+            nonlocal written
+            store.add(ready)
+            ready.clear()
+            written = time.monotonic()
+
+        try:
+            for file, outcome in work.outcomes(todo, workers or os.cpu_count() or 1):
+                done += 1
+                if isinstance(outcome, Entry):
+                    ready.append(outcome)
+                    is_new = outcome.video.path not in by_path
+                    result.added, result.changed = result.added + is_new, result.changed + (not is_new)
+                    result.seconds += outcome.video.duration
+                elif isinstance(outcome, MediaError):
+                    result.set_aside[str(file.path)] = str(outcome)
+                elif outcome == "moved":
+                    result.moved += 1
+                else:
+                    result.present += 1
+                if time.monotonic() - written > COMMIT_EVERY or sum(len(e.features) for e in ready) > COMMIT_SECONDS:
+                    flush()
+                advance(1, file.path.name[:40])
+                rate = done / max(time.monotonic() - began, 1e-6)
+                told(
+                    {
+                        "stage": "indexing",
+                        "done": len(files) - len(todo) + done,
+                        "total": len(files),
+                        "current": file.path.name,
+                        "left": clock((len(todo) - done) / rate),
+                        "set_aside": result.set_aside,
+                    }
+                )
+        finally:  # what is encoded is kept, whatever stopped the rest
+            flush()
+    result.warnings = work.warnings
+    result.missing = [path for path in result.missing if path not in work.moved]
+    return result
+
+
+def _missing(by_path: dict[str, Video], files: Sequence[Found], places: Sequence[Path]) -> list[str]:
+    """Videos of the library that are in these places no more; a place that cannot be read says nothing."""
+    there, roots = {str(file.path) for file in files}, [place.resolve() for place in places]
+    return sorted(
+        path
+        for path in by_path
+        if path not in there and any(Path(path).is_relative_to(root) for root in roots) and not Path(path).is_file()
+    )
+
+
+def _is_same(video: Video, file: Found) -> bool:
+    state = file.path.stat()
+    noted = video.captions if video.captions != TRACK else ""
+    return (state.st_size, state.st_mtime_ns) == (video.size, video.modified_ns) and noted == _stamp(file.captions)
+
+
+def _stamp(captions: Path | None) -> str:
+    """Which caption file, and which version of it; empty for none."""
+    if captions is None:
+        return ""
+    state = captions.stat()
+    return f"{captions}:{state.st_size}:{state.st_mtime_ns}"
+
+
+class _Work:
+    """What workers share: the model, the encoder, and what the library holds already."""
+
+    def __init__(self, store: Store, model: JointModel, encoder: AnyEncoder, by_path: dict[str, Video]):
+        self.store, self.model, self.encoder = store, model, encoder
+        self.by_path = by_path
+        self.by_digest = {video.digest: video for video in by_path.values()}
+        self.moved: set[str] = set()
+        self.warnings: list[str] = []
+        self.stop, self.lock = threading.Event(), threading.Lock()
+        self.number = store.next_id()
+
+    def outcomes(self, todo: Sequence[Found], workers: int) -> Iterator[tuple[Found, "Outcome"]]:
+        """Each file with what became of it, as they are done. Tables are changed by the calling thread alone."""
+        waiting = iter(todo)
+        with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
+
+            def start(count: int) -> dict:
+                return {pool.submit(self.read, file): file for file in islice(waiting, count)}
+
+            try:
+                running = start(2 * workers)
+                while running:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        outcome = future.result()
+                        yield running.pop(future), outcome() if callable(outcome) else outcome
+                        running |= start(1)
+            finally:
+                self.stop.set()
+
+    def read(self, file: Found) -> "Entry | MediaError | Callable[[], str]":
+        """A file's entry; or why there is none; or what is to be done in the tables, where no decoding is needed."""
+        try:
+            return self._read(file)
+        except MediaError as error:
+            return error
+        except OSError as error:
+            return MediaError(f"{file.path}: cannot be read ({error.strerror})")
+
+    def _read(self, file: Found) -> "Entry | Callable[[], str]":
+        state = file.path.stat()
+        if not state.st_size:
+            raise MediaError(f"{file.path}: the file is empty")
+        digest = self._digest(file.path)
+        own = self.by_path.get(str(file.path))
+        known = own if own and own.digest == digest else self.by_digest.get(digest)
+        stamp = _stamp(file.captions)
+        after = None
+        if known:
+            after = replace(
+                known, path=str(file.path), modified_ns=state.st_mtime_ns, size=state.st_size, digest=digest
+            )
+        if known and after and (known is own or self._claim(known)):
+            said = self._captions(file) if stamp != (known.captions if known.captions != TRACK else "") else None
+            return lambda: self._follow(known, after, said)
+        info = probe(file.path)
+        captions, source, language = self._captions(file)
+        features = self.store.features(known.id) if known else self._encoded(file.path)
+        number = self._next()
+        video = Video(
+            number, str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
+            recorded_at(file.path), info.width, info.height, language, source,
+        )  # fmt: skip
+        return embedded(video, features, captions, self._pictures(file.path), self.model)
+
+    def _claim(self, known: Video) -> bool:
+        """Whether a file with the same contents is one that was moved here; by one file only."""
+        with self.lock:
+            if known.path in self.moved or Path(known.path).is_file():
+                return False
+            self.moved.add(known.path)
+            return True
+
+    def _follow(self, before: Video, after: Video, said: tuple[list[Caption], str, str] | None) -> str:
+        """Note a video's new path, time or captions."""
+        if said is not None:
+            captions, source, language = said
+            self.store.replace_speech(before, captions)
+            after = replace(after, captions=source, language=language)
+        self.store.change(before, after)
+        return "moved" if before.path != after.path else "touched"
+
+    def _captions(self, file: Found) -> tuple[list[Caption], str, str]:
+        """What is said, where that is noted, and in which language."""
+        if file.captions:
+            try:
+                return read_captions(file.captions), _stamp(file.captions), file.language
+            except MediaError as error:
+                self.warnings.append(str(error))
+                return [], _stamp(file.captions), ""
+        tracks = embedded_captions(file.path)
+        if not tracks:
+            return [], "", ""
+        language = min(tracks, key=lambda name: (not name.startswith("en"), name == "und", name))
+        return tracks[language], TRACK, "" if language == "und" else language
+
+    def _encoded(self, path: Path) -> np.ndarray:
+        features = self.encoder.encode_file(path, self.warnings.append, self._go_on)
+        if not is_finite(features):
+            raise MediaError(f"{path}: the encoder's features of it are not numbers")
+        return features
+
+    def _pictures(self, path: Path) -> list[tuple[float, bytes]]:
+        self._go_on()
+        try:
+            return [(second, webp(p)) for second, p in pictures(path, PICTURE_EVERY, PICTURE_WIDTH)]
+        except MediaError as error:
+            self.warnings.append(str(error))
+            return []
+
+    def _digest(self, path: Path) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        with open(path, "rb") as file:
+            while block := file.read(1 << 22):
+                self._go_on()
+                digest.update(block)
+        return digest.hexdigest()
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise MediaError("interrupted")
+
+    def _next(self) -> int:
+        with self.lock:
+            self.number += 1
+            return self.number
+
+
+Outcome = Entry | MediaError | str
+
+
+def windows(seconds: int) -> list[tuple[int, int]]:
+    """Moments of a video of so many seconds: windows of several lengths, the last of each at the end."""
+    spans = set()
+    for length in WINDOWS:
+        last = max(seconds - length, 0)
+        spans |= {(start, min(start + length, seconds)) for start in [*range(0, last, length // 2), last]}
+    return sorted(spans)
+
+
+def embedded(
+    video: Video,
+    features: np.ndarray,
+    captions: Sequence[Caption],
+    shown: Sequence[tuple[float, bytes]],
+    model: JointModel,
+) -> Entry:
+    """A video's entry with the vectors of its moments and seconds."""
+    spans = windows(len(features))
+    moments = model.encode_video([features[start:end] for start, end in spans]).numpy()
+    tokens = model.video_tokens(features).numpy()
+    return Entry(video, features, np.array(spans, np.float32), moments, tokens, captions, shown)
+
+
+def webp(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as a WebP file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "webp", quality=QUALITY)
+    return file.getvalue()
+
+
+def fingerprint(model: JointModel) -> str:
+    """A hash over a model's weights, by which a library knows whose vectors it holds."""
+    digest = hashlib.blake2b(digest_size=16)
+    if isinstance(model, VideoCLIP):
+        digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
+        for name, weights in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weights.float().cpu().numpy()).tobytes())
+    else:
+        digest.update(model.encode_text(["a person cuts an onion"]).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _size(model: JointModel) -> int:
+    return model.encode_text(["size"]).shape[1]
+
+
+def _similarity(model: JointModel) -> str:
+    return model.config.similarity if isinstance(model, VideoCLIP) else "dot"
+
+
+def _share_cores(workers: int) -> None:
+    import torch
+
+    torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
+
+
+def note_state(folder: Path) -> Callable[[dict], None]:
+    """Write the state of the work into ``progress.json`` of the library, at most twice a second."""
+    last = 0.0
+
+    def told(state: dict) -> None:
+        nonlocal last
+        if state.get("stage") == "indexing" and time.monotonic() - last < 0.5:
+            return
+        last = time.monotonic()
+        temporary = folder / "progress.json.new"
+        temporary.write_text(json.dumps(state | {"at": time.time(), "process": os.getpid()}))
+        os.replace(temporary, folder / "progress.json")
+
+    return told
+
+
+def watch(places: Sequence[Path], run: Callable[[], Indexed], stop: threading.Event | None = None) -> Iterable[Indexed]:
+    """Index now, and again whenever something changes in these places; yields what each run did."""
+    from watchfiles import watch as changes
+
+    yield run()
+    for _ in changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=True):
+        yield run()

@@ -1,0 +1,378 @@
+"""Moments of a library by a description: by what is seen, by what is said, or both; or like another moment.
+
+By sight, a text's vector is compared with those of overlapping windows of several lengths. Of windows that overlap the
+best one is kept, and its boundaries are moved to where the scores of the single seconds fall off. By speech, passages
+are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al., 2009).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..encoders import AnyEncoder, CombinedEncoder, encoder_named
+from ..media.captions import Caption
+from ..model.joint import JointModel, load_model
+from ..tasks.metrics import moving_mean
+from .store import LibraryError, Store, Video
+
+if TYPE_CHECKING:
+    from .index import Indexed
+
+MODES = ("both", "sight", "speech")
+POOL = 20
+"""Windows and passages that are looked at for each hit that is asked for, at least ``POOL_LEAST``."""
+POOL_LEAST = 200
+OVERLAP = 0.25
+"""Share of the shorter of two windows from which on they are one moment."""
+CONSTANT, SPEECH_WEIGHT = 10.0, 0.35
+"""Of joining: ranks count as weight / (constant + rank)."""
+NEAR = 6.0
+"""Seconds by which speech leads or lags what it speaks of, and is still taken to be of the same moment."""
+CONTEXT = 24
+"""Seconds around a window in which its boundaries are looked for."""
+LONGEST_QUERY = 500
+"""Characters of a query."""
+SOME = 2_000
+"""Videos up to which a filter is handed to the tables; a wider one is applied to what they give."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for, and where.
+
+    ``like`` is (video, start, end), a moment of the library in place of a text. Dates are seconds since 1970, durations
+    seconds; ``folder`` is the beginning of a path, ``language`` that of the captions.
+    """
+
+    text: str = ""
+    mode: str = "both"
+    limit: int = 10
+    like: tuple[int, float, float] | None = None
+    folder: str = ""
+    after: float | None = None
+    before: float | None = None
+    shortest: float | None = None
+    longest: float | None = None
+    language: str = ""
+    by_video: bool = False
+    """Only the best moment of each video."""
+    everything: bool = False
+    """Also what is hardly like it: no cut-off."""
+
+    def __post_init__(self):
+        if self.mode not in MODES:
+            raise LibraryError(f"mode '{self.mode}'; choose from {', '.join(MODES)}")
+        if len(self.text) > LONGEST_QUERY:
+            raise LibraryError(f"the query has {len(self.text)} characters; {LONGEST_QUERY} is the most")
+        if not 1 <= self.limit <= 1000:
+            raise LibraryError(f"limit {self.limit}; choose 1 to 1000")
+
+    def admits(self, video: Video) -> bool:
+        """Whether the filters let a video through."""
+        inside = not self.folder or Path(video.path).is_relative_to(Path(self.folder).absolute())
+        since = self.after is None or video.recorded >= self.after
+        until = self.before is None or video.recorded <= self.before
+        long = self.shortest is None or video.duration >= self.shortest
+        short = self.longest is None or video.duration <= self.longest
+        return inside and since and until and long and short and video.language.startswith(self.language)
+
+    @property
+    def filters(self) -> bool:
+        none = (None, "")
+        return any(
+            v not in none for v in (self.folder, self.after, self.before, self.shortest, self.longest, self.language)
+        )
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A moment that was found: ``start`` to ``end`` in seconds; ``score`` is higher for better ones of the same query.
+
+    ``sight`` is how far the moment stands out from the library by what is seen, in standard deviations; ``speech`` the
+    BM25 score of what is said. Either is None where it did not find the moment.
+    """
+
+    video: int
+    path: str
+    start: float
+    end: float
+    score: float
+    sight: float | None
+    speech: float | None
+    said: str = ""
+
+    def overlaps(self, other: "Hit", share: float = OVERLAP) -> bool:
+        """Whether both are of the same video and share that much of the shorter one."""
+        common = min(self.end, other.end) - max(self.start, other.start)
+        return self.video == other.video and common > share * min(self.end - self.start, other.end - other.start)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hits, best first. Where nothing stands out, ``note`` says so, and there are none."""
+
+    hits: list[Hit]
+    note: str = ""
+
+
+class Library:
+    """Your own videos, searched by describing a moment.
+
+        Library("my-library").search("someone slices an onion")
+
+    Args:
+        folder: made by ``videoclip index``.
+        model: by default the one that the library was made with, loaded on first use.
+
+    Raises:
+        LibraryError: there is no library in the folder.
+    """
+
+    def __init__(self, folder: str | Path, model: JointModel | None = None):
+        self.store = Store(folder)
+        self._model = model
+        self._background: tuple[Any, np.ndarray] | None = None
+        self._text_vector = lru_cache(4096)(self._encoded_text)
+
+    @property
+    def model(self) -> JointModel:
+        if self._model is None:
+            self._model = load_model(self.store.about.model)
+        return self._model
+
+    @property
+    def videos(self) -> list[Video]:
+        """All videos, in the order of their paths."""
+        return sorted(self.store.videos().values(), key=lambda video: video.path)
+
+    def index(self, *places: str | Path, prune: bool = False) -> "Indexed":
+        """Bring the library up to date with what lies in these files and folders."""
+        from .index import index
+
+        encoder = encoder_named(self.store.about.encoder.encoder)
+        folder, name = self.store.folder, self.store.about.model
+        return index([Path(place) for place in places], folder, self.model, name, encoder, prune)
+
+    # Search ---------------------------------------------------------------------------------------------------
+
+    def search(self, query: "str | Query", vector: np.ndarray | None = None, **options: Any) -> Found:
+        """Moments that fit a query, best first.
+
+        Args:
+            query: a text, or a ``Query``.
+            vector: (D,), what is looked for in place of the text, such as ``vector_of`` a file.
+            options: fields of ``Query``.
+
+        Raises:
+            LibraryError: an option that cannot be; nothing to look for.
+        """
+        wanted = replace(query, **options) if isinstance(query, Query) else Query(query, **options)
+        if self.store.refresh():
+            self._model, self._background = None, None
+            self._text_vector.cache_clear()
+        if wanted.like is not None:
+            vector = self.vector_like(*wanted.like)
+        elif vector is None and not wanted.text.strip():
+            raise LibraryError("nothing to look for; describe a moment in a few words")
+        videos = self.store.videos()
+        if not videos:
+            return Found([], "the library is empty; index a folder of videos first")
+        admitted = {n for n, video in videos.items() if wanted.admits(video)} if wanted.filters else None
+        if admitted is not None and not admitted:
+            return Found([], "no video fits these filters")
+        by_text = vector is None
+        if vector is None and wanted.mode != "speech":
+            vector = self._text_vector(wanted.text)
+        sight = self._by_sight(vector, wanted, admitted) if vector is not None else []
+        speech = self._by_speech(wanted, admitted) if by_text and wanted.mode != "sight" else []
+        hits = _joined(sight, speech)
+        if wanted.by_video:
+            hits = list({hit.video: hit for hit in reversed(hits)}.values())[::-1]
+            hits.sort(key=lambda hit: -hit.score)
+        hits = hits[: wanted.limit]
+        if vector is not None:
+            hits = self._refined(hits, vector)
+        said = self.store.captions(sorted({hit.video for hit in hits}))
+        hits = [replace(h, path=videos[h.video].path, said=_said(said[h.video], h.start, h.end)) for h in hits]
+        return Found(hits, "" if hits else "nothing found")
+
+    def _by_sight(self, vector: np.ndarray, query: Query, admitted: set[int] | None) -> list[Hit]:
+        """Distinct moments by the similarity of their vectors, best first."""
+        count = max(POOL * query.limit, POOL_LEAST)
+        few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
+        mean, spread = self._level(vector)
+        live, hits = self.store.videos(), []
+        while True:
+            rows = self.store.nearest(vector, count, few)
+            found = [
+                Hit(v, "", start, end, score, (score - mean) / spread, None)
+                for v, start, end, score in rows
+                if v in live and (admitted is None or v in admitted)
+            ]
+            hits = distinct(found)
+            if len(hits) >= query.limit or len(rows) < count or count > 100_000:
+                return hits
+            count *= 8
+
+    def _level(self, vector: np.ndarray) -> tuple[float, float]:
+        """Mean and spread of a query's similarity over random moments of the library."""
+        version = tuple(self.store.counts().values()) if self._background is None else self._background[0]
+        if self._background is None:
+            self._background = version, self.store.sample(4000)
+        scores = self._background[1] @ vector
+        return float(scores.mean()), float(scores.std() + 1e-6)
+
+    def _by_speech(self, query: Query, admitted: set[int] | None) -> list[Hit]:
+        few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
+        rows = self.store.said(query.text, max(5 * query.limit, 100), few)
+        live = self.store.videos()
+        return [
+            Hit(v, "", start, end, score, None, score)
+            for v, start, end, score in rows
+            if v in live and (admitted is None or v in admitted)
+        ]
+
+    def _refined(self, hits: list[Hit], vector: np.ndarray) -> list[Hit]:
+        """Boundaries moved to where the scores of the seconds fall off."""
+        around = [(h.video, max(int(h.start) - CONTEXT, 0), int(h.end) + CONTEXT) for h in hits]
+        made: list[Hit] = []
+        for hit, (_, first, _), tokens in zip(hits, around, self.store.tokens_of(around) if hits else [], strict=True):
+            if len(tokens):
+                start, end = boundaries(tokens @ vector, hit.start - first, hit.end - first)
+                hit = replace(hit, start=first + start, end=first + end)
+            if not any(hit.overlaps(better, 0.5) for better in made):
+                made.append(hit)
+        return made
+
+    # One video ------------------------------------------------------------------------------------------------
+
+    def timeline(self, video: int, text: str) -> np.ndarray:
+        """How well each second of a video fits a text, (T,) from 0 to 1: in the range of the library's scores."""
+        vector = self._text_vector(text)
+        scores = moving_mean(self.store.tokens(self._checked(video)) @ vector, 3)
+        mean, spread = self._level(vector)
+        return 1 / (1 + np.exp(-1.5 * ((scores - mean) / spread - 2)))
+
+    def transcript(self, video: int) -> list[Caption]:
+        """All that is said in a video."""
+        return self.store.captions([self._checked(video)])[video]
+
+    def picture(self, video: int, start: float, end: float) -> bytes | None:
+        """A picture of a moment, as WebP; None where the video gave none."""
+        return self.store.picture(self._checked(video), start, end)
+
+    def path(self, video: int) -> Path:
+        """The file of a video."""
+        return Path(self.store.videos()[self._checked(video)].path)
+
+    def _checked(self, video: int) -> int:
+        if video not in self.store.videos():
+            raise LibraryError(f"the library has no video {video}; it may have been replaced, search again")
+        return video
+
+    # Vectors --------------------------------------------------------------------------------------------------
+
+    def vector_like(self, video: int, start: float, end: float) -> np.ndarray:
+        """The vector of a moment of the library, (D,)."""
+        features = self.store.features(self._checked(video))
+        first = min(max(int(start), 0), len(features) - 1)
+        part = features[first : max(int(np.ceil(end)), first + 1)]
+        return self.model.encode_video([part])[0].numpy()
+
+    def vector_of(self, path: str | Path, encoder: AnyEncoder | None = None) -> np.ndarray:
+        """The vector of a video clip's file or of an image's, (D,), by the library's encoder.
+
+        Raises:
+            MediaError: it is neither.
+        """
+        encoder = encoder or encoder_named(self.store.about.encoder.encoder)
+        features = _image_features(Path(path), encoder)
+        return self.model.encode_video([encoder.encode_file(path) if features is None else features])[0].numpy()
+
+    def _encoded_text(self, text: str) -> np.ndarray:
+        return self.model.encode_text([text])[0].numpy()
+
+
+def _image_features(path: Path, encoder: AnyEncoder) -> np.ndarray | None:
+    """Features of a still image, (1, F), as of a second in which nothing moves; None where it is no image."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            if file.format == "GIF":
+                return None
+            picture = ImageOps.exif_transpose(file).convert("RGB")
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        return None
+    parts = encoder.encoders if isinstance(encoder, CombinedEncoder) else (encoder,)
+    features = []
+    for part in parts:
+        size = (part.frame_size, part.frame_size)
+        pixels = np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC))
+        features.append(part.encode(np.broadcast_to(pixels, (1, part.fps, *pixels.shape)).copy()))
+    return np.hstack(features)
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """The best of hits that overlap: sorted by score, each is dropped that shares its seconds with a better one."""
+    kept: dict[int, list[Hit]] = {}
+    made = []
+    for hit in sorted(hits, key=lambda hit: -hit.score):
+        if not any(hit.overlaps(better) for better in kept.get(hit.video, ())):
+            kept.setdefault(hit.video, []).append(hit)
+            made.append(hit)
+    return made
+
+
+def _joined(sight: Sequence[Hit], speech: Sequence[Hit]) -> list[Hit]:
+    """Both rankings as one, by reciprocal ranks; a passage belongs to the best moment that is near it."""
+    if not speech or not sight:
+        return [replace(h, score=1 / (CONSTANT + rank)) for rank, h in enumerate(sight or speech, 1)]
+    made = [replace(hit, score=1 / (CONSTANT + rank)) for rank, hit in enumerate(sight, 1)]
+    of_video: dict[int, list[int]] = {}
+    for place, hit in enumerate(made):
+        of_video.setdefault(hit.video, []).append(place)
+    spoken: set[int] = set()
+    for rank, passage in enumerate(speech, 1):
+        worth = SPEECH_WEIGHT / (CONSTANT + rank)
+        near = [
+            place
+            for place in of_video.get(passage.video, ())
+            if made[place].start < passage.end + NEAR and made[place].end > passage.start - NEAR
+        ]
+        if near and near[0] in spoken:
+            continue
+        if near:
+            spoken.add(near[0])
+            best = made[near[0]]
+            made[near[0]] = replace(best, score=best.score + worth, speech=passage.speech)
+        else:
+            made.append(replace(passage, score=worth))
+    return sorted(made, key=lambda hit: -hit.score)
+
+
+def boundaries(scores: np.ndarray, start: float, end: float) -> tuple[float, float]:
+    """Where a moment begins and ends: (T,) scores of seconds around a window [start, end) -> seconds.
+
+    The moment is the stretch around the window's best second in which smoothed scores stay above the middle between
+    that second's and the level of the surroundings, their lower quartile.
+    """
+    smooth = moving_mean(np.asarray(scores, np.float64), 3)
+    first, last = int(start), max(min(int(np.ceil(end)), len(smooth)), int(start) + 1)
+    peak = first + int(smooth[first:last].argmax()) if first < len(smooth) else len(smooth) - 1
+    limit = (smooth[peak] + np.quantile(smooth, 0.25)) / 2
+    low = high = peak
+    while low > 0 and smooth[low - 1] >= limit:
+        low -= 1
+    while high + 1 < len(smooth) and smooth[high + 1] >= limit:
+        high += 1
+    return float(low), float(high + 1)
+
+
+def _said(captions: Sequence[Caption], start: float, end: float) -> str:
+    """What is said while a moment is shown."""
+    return " ".join(c.text for c in captions if c.start < end and c.end > start)

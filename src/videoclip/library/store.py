@@ -1,0 +1,555 @@
+"""A library on disk: one folder of LanceDB tables, in which a video is there as a whole or not at all.
+
+What belongs to a video (features, vectors of its seconds and moments, speech, pictures) is written under a new number,
+and the row in the table ``videos`` that names this number comes last. So a killed job leaves rows that no video names:
+no search shows them, and the next job removes them (``Store.tidy``). One process writes at a time; any number read.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..encoders import FeatureKind, with_kind
+from ..errors import VideoclipError
+from ..media.captions import Caption
+
+FORMAT = 1
+NOTE = "library.json"
+CHUNK = 64
+"""Seconds whose vectors are stored together."""
+INDEX_FROM = 50_000
+"""Moments from which on an approximate index answers; before, all are compared."""
+PARTITION = 2_000
+"""Moments per cell of that index."""
+PROBES, REFINE = 24, 8
+"""Cells that are looked into, and how many times more candidates than hits are compared exactly (bench/library.py)."""
+FRESH = timedelta(seconds=1)
+"""How old what a reader sees may be."""
+KEPT = timedelta(minutes=30)
+"""How long versions are kept that nobody new can see, for readers that still do."""
+
+
+class LibraryError(VideoclipError):
+    """A library is missing, in use, or does not fit what is asked of it."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A file of the library; ``id`` changes whenever its contents do."""
+
+    id: int
+    path: str
+    size: int
+    modified_ns: int
+    digest: str
+    duration: float
+    """Seconds."""
+    recorded: float
+    """Seconds since 1970."""
+    width: int
+    height: int
+    language: str = ""
+    captions: str = ""
+    """The file that its captions are from with size and time of change, or ``track``; empty where nothing is said."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A video and all that is stored of it: T seconds, M moments."""
+
+    video: Video
+    features: np.ndarray  # (T, F) float16
+    spans: np.ndarray  # (M, 2) seconds
+    moments: np.ndarray  # (M, D)
+    tokens: np.ndarray  # (T, D)
+    captions: Sequence[Caption]
+    pictures: Sequence[tuple[float, bytes]]  # (second, WebP)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a library is made with; ``embedding`` counts the models that it has had."""
+
+    encoder: FeatureKind
+    model: str
+    fingerprint: str
+    size: int
+    similarity: str = "dot"
+    embedding: int = 1
+
+
+class Store:
+    """The tables of a library's folder.
+
+    Raises:
+        LibraryError: there is no library, or one of a later format.
+    """
+
+    def __init__(self, folder: str | Path):
+        import lancedb
+
+        self.folder = Path(folder)
+        self.about = read_about(self.folder)
+        self._database = lancedb.connect(str(self.folder / "tables"), read_consistency_interval=FRESH)
+        self._tables: dict[str, Any] = {}
+        self._known: tuple[int, dict[int, Video]] = (-1, {})
+
+    @classmethod
+    def create(cls, folder: str | Path, about: About) -> "Store":
+        """A new library in an empty folder."""
+        folder = Path(folder)
+        if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
+            raise LibraryError(f"{folder}: is not empty and holds no library; choose another folder")
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        write_about(folder, about)
+        return cls(folder)
+
+    def refresh(self) -> bool:
+        """Take notice of another model that the library has been given; whether there is one."""
+        about = read_about(self.folder)
+        changed, self.about = about != self.about, about
+        return changed
+
+    # Videos ---------------------------------------------------------------------------------------------------
+
+    def videos(self) -> dict[int, Video]:
+        """All videos by their number."""
+        table = self._table("videos")
+        version = table.version
+        if version != self._known[0]:
+            rows = table.search().select([f.name for f in fields(Video)]).limit(None).to_arrow().to_pylist()
+            self._known = version, {row["id"]: Video(**row) for row in rows}
+        return self._known[1]
+
+    def next_id(self) -> int:
+        """A number that no video has, nor had."""
+        numbers = [n for name in ("videos", "features") if (n := self._largest(name)) is not None]
+        return max([time.time_ns() // 1_000_000, *(n + 1 for n in numbers)])
+
+    def _largest(self, name: str) -> int | None:
+        column = "id" if name == "videos" else "video"
+        return max(self._table(name).search().select([column]).limit(None).to_arrow()[column].to_pylist(), default=None)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add videos, each in place of one with the same path; when this returns, searches find them."""
+        import pyarrow as pa
+
+        if not entries:
+            return
+        self._table("features").add(_features(entries, self.about.encoder))
+        self._write_vectors(entries)
+        speech = [row for entry in entries for row in _passages(entry)]
+        if speech:
+            self._table("speech").add(pa.Table.from_pylist(speech, _speech_schema()))
+        shown = [(e.video.id, s, p) for e in entries for s, p in e.pictures]
+        if shown:
+            columns = [list(c) for c in zip(*shown, strict=True)]
+            self._table("pictures").add(pa.table(columns, schema=_pictures_schema()))
+        self.name(entry.video for entry in entries)
+
+    def _write_vectors(self, entries: Sequence[Entry]) -> None:
+        self._table(self._moments).add(_moments(entries, self.about.size))
+        self._table(self._tokens).add(_tokens(entries, self.about.size))
+
+    def name(self, videos: Iterable[Video]) -> None:
+        """Write rows of ``videos``, each in place of one with the same path."""
+        import pyarrow as pa
+
+        rows = pa.Table.from_pylist([asdict(video) for video in videos], _videos_schema())
+        merge = self._table("videos").merge_insert("path").when_matched_update_all().when_not_matched_insert_all()
+        merge.execute(rows)
+        self._known = (-1, {})
+
+    def change(self, before: Video, after: Video) -> None:
+        """Another row for the same contents: a file that was moved, or touched."""
+        values = {key: value for key, value in asdict(after).items() if value != getattr(before, key)}
+        if values:
+            self._table("videos").update(where=f"id = {before.id}", values=values)
+            self._known = (-1, {})
+
+    def replace_speech(self, video: Video, captions: Sequence[Caption]) -> None:
+        """Other captions for a video whose pictures are the same."""
+        import pyarrow as pa
+
+        rows = list(_passages_of(video.id, captions))
+        self._table("speech").delete(f"video = {video.id}")
+        if rows:
+            self._table("speech").add(pa.Table.from_pylist(rows, _speech_schema()))
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Remove videos."""
+        if ids:
+            self._table("videos").delete(f"id IN ({_listed(ids)})")
+            self._known = (-1, {})
+            self.tidy()
+
+    def tidy(self) -> int:
+        """Remove what no video names, left by a killed job or a replaced video; how many videos' worth."""
+        features = self._table("features")
+        stored = set(features.search().select(["video"]).limit(None).to_arrow()["video"].to_pylist())
+        lost = sorted(stored - self.videos().keys())
+        for start in range(0, len(lost), 1000):
+            where = f"video IN ({_listed(lost[start : start + 1000])})"
+            for name in (self._moments, self._tokens, "speech", "pictures", "features"):
+                self._table(name).delete(where)
+        return len(lost)
+
+    # What is stored of a video --------------------------------------------------------------------------------
+
+    def features(self, video: int) -> np.ndarray:
+        """(T, F) float16."""
+        return next(self.all_features([video]))[1]
+
+    def all_features(self, ids: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """(number, (T, F) float16) of these videos."""
+        for start in range(0, len(ids), 16):
+            rows = self._rows("features", f"video IN ({_listed(ids[start : start + 16])})", ["video", "features"])
+            for number, column in zip(rows["video"].to_pylist(), rows["features"], strict=True):
+                flat = column.values.flatten().to_numpy(zero_copy_only=False)
+                yield number, with_kind(flat.reshape(-1, self.about.encoder.feature_size), self.about.encoder)
+
+    def tokens(self, video: int, start: int = 0, end: int | None = None) -> np.ndarray:
+        """Vectors of the seconds ``start`` to ``end``, (T, D) float32."""
+        return self.tokens_of([(video, start, end if end is not None else 1 << 30)])[0]
+
+    def tokens_of(self, spans: Sequence[tuple[int, int, int]]) -> list[np.ndarray]:
+        """As ``tokens`` for several (video, start, end), read together."""
+        wanted = " OR ".join(
+            f"(video = {video} AND second >= {start // CHUNK * CHUNK} AND second < {end})"
+            for video, start, end in spans
+        )
+        rows = self._rows(self._tokens, wanted, ["video", "second", "scales", "tokens"])
+        parts: dict[tuple[int, int], np.ndarray] = {}
+        keys = zip(rows["video"].to_pylist(), rows["second"].to_pylist(), strict=True)
+        for key, scales, tokens in zip(keys, rows["scales"], rows["tokens"], strict=True):
+            flat = tokens.values.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.about.size)
+            parts[key] = flat * scales.values.to_numpy(zero_copy_only=False)[:, None]
+        made = []
+        for video, start, end in spans:
+            first = start // CHUNK * CHUNK
+            mine = [parts[video, second] for second in sorted(s for v, s in parts if v == video and first <= s < end)]
+            joined = np.concatenate(mine) if mine else np.zeros((0, self.about.size), np.float32)
+            made.append(joined[start - first : end - first])
+        return made
+
+    def captions(self, videos: Sequence[int]) -> dict[int, list[Caption]]:
+        """All that is said in these videos, in order."""
+        rows = self._rows("speech", f"video IN ({_listed(videos)})", ["video", "captions"]) if videos else None
+        said: dict[int, list[Caption]] = {video: [] for video in videos}
+        for row in rows.to_pylist() if rows else []:
+            said[row["video"]] += [Caption(**caption) for caption in row["captions"]]
+        return {video: sorted(captions, key=lambda c: (c.start, c.end)) for video, captions in said.items()}
+
+    def picture(self, video: int, start: float, end: float) -> bytes | None:
+        """The picture nearest to the middle of a span, as WebP."""
+        rows = self._rows("pictures", f"video = {video}", ["second"], row_ids=True)
+        if not rows.num_rows:
+            return None
+        seconds = rows["second"].to_numpy()
+        nearest = int(np.abs(seconds - (start + end) / 2).argmin())
+        where = f"video = {video} AND second = {float(seconds[nearest])!r}"
+        return self._rows("pictures", where, ["webp"])["webp"][0].as_py()
+
+    # Search ---------------------------------------------------------------------------------------------------
+
+    def nearest(
+        self, vector: np.ndarray, count: int, videos: Sequence[int] | None = None, exact: bool = False
+    ) -> list[tuple[int, float, float, float]]:
+        """(video, start, end, similarity) of the moments whose vectors have the largest dot products with (D,).
+
+        Args:
+            videos: search these only.
+            exact: compare with all, without the approximate index.
+        """
+        found = self._table(self._moments).search(vector.astype(np.float32), "vector").distance_type("dot")
+        if exact:
+            found = found.bypass_vector_index()
+        else:
+            found = found.minimum_nprobes(PROBES).maximum_nprobes(PROBES * 8).refine_factor(REFINE)
+        if videos is not None:
+            found = found.where(f"video IN ({_listed(videos)})", prefilter=True)
+        rows = found.select(["video", "start", "end", "_distance"]).limit(count).to_arrow()
+        columns = (rows[name].to_pylist() for name in ("video", "start", "end", "_distance"))
+        return [(v, s, e, 1.0 - d) for v, s, e, d in zip(*columns, strict=True)]
+
+    def said(
+        self, words: str, count: int, videos: Sequence[int] | None = None
+    ) -> list[tuple[int, float, float, float]]:
+        """(video, start, end, BM25 score) of the passages of speech that fit the words best."""
+        from lancedb.query import MatchQuery
+
+        table = self._table("speech")
+        if "text_idx" not in {index.name for index in table.list_indices()}:
+            return []
+        found = table.search(MatchQuery(words, "text"), query_type="fts")
+        if videos is not None:
+            found = found.where(f"video IN ({_listed(videos)})", prefilter=True)
+        rows = found.select(["video", "start", "end", "_score"]).limit(count).to_arrow()
+        return list(zip(*(rows[name].to_pylist() for name in ("video", "start", "end", "_score")), strict=True))
+
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """Vectors of random moments, (N, D) float32, N <= count."""
+        table = self._table(self._moments)
+        total = table.count_rows()
+        if not total:
+            return np.zeros((0, self.about.size), np.float32)
+        rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
+        column = table.to_lance().take(rows.tolist(), columns=["vector"])["vector"].combine_chunks()
+        return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.about.size).astype(np.float32)
+
+    def counts(self) -> dict[str, int]:
+        """How many videos, moments and passages of speech there are."""
+        names = {"videos": "videos", "moments": self._moments, "passages": "speech"}
+        return {what: self._table(name).count_rows() for what, name in names.items()}
+
+    # Upkeep ---------------------------------------------------------------------------------------------------
+
+    def optimize(self) -> None:
+        """Bring the indexes up to date, join small fragments, and drop versions that nobody reads any more."""
+        from lancedb.index import FTS, BTree, IvfPq
+
+        for name in ("videos", "features", "speech", "pictures", self._moments, self._tokens):
+            table = self._table(name)
+            rows, present = table.count_rows(), {index.name for index in table.list_indices()}
+            if name == "speech" and rows and "text_idx" not in present:
+                table.create_index("text", config=FTS(stem=True, remove_stop_words=True))
+            if name != "videos" and rows and "video_idx" not in present:
+                table.create_index("video", config=BTree())
+            if name == self._moments and rows >= INDEX_FROM and "vector_idx" not in present:
+                cells, parts = max(rows // PARTITION, 1), _sub_vectors(self.about.size)
+                table.create_index(
+                    "vector", config=IvfPq(distance_type="dot", num_partitions=cells, num_sub_vectors=parts)
+                )
+            table.optimize(cleanup_older_than=KEPT)
+
+    # Another model --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reembedding(self, about: About) -> Iterator["Store"]:
+        """A store that writes vectors of another model, beside those in use; they come into use when the block ends."""
+        other = Store(self.folder)
+        other.about = about
+        yield other
+        other.optimize()
+        old = [self._moments, self._tokens]
+        write_about(self.folder, about)
+        for name in old:
+            self._database.drop_table(name, ignore_missing=True)
+            self._tables.pop(name, None)
+        self.refresh()
+
+    def embedded(self) -> set[int]:
+        """Videos that have vectors of this store's model."""
+        rows = self._table(self._tokens).search().select(["video"]).limit(None).to_arrow()
+        return set(rows["video"].to_pylist())
+
+    def embed(self, entries: Sequence[Entry]) -> None:
+        """Write the vectors of videos that are in the library."""
+        self._write_vectors(entries)
+
+    # Tables ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _moments(self) -> str:
+        return f"moments_{self.about.embedding}"
+
+    @property
+    def _tokens(self) -> str:
+        return f"tokens_{self.about.embedding}"
+
+    def _rows(self, name: str, where: str, columns: list[str], row_ids: bool = False):
+        return self._table(name).search().where(where).select(columns).limit(None).to_arrow()
+
+    def _table(self, name: str):
+        if name not in self._tables:
+            schemas = {
+                "videos": _videos_schema,
+                "features": lambda: _features_schema(self.about.encoder),
+                "speech": _speech_schema,
+                "pictures": _pictures_schema,
+                self._moments: lambda: _moments_schema(self.about.size),
+                self._tokens: lambda: _tokens_schema(self.about.size),
+            }
+            self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
+        return self._tables[name]
+
+
+def read_about(folder: Path) -> About:
+    """What the library of a folder is made with.
+
+    Raises:
+        LibraryError: there is none, or one of a later format.
+    """
+    try:
+        values = json.loads((folder / NOTE).read_text())
+    except FileNotFoundError as error:
+        raise LibraryError(
+            f"{folder}: holds no library; 'videoclip index VIDEOS --library {folder}' makes one"
+        ) from error
+    except ValueError as error:
+        raise LibraryError(f"{folder / NOTE}: is damaged ({error}); index into another folder") from error
+    if values.pop("format", None) != FORMAT:
+        raise LibraryError(f"{folder}: a library of another format; a later videoclip made it")
+    kind = values.pop("encoder")
+    return About(FeatureKind(**kind | {"sizes": tuple(kind["sizes"])}), **values)
+
+
+def write_about(folder: Path, about: About) -> None:
+    """Note what a library is made with, in one step."""
+    temporary = folder / f"{NOTE}.new"
+    temporary.write_text(json.dumps({"format": FORMAT, **asdict(about)}, indent=1))
+    os.replace(temporary, folder / NOTE)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into a library.
+
+    Raises:
+        LibraryError: one is writing.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LibraryError(
+            f"{folder}: another process is indexing into it; wait until it is done, or stop it"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+PASSAGE = 12.0
+"""Seconds of speech that are searched as one text."""
+
+
+def _passages(entry: Entry) -> Iterator[dict]:
+    yield from _passages_of(entry.video.id, entry.captions)
+
+
+def _passages_of(video: int, captions: Sequence[Caption]) -> Iterator[dict]:
+    """Rows of speech: neighbouring captions together, up to ``PASSAGE`` seconds."""
+    gathered: list[Caption] = []
+    for caption in [*captions, None]:
+        full = gathered and (caption is None or caption.end - gathered[0].start > PASSAGE)
+        if full:
+            yield {
+                "video": video,
+                "start": gathered[0].start,
+                "end": max(c.end for c in gathered),
+                "text": " ".join(c.text for c in gathered),
+                "captions": [asdict(c) for c in gathered],
+            }
+            gathered = []
+        if caption is not None:
+            gathered.append(caption)
+
+
+def _features(entries: Sequence[Entry], kind: FeatureKind):
+    import pyarrow as pa
+
+    flat = np.concatenate([np.asarray(e.features, np.float16) for e in entries]).reshape(-1)
+    seconds = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), kind.feature_size)
+    offsets = np.cumsum([0, *(len(e.features) for e in entries)], dtype=np.int32)
+    features = pa.ListArray.from_arrays(pa.array(offsets), seconds)
+    columns = [pa.array([e.video.id for e in entries], pa.int64()), features]
+    schema = _features_schema(kind)
+    return pa.table([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _moments(entries: Sequence[Entry], size: int):
+    import pyarrow as pa
+
+    owners = np.repeat([e.video.id for e in entries], [len(e.spans) for e in entries])
+    spans = np.concatenate([np.asarray(e.spans, np.float32).reshape(-1, 2) for e in entries])
+    flat = np.concatenate([np.asarray(e.moments, np.float16).reshape(-1, size) for e in entries]).reshape(-1)
+    columns = [pa.array(owners, pa.int64()), pa.array(spans[:, 0].copy()), pa.array(spans[:, 1].copy())]
+    columns.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), size))
+    return pa.table(columns, schema=_moments_schema(size))
+
+
+def _tokens(entries: Sequence[Entry], size: int):
+    import pyarrow as pa
+
+    rows = []
+    for entry in entries:
+        tokens = np.asarray(entry.tokens, np.float32)
+        scales = np.abs(tokens).max(1) / 127 + 1e-12
+        whole = np.rint(tokens / scales[:, None]).astype(np.int8)
+        for start in range(0, len(tokens), CHUNK):
+            rows.append((entry.video.id, start, scales[start : start + CHUNK], whole[start : start + CHUNK]))
+    offsets = pa.array(np.cumsum([0, *(len(scales) for _, _, scales, _ in rows)], dtype=np.int32))
+    flat = np.concatenate([w.reshape(-1) for *_, w in rows]) if rows else np.zeros(0, np.int8)
+    scales = np.concatenate([s for _, _, s, _ in rows]).astype(np.float32) if rows else np.zeros(0, np.float32)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(flat), size)
+    columns = [
+        pa.array([v for v, *_ in rows], pa.int64()),
+        pa.array([s for _, s, *_ in rows], pa.int32()),
+        pa.ListArray.from_arrays(offsets, pa.array(scales)),
+        pa.ListArray.from_arrays(offsets, vectors),
+    ]
+    schema = _tokens_schema(size)
+    return pa.table([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _videos_schema():
+    import pyarrow as pa
+
+    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+    return pa.schema([(f.name, types[f.type]) for f in fields(Video)])  # type: ignore[index]
+
+
+def _features_schema(kind: FeatureKind):
+    import pyarrow as pa
+
+    return pa.schema([("video", pa.int64()), ("features", pa.list_(pa.list_(pa.float16(), kind.feature_size)))])
+
+
+def _speech_schema():
+    import pyarrow as pa
+
+    caption = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
+    fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32()), ("text", pa.string())]
+    return pa.schema([*fields, ("captions", pa.list_(caption))])
+
+
+def _pictures_schema():
+    import pyarrow as pa
+
+    return pa.schema([("video", pa.int64()), ("second", pa.float64()), ("webp", pa.binary())])
+
+
+def _moments_schema(size: int):
+    import pyarrow as pa
+
+    fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32())]
+    return pa.schema([*fields, ("vector", pa.list_(pa.float16(), size))])
+
+
+def _tokens_schema(size: int):
+    import pyarrow as pa
+
+    fields = [("video", pa.int64()), ("second", pa.int32()), ("scales", pa.list_(pa.float32()))]
+    return pa.schema([*fields, ("tokens", pa.list_(pa.list_(pa.int8(), size)))])
+
+
+def _sub_vectors(size: int) -> int:
+    """Parts that a vector is quantised in: of 8 numbers where that divides the size."""
+    return next(size // width for width in (8, 4, 2, 1) if size % width == 0)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(str(int(n)) for n in numbers) or "-1"
