@@ -39,6 +39,7 @@ WINDOWS = (4, 8, 16)
 PICTURE_EVERY, PICTURE_WIDTH, QUALITY = 5.0, 240, 60
 COMMIT_EVERY, COMMIT_SECONDS = 20.0, 4000
 """Seconds after which, and seconds of video of which, what is done is written: what a killed job can lose."""
+EVERYDAY = Path(__file__).parent.parent / "data" / "everyday.txt"
 TRACK = "track"
 """Where captions come from that are a track of the video file itself."""
 
@@ -156,6 +157,7 @@ def index(
         if result.added or result.changed or result.pruned:
             told({"stage": "finishing"})
             store.optimize()
+            store.calibrate(everyday(model))
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
 
@@ -211,6 +213,7 @@ def _reembed(store: Store, after: About, model: JointModel, told: Callable[[dict
                     advance()
                 other.embed(ready)
                 told({"stage": "embedding", "done": start + len(ready), "total": len(todo)})
+        other.calibrate(everyday(model))
 
 
 def _bring_up_to_date(
@@ -328,7 +331,8 @@ class _Work:
                 while running:
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         outcome = future.result()
-                        yield running.pop(future), outcome() if callable(outcome) else outcome
+                        made: Outcome = outcome() if callable(outcome) else outcome
+                        yield running.pop(future), made
                         running |= start(1)
             finally:
                 self.stop.set()
@@ -455,6 +459,11 @@ def embedded(
     moments = model.encode_video([features[start:end] for start, end in spans]).numpy()
     tokens = model.video_tokens(features).numpy()
     return Entry(video, features, np.array(spans, np.float32), moments, tokens, captions, shown)
+
+
+def everyday(model: JointModel) -> np.ndarray:
+    """Vectors of texts of everyday things, (N, D)."""
+    return model.encode_text(EVERYDAY.read_text().splitlines()).numpy()
 
 
 def webp(picture: np.ndarray) -> bytes:

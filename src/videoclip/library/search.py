@@ -5,6 +5,7 @@ best one is kept, and its boundaries are moved to where the scores of the single
 are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al., 2009).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,7 +18,7 @@ from ..encoders import AnyEncoder, CombinedEncoder, encoder_named
 from ..media.captions import Caption
 from ..model.joint import JointModel, load_model
 from ..tasks.metrics import moving_mean
-from .store import LibraryError, Store, Video
+from .store import Calibration, LibraryError, Store, Video
 
 if TYPE_CHECKING:
     from .index import Indexed
@@ -34,6 +35,13 @@ NEAR = 6.0
 """Seconds by which speech leads or lags what it speaks of, and is still taken to be of the same moment."""
 CONTEXT = 24
 """Seconds around a window in which its boundaries are looked for."""
+MOST_CANDIDATES = 100_000
+"""Windows that are looked at, at most, where filters let few through."""
+NOTHING = {
+    True: "nothing in the library looks or sounds like that; what comes closest is shown with 'everything'",
+    False: "nothing of that is said in the library",
+}
+"""What is answered where there are no hits, by whether it was looked for by sight."""
 LONGEST_QUERY = 500
 """Characters of a query."""
 SOME = 2_000
@@ -92,8 +100,8 @@ class Query:
 class Hit:
     """A moment that was found: ``start`` to ``end`` in seconds; ``score`` is higher for better ones of the same query.
 
-    ``sight`` is how far the moment stands out from the library by what is seen, in standard deviations; ``speech`` the
-    BM25 score of what is said. Either is None where it did not find the moment.
+    ``sight`` is how sure it is that this is seen, from 0 to 1 (half is where hits begin); ``speech`` is the BM25 score
+    of what is said. Either is None where it did not find the moment.
     """
 
     video: int
@@ -104,6 +112,11 @@ class Hit:
     sight: float | None
     speech: float | None
     said: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is more than what merely comes closest."""
+        return self.speech is not None or (self.sight or 0.0) >= 0.5
 
     def overlaps(self, other: "Hit", share: float = OVERLAP) -> bool:
         """Whether both are of the same video and share that much of the shorter one."""
@@ -135,7 +148,7 @@ class Library:
     def __init__(self, folder: str | Path, model: JointModel | None = None):
         self.store = Store(folder)
         self._model = model
-        self._background: tuple[Any, np.ndarray] | None = None
+        self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)
 
     @property
@@ -172,7 +185,7 @@ class Library:
         """
         wanted = replace(query, **options) if isinstance(query, Query) else Query(query, **options)
         if self.store.refresh():
-            self._model, self._background = None, None
+            self._model = None
             self._text_vector.cache_clear()
         if wanted.like is not None:
             vector = self.vector_like(*wanted.like)
@@ -189,7 +202,7 @@ class Library:
             vector = self._text_vector(wanted.text)
         sight = self._by_sight(vector, wanted, admitted) if vector is not None else []
         speech = self._by_speech(wanted, admitted) if by_text and wanted.mode != "sight" else []
-        hits = _joined(sight, speech)
+        hits = [hit for hit in _joined(sight, speech) if wanted.everything or not by_text or hit.is_certain]
         if wanted.by_video:
             hits = list({hit.video: hit for hit in reversed(hits)}.values())[::-1]
             hits.sort(key=lambda hit: -hit.score)
@@ -198,42 +211,45 @@ class Library:
             hits = self._refined(hits, vector)
         said = self.store.captions(sorted({hit.video for hit in hits}))
         hits = [replace(h, path=videos[h.video].path, said=_said(said[h.video], h.start, h.end)) for h in hits]
-        return Found(hits, "" if hits else "nothing found")
+        return Found(hits, "" if hits else NOTHING[bool(sight)])
 
     def _by_sight(self, vector: np.ndarray, query: Query, admitted: set[int] | None) -> list[Hit]:
         """Distinct moments by the similarity of their vectors, best first."""
         count = max(POOL * query.limit, POOL_LEAST)
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        mean, spread = self._level(vector)
-        live, hits = self.store.videos(), []
+        live = self.store.videos()
         while True:
             rows = self.store.nearest(vector, count, few)
-            found = [
-                Hit(v, "", start, end, score, (score - mean) / spread, None)
-                for v, start, end, score in rows
-                if v in live and (admitted is None or v in admitted)
-            ]
-            hits = distinct(found)
-            if len(hits) >= query.limit or len(rows) < count or count > 100_000:
+            found = [row for row in rows if row[0] in live and (admitted is None or row[0] in admitted)]
+            sure = self._sure(np.array([row[4] for row in found]), np.array([row[3] for row in found]))
+            hits = distinct([Hit(v, "", s, e, x, p, None) for (v, s, e, x, _), p in zip(found, sure, strict=True)])
+            if len(hits) >= query.limit or len(rows) < count or count > MOST_CANDIDATES:
                 return hits
             count *= 8
 
-    def _level(self, vector: np.ndarray) -> tuple[float, float]:
-        """Mean and spread of a query's similarity over random moments of the library."""
-        version = tuple(self.store.counts().values()) if self._background is None else self._background[0]
-        if self._background is None:
-            self._background = version, self.store.sample(4000)
-        scores = self._background[1] @ vector
-        return float(scores.mean()), float(scores.std() + 1e-6)
+    def _sure(self, vectors: np.ndarray, scores: np.ndarray) -> list[float]:
+        """How sure it is that moments, (K, D) vectors and (K,) scores, show what is looked for: each from 0 to 1."""
+        calibration = self._calibration
+        if calibration is None or not len(scores):
+            return [0.5] * len(scores)
+        return (1 / (1 + np.exp(-calibration.evidence(vectors, scores)))).tolist()
+
+    @property
+    def _calibration(self) -> Calibration | None:
+        """As it is on disk, read again when an indexing has changed it."""
+        version = self.store.calibrated_at()
+        if self._read_calibration[0] != version:
+            self._read_calibration = version, self.store.calibration()
+        return self._read_calibration[1]
 
     def _by_speech(self, query: Query, admitted: set[int] | None) -> list[Hit]:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
         rows = self.store.said(query.text, max(5 * query.limit, 100), few)
-        live = self.store.videos()
+        live, words = self.store.videos(), content_words(query.text)
         return [
-            Hit(v, "", start, end, score, None, score)
-            for v, start, end, score in rows
-            if v in live and (admitted is None or v in admitted)
+            Hit(v, "", start, end, score, None, score, text)
+            for v, start, end, score, text in rows
+            if v in live and (admitted is None or v in admitted) and (query.everything or is_about(text, words))
         ]
 
     def _refined(self, hits: list[Hit], vector: np.ndarray) -> list[Hit]:
@@ -251,11 +267,10 @@ class Library:
     # One video ------------------------------------------------------------------------------------------------
 
     def timeline(self, video: int, text: str) -> np.ndarray:
-        """How well each second of a video fits a text, (T,) from 0 to 1: in the range of the library's scores."""
-        vector = self._text_vector(text)
-        scores = moving_mean(self.store.tokens(self._checked(video)) @ vector, 3)
-        mean, spread = self._level(vector)
-        return 1 / (1 + np.exp(-1.5 * ((scores - mean) / spread - 2)))
+        """How sure it is that each second of a video shows what a text says, (T,) from 0 to 1."""
+        tokens = self.store.tokens(self._checked(video))
+        smooth = np.stack([moving_mean(column, 3) for column in tokens.T], 1) if len(tokens) else tokens
+        return np.array(self._sure(smooth, smooth @ self._text_vector(text)))
 
     def transcript(self, video: int) -> list[Caption]:
         """All that is said in a video."""
@@ -371,6 +386,31 @@ def boundaries(scores: np.ndarray, start: float, end: float) -> tuple[float, flo
     while high + 1 < len(smooth) and smooth[high + 1] >= limit:
         high += 1
     return float(low), float(high + 1)
+
+
+COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "a an the and or of to in on at by for from with into is are was were be been being it its this that these those i "
+        "you he she we they my your his her our their one some someone something person people man woman can do does "
+        "doing how what when where who which as not no",
+    )
+)
+"""Words that say nothing about a moment."""
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a query that say something; all of them where none does."""
+    words = re.findall(r"\w+", text.lower())
+    return [word for word in words if word not in COMMON] or words
+
+
+def is_about(text: str, words: Sequence[str]) -> bool:
+    """Whether a passage has at least half of these words, in some form: one chance word is no hit."""
+    spoken = set(re.findall(r"\w+", text.lower()))
+    stems = {word[: max(len(word) - 3, 4)] for word in spoken}
+    there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in words)
+    return 2 * there >= len(words)
 
 
 def _said(captions: Sequence[Caption], start: float, end: float) -> str:

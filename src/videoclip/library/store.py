@@ -31,6 +31,8 @@ PARTITION = 2_000
 """Moments per cell of that index."""
 PROBES, REFINE = 24, 8
 """Cells that are looked into, and how many times more candidates than hits are compared exactly (bench/library.py)."""
+SAMPLE = 20_000
+"""Moments by which it is measured where hits begin."""
 FRESH = timedelta(seconds=1)
 """How old what a reader sees may be."""
 KEPT = timedelta(minutes=30)
@@ -84,6 +86,41 @@ class About:
     size: int
     similarity: str = "dot"
     embedding: int = 1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How hits are told from what merely comes closest.
+
+    What counts is the logarithm of a text's share among texts of everyday things, for the moment in question: a moment
+    that fits any text well is no evidence. ``threshold`` is how large that is, at the most, for most of these texts
+    themselves, since a library holds few of the things they name.
+    """
+
+    bank: np.ndarray  # (N, D) vectors of the everyday texts
+    threshold: float
+
+    def evidence(self, moments: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """(K, D) moments and their scores (K,) with a text -> (K,): above 0 where the text is shown."""
+        return scores - np.logaddexp.reduce(moments @ self.bank.T, axis=-1) - self.threshold
+
+
+def calibrated(bank: np.ndarray, moments: np.ndarray) -> Calibration | None:
+    """The threshold for a library, from (N, D) vectors of everyday texts and (M, D) of its moments.
+
+    Each text's best moment is judged by the other texts. The threshold lies above nine in ten of these, or, where a
+    library holds many of these things, as far above the middle as three times the distance to the upper quarter.
+    """
+    if not len(moments):
+        return None
+    scores = bank @ moments.T
+    best = scores.argmax(1)
+    own = scores[np.arange(len(bank)), best]
+    others = scores[:, best].copy()
+    np.fill_diagonal(others, -np.inf)
+    evidence = own - np.logaddexp.reduce(others, axis=0)
+    middle, upper, most = np.quantile(evidence, [0.5, 0.75, 0.9])
+    return Calibration(bank.astype(np.float32), float(min(most, middle + 3 * (upper - middle))))
 
 
 class Store:
@@ -262,8 +299,8 @@ class Store:
 
     def nearest(
         self, vector: np.ndarray, count: int, videos: Sequence[int] | None = None, exact: bool = False
-    ) -> list[tuple[int, float, float, float]]:
-        """(video, start, end, similarity) of the moments whose vectors have the largest dot products with (D,).
+    ) -> list[tuple[int, float, float, float, np.ndarray]]:
+        """(video, start, end, similarity, vector) of the moments with the largest dot products with (D,).
 
         Args:
             videos: search these only.
@@ -276,24 +313,26 @@ class Store:
             found = found.minimum_nprobes(PROBES).maximum_nprobes(PROBES * 8).refine_factor(REFINE)
         if videos is not None:
             found = found.where(f"video IN ({_listed(videos)})", prefilter=True)
-        rows = found.select(["video", "start", "end", "_distance"]).limit(count).to_arrow()
+        rows = found.select(["video", "start", "end", "_distance", "vector"]).limit(count).to_arrow()
         columns = (rows[name].to_pylist() for name in ("video", "start", "end", "_distance"))
-        return [(v, s, e, 1.0 - d) for v, s, e, d in zip(*columns, strict=True)]
+        vectors = _flat(rows["vector"], self.about.size)
+        return [(v, s, e, 1.0 - d, x) for v, s, e, d, x in zip(*columns, vectors, strict=True)]
 
     def said(
         self, words: str, count: int, videos: Sequence[int] | None = None
-    ) -> list[tuple[int, float, float, float]]:
-        """(video, start, end, BM25 score) of the passages of speech that fit the words best."""
+    ) -> list[tuple[int, float, float, float, str]]:
+        """(video, start, end, BM25 score, text) of the passages of speech that fit the words best."""
         from lancedb.query import MatchQuery
 
         table = self._table("speech")
         if "text_idx" not in {index.name for index in table.list_indices()}:
             return []
-        found = table.search(MatchQuery(words, "text"), query_type="fts")
+        found = table.search(MatchQuery(words, "text"), query_type="fts")  # pyright: ignore[reportCallIssue]
         if videos is not None:
             found = found.where(f"video IN ({_listed(videos)})", prefilter=True)
-        rows = found.select(["video", "start", "end", "_score"]).limit(count).to_arrow()
-        return list(zip(*(rows[name].to_pylist() for name in ("video", "start", "end", "_score")), strict=True))
+        names = ["video", "start", "end", "_score", "text"]
+        rows = found.select(names).limit(count).to_arrow()
+        return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Vectors of random moments, (N, D) float32, N <= count."""
@@ -302,8 +341,35 @@ class Store:
         if not total:
             return np.zeros((0, self.about.size), np.float32)
         rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
-        column = table.to_lance().take(rows.tolist(), columns=["vector"])["vector"].combine_chunks()
-        return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.about.size).astype(np.float32)
+        return _flat(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], self.about.size)
+
+    def calibration(self) -> Calibration | None:
+        """What tells hits from what merely comes closest; None where the library is too new to have it."""
+        try:
+            with np.load(self._calibration, allow_pickle=False) as values:
+                return Calibration(values["bank"], float(values["threshold"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def calibrate(self, bank: np.ndarray) -> None:
+        """Measure anew where hits begin, by texts of everyday things, (N, D), of which a library holds few."""
+        made = calibrated(bank, self.sample(SAMPLE))
+        if made is None:
+            return
+        temporary = self._calibration.with_suffix(".new.npz")
+        np.savez(temporary, bank=made.bank, threshold=made.threshold)
+        os.replace(temporary, self._calibration)
+
+    def calibrated_at(self) -> float:
+        """When it was measured; 0 for never."""
+        try:
+            return self._calibration.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    @property
+    def _calibration(self) -> Path:
+        return self.folder / f"calibration_{self.about.embedding}.npz"
 
     def counts(self) -> dict[str, int]:
         """How many videos, moments and passages of speech there are."""
@@ -342,7 +408,7 @@ class Store:
         old = [self._moments, self._tokens]
         write_about(self.folder, about)
         for name in old:
-            self._database.drop_table(name, ignore_missing=True)
+            self._database.drop_table(name)
             self._tables.pop(name, None)
         self.refresh()
 
@@ -544,6 +610,12 @@ def _tokens_schema(size: int):
 
     fields = [("video", pa.int64()), ("second", pa.int32()), ("scales", pa.list_(pa.float32()))]
     return pa.schema([*fields, ("tokens", pa.list_(pa.list_(pa.int8(), size)))])
+
+
+def _flat(column, size: int) -> np.ndarray:
+    """A column of vectors as (N, D) float32."""
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, size).astype(np.float32)
 
 
 def _sub_vectors(size: int) -> int:
