@@ -22,6 +22,7 @@ LAYERS = [
     "report",
     "demo",
     "experiment",
+    "cli_library",
     "cli",
     "__main__",
 ]

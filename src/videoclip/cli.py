@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from . import cli_library
 from .errors import VideoclipError
 from .folders import output_file
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
 )
+app.add_typer(cli_library.app)
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as Typer gives it."""
 SHOWN = 20
@@ -301,7 +303,7 @@ def align(
     import numpy as np
 
     from .encoders import encoder_named, load_encoder
-    from .media.captions import Caption, read_captions, write_srt
+    from .media.captions import Caption, read_captions, write_captions
     from .model.joint import load_model
     from .model.videoclip import VideoCLIP
     from .tasks.alignment import align as run
@@ -329,7 +331,7 @@ def align(
     typer.echo(f"{sum(row['kept'] for row in rows)} of {len(rows)} sentences describe something that is seen")
     if out:
         kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["shown"])
-        write_srt(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
+        write_captions(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
         out.with_suffix(".json").write_text(json_module.dumps(rows, indent=1))
 
 

@@ -331,14 +331,13 @@ class _Work:
                 while running:
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         outcome = future.result()
-                        made: Outcome = outcome() if callable(outcome) else outcome
-                        yield running.pop(future), made
+                        yield running.pop(future), self._follow(outcome) if isinstance(outcome, _Same) else outcome
                         running |= start(1)
             finally:
                 self.stop.set()
 
-    def read(self, file: Found) -> "Entry | MediaError | Callable[[], str]":
-        """A file's entry; or why there is none; or what is to be done in the tables, where no decoding is needed."""
+    def read(self, file: Found) -> "Entry | MediaError | _Same":
+        """A file's entry; or why there is none; or what has changed of a video that is there."""
         try:
             return self._read(file)
         except MediaError as error:
@@ -346,7 +345,7 @@ class _Work:
         except OSError as error:
             return MediaError(f"{file.path}: cannot be read ({error.strerror})")
 
-    def _read(self, file: Found) -> "Entry | Callable[[], str]":
+    def _read(self, file: Found) -> "Entry | _Same":
         state = file.path.stat()
         if not state.st_size:
             raise MediaError(f"{file.path}: the file is empty")
@@ -361,7 +360,7 @@ class _Work:
             )
         if known and after and (known is own or self._claim(known)):
             said = self._captions(file) if stamp != (known.captions if known.captions != TRACK else "") else None
-            return lambda: self._follow(known, after, said)
+            return _Same(known, after, said)
         info = probe(file.path)
         captions, source, language = self._captions(file)
         features = self.store.features(known.id) if known else self._encoded(file.path)
@@ -380,14 +379,15 @@ class _Work:
             self.moved.add(known.path)
             return True
 
-    def _follow(self, before: Video, after: Video, said: tuple[list[Caption], str, str] | None) -> str:
+    def _follow(self, same: "_Same") -> str:
         """Note a video's new path, time or captions."""
-        if said is not None:
-            captions, source, language = said
-            self.store.replace_speech(before, captions)
+        after = same.after
+        if same.said is not None:
+            captions, source, language = same.said
+            self.store.replace_speech(same.before, captions)
             after = replace(after, captions=source, language=language)
-        self.store.change(before, after)
-        return "moved" if before.path != after.path else "touched"
+        self.store.change(same.before, after)
+        return "moved" if same.before.path != after.path else "touched"
 
     def _captions(self, file: Found) -> tuple[list[Caption], str, str]:
         """What is said, where that is noted, and in which language."""
@@ -436,6 +436,15 @@ class _Work:
 
 
 Outcome = Entry | MediaError | str
+
+
+@dataclass(frozen=True)
+class _Same:
+    """A video whose contents the library holds: its row as it is and will be, and what is said if that changed."""
+
+    before: Video
+    after: Video
+    said: tuple[list[Caption], str, str] | None
 
 
 def windows(seconds: int) -> list[tuple[int, int]]:

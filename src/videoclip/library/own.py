@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,8 @@ def segments(model: JointModel, features: np.ndarray, labels: Sequence[str], rul
     tokens, texts = model.video_tokens(features).numpy(), model.encode_text(labels).numpy()
     found = segment(tokens, texts, rule, background_text(model, rule))
     edges = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), len(found)]
-    stretches = zip(edges, edges[1:], strict=False)
-    return [Segment(float(s), float(e), labels[found[s]]) for s, e in stretches if found[s] != BACKGROUND]
+    shown = [(s, e, int(found[s])) for s, e in pairwise(edges) if found[s] != BACKGROUND]
+    return [Segment(float(s), float(e), str(labels[label])) for s, e, label in shown]
 
 
 def steps(model: JointModel, features: np.ndarray, texts: Sequence[str]) -> list[Segment]:

@@ -391,9 +391,9 @@ def boundaries(scores: np.ndarray, start: float, end: float) -> tuple[float, flo
 COMMON = frozenset(
     re.findall(
         r"\w+",
-        "a an the and or of to in on at by for from with into is are was were be been being it its this that these those i "
-        "you he she we they my your his her our their one some someone something person people man woman can do does "
-        "doing how what when where who which as not no",
+        "a an the and or of to in on at by for from with into is are was were be been being it its this that these "
+        "those i you he she we they my your his her our their one some someone something person people man woman can "
+        "do does doing how what when where who which as not no",
     )
 )
 """Words that say nothing about a moment."""

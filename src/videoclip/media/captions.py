@@ -222,12 +222,13 @@ def _numbers(*values) -> bool:
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
-def write_srt(path: Path, captions: Iterable[Caption]) -> None:
-    """Write captions as an SRT file."""
+def write_captions(path: Path, captions: Iterable[Caption]) -> None:
+    """Write captions as an SRT file, or as VTT if the name ends so."""
     import pysubs2
 
     subtitles = pysubs2.SSAFile()
     for caption in captions:
         text = caption.text.replace("\n", "\\N")
         subtitles.append(pysubs2.SSAEvent(round(1000 * caption.start), round(1000 * caption.end), text))
-    path.write_text(subtitles.to_string("srt"), encoding="utf-8")
+    form = "vtt" if path.suffix.lower() == ".vtt" else "srt"
+    path.write_text(subtitles.to_string(form), encoding="utf-8")

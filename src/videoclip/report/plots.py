@@ -48,6 +48,17 @@ def recall_bars(retrieval: dict) -> str:
     return _svg(figure)
 
 
+def stretches(seconds: int, shown: list[tuple[float, float, str]], labels: list[str]) -> str:
+    """Which label a video shows when: (start, end, label) in seconds, a row per label."""
+    figure, (axes,) = _figure(9, 0.6 + 0.3 * len(labels), 1)
+    rows = {label: row for row, label in enumerate(labels)}
+    for start, end, label in shown:
+        axes.barh(rows[label], end - start, left=start, height=0.7, color=GOOD)
+    axes.set_yticks(range(len(labels)), [label[:60] for label in labels], fontsize=8)
+    axes.set(xlim=(0, seconds), ylim=(len(labels) - 0.5, -0.5), xlabel="second")
+    return _svg(figure)
+
+
 def heat_map(similarity: list[list[float]]) -> str:
     """Similarities of texts (rows) and clips (columns); right pairs lie on the diagonal."""
     figure, (axes,) = _figure(4.6, 4.2, 1)
