@@ -156,6 +156,7 @@ def index(
             result.pruned, result.missing = len(gone), []
         if result.added or result.changed or result.pruned:
             told({"stage": "finishing"})
+            store.tidy()
             store.optimize()
             store.calibrate(everyday(model))
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})

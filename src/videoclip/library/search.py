@@ -200,8 +200,8 @@ class Library:
         by_text = vector is None
         if vector is None and wanted.mode != "speech":
             vector = self._text_vector(wanted.text)
-        sight = self._by_sight(vector, wanted, admitted) if vector is not None else []
-        speech = self._by_speech(wanted, admitted) if by_text and wanted.mode != "sight" else []
+        sight = self._by_sight(vector, wanted, videos, admitted) if vector is not None else []
+        speech = self._by_speech(wanted, videos, admitted) if by_text and wanted.mode != "sight" else []
         hits = [hit for hit in _joined(sight, speech) if wanted.everything or not by_text or hit.is_certain]
         if wanted.by_video:
             hits = list({hit.video: hit for hit in reversed(hits)}.values())[::-1]
@@ -213,11 +213,12 @@ class Library:
         hits = [replace(h, path=videos[h.video].path, said=_said(said[h.video], h.start, h.end)) for h in hits]
         return Found(hits, "" if hits else NOTHING[bool(sight)])
 
-    def _by_sight(self, vector: np.ndarray, query: Query, admitted: set[int] | None) -> list[Hit]:
+    def _by_sight(
+        self, vector: np.ndarray, query: Query, live: dict[int, Video], admitted: set[int] | None
+    ) -> list[Hit]:
         """Distinct moments by the similarity of their vectors, best first."""
         count = max(POOL * query.limit, POOL_LEAST)
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        live = self.store.videos()
         while True:
             rows = self.store.nearest(vector, count, few)
             found = [row for row in rows if row[0] in live and (admitted is None or row[0] in admitted)]
@@ -242,10 +243,10 @@ class Library:
             self._read_calibration = version, self.store.calibration()
         return self._read_calibration[1]
 
-    def _by_speech(self, query: Query, admitted: set[int] | None) -> list[Hit]:
+    def _by_speech(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> list[Hit]:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
         rows = self.store.said(query.text, max(5 * query.limit, 100), few)
-        live, words = self.store.videos(), content_words(query.text)
+        words = content_words(query.text)
         return [
             Hit(v, "", start, end, score, None, score, text)
             for v, start, end, score, text in rows

@@ -229,7 +229,15 @@ class Store:
             self.tidy()
 
     def tidy(self) -> int:
-        """Remove what no video names, left by a killed job or a replaced video; how many videos' worth."""
+        """Remove what no video names, left by a killed job or a replaced video; how many videos' worth.
+
+        Vectors of an earlier model go too; they stayed until now for those who were just searching in them.
+        """
+        for name in self._database.list_tables(limit=1000).tables:
+            kind, _, number = name.partition("_")
+            if kind in ("moments", "tokens") and int(number) < self.about.embedding:
+                self._tables.pop(name, None)
+                self._database.drop_table(name)
         features = self._table("features")
         stored = set(features.search().select(["video"]).limit(None).to_arrow()["video"].to_pylist())
         lost = sorted(stored - self.videos().keys())
@@ -405,11 +413,7 @@ class Store:
         other.about = about
         yield other
         other.optimize()
-        old = [self._moments, self._tokens]
         write_about(self.folder, about)
-        for name in old:
-            self._database.drop_table(name)
-            self._tables.pop(name, None)
         self.refresh()
 
     def embedded(self) -> set[int]:

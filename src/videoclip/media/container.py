@@ -88,7 +88,7 @@ def _sparse(path: str | Path, every: float, width: int) -> Iterator[tuple[float,
         duration = (container.duration or 0) / 1_000_000
     keys = list(_decoded(path, width, True, every / 4))
     times = [second for second, _ in keys]
-    if not times or max(np.diff([0.0, *times, max(duration, times[-1])])) > 2.5 * every:
+    if not times or max(np.diff([0.0, *times, max(duration, times[-1])])) > 1.5 * every:
         yield from _decoded(path, width, False, every / 4)
     else:
         yield from keys

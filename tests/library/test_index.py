@@ -1,0 +1,208 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from painted import Painted, encoder, paint
+
+from videoclip.errors import MediaError
+from videoclip.library.index import find_files, index, windows
+from videoclip.library.search import Library
+from videoclip.library.store import LibraryError, Store, locked
+
+
+def test_windows_cover_every_second_and_end_with_the_video():
+    for seconds in (1, 3, 4, 5, 17, 60, 61):
+        spans = windows(seconds)
+        assert {t for start, end in spans for t in range(start, end)} == set(range(seconds))
+        assert max(end for _, end in spans) == seconds
+        assert len(set(spans)) == len(spans)
+
+
+def test_files_are_found_with_the_captions_in_the_wanted_language(videos, tmp_path):
+    for name in ("a.de.srt", "b.srt", "b.en.vtt"):
+        (videos / name).write_text("1\n00:00:00,000 --> 00:00:01,000\nhi\n")
+    found = {
+        file.path.name: (file.captions.name if file.captions else "", file.language) for file in find_files([videos])
+    }
+    assert found == {"a.mp4": ("a.en.srt", "en"), "b.mp4": ("b.en.vtt", "en"), "c.webm": ("", "")}
+    assert {f.path.name: f.language for f in find_files([videos], "de")}["a.mp4"] == "de"
+    with pytest.raises(LibraryError, match="no such file"):
+        find_files([tmp_path / "nowhere"])
+
+
+def test_links_that_lead_out_of_the_folder_are_not_followed(videos, tmp_path):
+    outside = paint(tmp_path / "secret.mp4", ("red", 2))
+    (videos / "link.mp4").symlink_to(outside)
+    (videos / "folder").symlink_to(tmp_path)
+    assert all(file.path.is_relative_to(videos.resolve()) for file in find_files([videos]))
+    assert len(find_files([videos])) == 3
+
+
+def test_what_is_unchanged_is_not_read_again(videos, indexed):
+    assert indexed().added == 3
+    blind = encoder()
+    object.__setattr__(blind, "network", None)  # decoding would fail
+    again = indexed(encoder=blind)
+    assert (again.added, again.present, again.set_aside) == (0, 3, {})
+
+
+def test_a_moved_a_touched_and_a_copied_file_are_not_decoded_again(videos, indexed, library):
+    (videos / "a.mp4").rename(videos / "moved.mp4")
+    (videos / "a.en.srt").rename(videos / "moved.en.srt")
+    os.utime(videos / "b.mp4", (1, 1))
+    shutil.copy(videos / "below" / "c.webm", videos / "copy.webm")
+    blind = encoder()
+    object.__setattr__(blind, "network", None)
+    result = indexed(encoder=blind)
+    assert (result.moved, result.added, result.set_aside, result.missing) == (1, 1, {}, [])
+    names = {Path(video.path).name for video in Library(library.store.folder).videos}
+    assert names == {"moved.mp4", "b.mp4", "c.webm", "copy.webm"}
+    hits = Library(library.store.folder, Painted()).search("a red thing").hits
+    assert Path(hits[0].path).name == "moved.mp4"
+
+
+def test_a_changed_file_takes_the_place_of_the_old_one(videos, indexed, tmp_path):
+    indexed()
+    paint(videos / "b.mp4", ("yellow", 30))
+    assert indexed().changed == 1
+    store = Store(tmp_path / "library")
+    assert len(store.videos()) == 3
+    assert store.tidy() == 0
+    hits = Library(tmp_path / "library", Painted()).search("blue", mode="sight", everything=True, limit=50).hits
+    shown = [(hit.start, hit.sight) for hit in hits if hit.path.endswith("b.mp4")]
+    assert all(sure < 0.5 for _, sure in shown)
+
+
+def test_changed_captions_are_read_without_the_video(videos, indexed, library):
+    (videos / "a.en.srt").write_text("1\n00:00:05,000 --> 00:00:08,000\nthe lathe is running\n")
+    blind = encoder()
+    object.__setattr__(blind, "network", None)
+    result = indexed(encoder=blind)
+    assert not result.set_aside
+    fresh = Library(library.store.folder, Painted())
+    assert [hit.said for hit in fresh.search("running lathe", mode="speech").hits] == ["the lathe is running"]
+    assert not fresh.search("sharpen chisel", mode="speech").hits
+
+
+def test_files_that_are_gone_stay_until_they_are_pruned(videos, indexed):
+    indexed()
+    (videos / "b.mp4").unlink()
+    result = indexed()
+    assert [Path(path).name for path in result.missing] == ["b.mp4"]
+    pruned = indexed(prune=True)
+    assert (pruned.pruned, pruned.missing) == (1, [])
+
+
+def test_broken_files_are_listed_and_the_others_indexed(videos, indexed):
+    (videos / "broken.mp4").write_bytes(b"not a video at all" * 50)
+    (videos / "empty.mkv").touch()
+    result = indexed()
+    assert result.added == 3
+    assert sorted(Path(path).name for path in result.set_aside) == ["broken.mp4", "empty.mkv"]
+
+
+def test_another_model_embeds_stored_features_anew_and_another_encoder_is_refused(videos, indexed, tmp_path):
+    indexed()
+    before = Store(tmp_path / "library")
+    counts = before.counts()
+    blind = encoder()
+    object.__setattr__(blind, "network", None)
+    result = indexed(model=Painted(2.0), model_name="stronger", encoder=blind)
+    assert (result.present, result.added) == (3, 0)
+    after = Store(tmp_path / "library")
+    assert (after.about.model, after.about.embedding) == ("stronger", before.about.embedding + 1)
+    assert after.counts() == counts
+    assert before.refresh()
+    with pytest.raises(LibraryError, match="name that encoder"):
+        indexed(encoder=encoder("another"))
+
+
+def test_only_one_process_indexes_at_a_time(videos, indexed, tmp_path):
+    indexed()
+    with locked(tmp_path / "library"), pytest.raises(LibraryError, match="another process"):
+        indexed()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(videos, indexed, tmp_path):
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "thesis.txt").write_text("mine")
+    with pytest.raises(LibraryError, match="is not empty"):
+        indexed()
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from painted import Painted, encoder
+import videoclip.library.index as module
+module.COMMIT_EVERY = 0.0
+store_add = module.Store.add
+module.index([Path({videos!r})], Path({library!r}), Painted(), "painted", encoder(), workers=2)
+"""
+
+
+def test_killed_ten_times_at_any_moment_nothing_is_lost_or_double(tmp_path):
+    folder, library = tmp_path / "videos", tmp_path / "library"
+    folder.mkdir()
+    for number in range(24):
+        colour = ("red", "green", "blue", "yellow")[number % 4]
+        paint(folder / f"{number:02d}.mp4", (colour, 4 + number % 3), ("white", 4))
+    code = CHILD.format(tests=str(Path(__file__).parent), videos=str(folder), library=str(library))
+    rng, kills = np.random.default_rng(0), 0
+    for _ in range(10):
+        child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (library / "library.json").exists() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            child.wait(timeout=float(rng.uniform(0.0, 1.2)))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            kills += 1
+        child.wait()
+        if (library / "library.json").exists():
+            Library(library, Painted()).search("red")  # whatever is there can be searched
+    assert kills >= 5
+    index([folder], library, Painted(), "painted", encoder())
+    store = Store(library)
+    assert sorted(Path(v.path).name for v in store.videos().values()) == [f"{n:02d}.mp4" for n in range(24)]
+    wanted = sum(len(windows(int(v.duration))) for v in store.videos().values())
+    assert store.counts()["moments"] == wanted
+    assert store.tidy() == 0
+
+
+def test_searching_works_while_another_process_indexes(tmp_path):
+    folder, library = tmp_path / "videos", tmp_path / "library"
+    folder.mkdir()
+    paint(folder / "first.mp4", ("red", 6))
+    index([folder], library, Painted(), "painted", encoder())
+    for number in range(12):
+        paint(folder / f"{number:02d}.mp4", ("red", 5), ("blue", 5))
+    code = CHILD.format(tests=str(Path(__file__).parent), videos=str(folder), library=str(library))
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    searcher, seen = Library(library, Painted()), []
+    while child.poll() is None:
+        seen.append(len(searcher.search("red", limit=50).hits))
+    assert child.returncode == 0
+    time.sleep(1.1)
+    assert len(searcher.search("red", limit=50).hits) == 13
+    assert seen[0] >= 1
+    assert seen == sorted(seen)
+
+
+def test_a_file_that_cannot_be_encoded_is_set_aside_not_fatal(videos, indexed):
+    def fail(_):
+        raise MediaError("the sensor is dirty")
+
+    bad = encoder()
+    object.__setattr__(bad, "network", fail)
+    result = indexed(encoder=bad)
+    assert len(result.set_aside) == 3
+    assert indexed().added == 3
