@@ -7,6 +7,7 @@ are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al.
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from .index import Indexed
 
 MODES = ("both", "sight", "speech")
-POOL = 20
+POOL = 12
 """Windows and passages that are looked at for each hit that is asked for, at least ``POOL_LEAST``."""
-POOL_LEAST = 200
+POOL_LEAST = 120
 OVERLAP = 0.25
 """Share of the shorter of two windows from which on they are one moment."""
 CONSTANT, SPEECH_WEIGHT = 10.0, 0.35
@@ -150,6 +151,7 @@ class Library:
         self._model = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)
+        self._beside = ThreadPoolExecutor(4, thread_name_prefix="search")
 
     @property
     def model(self) -> JointModel:
@@ -200,17 +202,27 @@ class Library:
         by_text = vector is None
         if vector is None and wanted.mode != "speech":
             vector = self._text_vector(wanted.text)
+        spoken = (
+            self._beside.submit(self._by_speech, wanted, videos, admitted)
+            if by_text and wanted.mode != "sight"
+            else None
+        )
         sight = self._by_sight(vector, wanted, videos, admitted) if vector is not None else []
-        speech = self._by_speech(wanted, videos, admitted) if by_text and wanted.mode != "sight" else []
+        speech = spoken.result() if spoken else []
         hits = [hit for hit in _joined(sight, speech) if wanted.everything or not by_text or hit.is_certain]
         if wanted.by_video:
             hits = list({hit.video: hit for hit in reversed(hits)}.values())[::-1]
             hits.sort(key=lambda hit: -hit.score)
         hits = hits[: wanted.limit]
-        if vector is not None:
-            hits = self._refined(hits, vector)
-        said = self.store.captions(sorted({hit.video for hit in hits}))
-        hits = [replace(h, path=videos[h.video].path, said=_said(said[h.video], h.start, h.end)) for h in hits]
+        around = [(h.video, h.start - CONTEXT, h.end + CONTEXT) for h in hits]
+        reading = self._beside.submit(self.store.captions_during, around)
+        bounds = self._bounds(hits, vector) if vector is not None else [(hit.start, hit.end) for hit in hits]
+        said = reading.result()
+        hits = [
+            replace(h, start=s, end=e, path=videos[h.video].path, said=_said(c, s, e))
+            for h, (s, e), c in zip(hits, bounds, said, strict=True)
+        ]
+        hits = [hit for i, hit in enumerate(hits) if not any(hit.overlaps(better, 0.5) for better in hits[:i])]
         return Found(hits, "" if hits else NOTHING[bool(sight)])
 
     def _by_sight(
@@ -253,16 +265,16 @@ class Library:
             if v in live and (admitted is None or v in admitted) and (query.everything or is_about(text, words))
         ]
 
-    def _refined(self, hits: list[Hit], vector: np.ndarray) -> list[Hit]:
-        """Boundaries moved to where the scores of the seconds fall off."""
+    def _bounds(self, hits: list[Hit], vector: np.ndarray) -> list[tuple[float, float]]:
+        """Where each moment begins and ends: where the scores of the seconds fall off."""
         around = [(h.video, max(int(h.start) - CONTEXT, 0), int(h.end) + CONTEXT) for h in hits]
-        made: list[Hit] = []
+        made = []
         for hit, (_, first, _), tokens in zip(hits, around, self.store.tokens_of(around) if hits else [], strict=True):
             if len(tokens):
                 start, end = boundaries(tokens @ vector, hit.start - first, hit.end - first)
-                hit = replace(hit, start=first + start, end=first + end)
-            if not any(hit.overlaps(better, 0.5) for better in made):
-                made.append(hit)
+                made.append((first + start, first + end))
+            else:
+                made.append((hit.start, hit.end))
         return made
 
     # One video ------------------------------------------------------------------------------------------------
@@ -270,12 +282,12 @@ class Library:
     def timeline(self, video: int, text: str) -> np.ndarray:
         """How sure it is that each second of a video shows what a text says, (T,) from 0 to 1."""
         tokens = self.store.tokens(self._checked(video))
-        smooth = np.stack([moving_mean(column, 3) for column in tokens.T], 1) if len(tokens) else tokens
+        smooth = moving_mean(tokens, 3)
         return np.array(self._sure(smooth, smooth @ self._text_vector(text)))
 
     def transcript(self, video: int) -> list[Caption]:
         """All that is said in a video."""
-        return self.store.captions([self._checked(video)])[video]
+        return self.store.captions(self._checked(video))
 
     def picture(self, video: int, start: float, end: float) -> bytes | None:
         """A picture of a moment, as WebP; None where the video gave none."""

@@ -29,7 +29,7 @@ INDEX_FROM = 50_000
 """Moments from which on an approximate index answers; before, all are compared."""
 PARTITION = 2_000
 """Moments per cell of that index."""
-PROBES, REFINE = 24, 8
+PROBES, REFINE = 24, 4
 """Cells that are looked into, and how many times more candidates than hits are compared exactly (bench/library.py)."""
 SAMPLE = 20_000
 """Moments by which it is measured where hits begin."""
@@ -138,6 +138,7 @@ class Store:
         self._database = lancedb.connect(str(self.folder / "tables"), read_consistency_interval=FRESH)
         self._tables: dict[str, Any] = {}
         self._known: tuple[int, dict[int, Video]] = (-1, {})
+        self._has_words = False
 
     @classmethod
     def create(cls, folder: str | Path, about: About) -> "Store":
@@ -285,13 +286,26 @@ class Store:
             made.append(joined[start - first : end - first])
         return made
 
-    def captions(self, videos: Sequence[int]) -> dict[int, list[Caption]]:
-        """All that is said in these videos, in order."""
-        rows = self._rows("speech", f"video IN ({_listed(videos)})", ["video", "captions"]) if videos else None
-        said: dict[int, list[Caption]] = {video: [] for video in videos}
-        for row in rows.to_pylist() if rows else []:
-            said[row["video"]] += [Caption(**caption) for caption in row["captions"]]
-        return {video: sorted(captions, key=lambda c: (c.start, c.end)) for video, captions in said.items()}
+    def captions(self, video: int) -> list[Caption]:
+        """All that is said in a video, in order."""
+        return self.captions_during([(video, 0.0, float("inf"))])[0]
+
+    def captions_during(self, spans: Sequence[tuple[int, float, float]]) -> list[list[Caption]]:
+        """What is said during each of several (video, start, end), in order."""
+        if not spans:
+            return []
+        wanted = " OR ".join(
+            f"(video = {video} AND start < {min(end, 1e12)!r} AND end > {start!r})" for video, start, end in spans
+        )
+        rows = self._rows("speech", wanted, ["video", "captions"]).to_pylist()
+        said: dict[int, list[Caption]] = {}
+        for row in rows:
+            said.setdefault(row["video"], []).extend(Caption(**caption) for caption in row["captions"])
+        in_order = {video: sorted(captions, key=lambda c: (c.start, c.end)) for video, captions in said.items()}
+        return [
+            [c for c in in_order.get(video, ()) if c.start < end and (c.end > start or c.start >= start)]
+            for video, start, end in spans
+        ]
 
     def picture(self, video: int, start: float, end: float) -> bytes | None:
         """The picture nearest to the middle of a span, as WebP."""
@@ -333,7 +347,9 @@ class Store:
         from lancedb.query import MatchQuery
 
         table = self._table("speech")
-        if "text_idx" not in {index.name for index in table.list_indices()}:
+        if not self._has_words:
+            self._has_words = "text_idx" in {index.name for index in table.list_indices()}
+        if not self._has_words:
             return []
         found = table.search(MatchQuery(words, "text"), query_type="fts")  # pyright: ignore[reportCallIssue]
         if videos is not None:
@@ -386,9 +402,9 @@ class Store:
 
     # Upkeep ---------------------------------------------------------------------------------------------------
 
-    def optimize(self) -> None:
-        """Bring the indexes up to date, join small fragments, and drop versions that nobody reads any more."""
-        from lancedb.index import FTS, BTree, IvfPq
+    def optimize(self, kept: timedelta = KEPT) -> None:
+        """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
+        from lancedb.index import FTS, BTree, IvfRq
 
         for name in ("videos", "features", "speech", "pictures", self._moments, self._tokens):
             table = self._table(name)
@@ -398,11 +414,8 @@ class Store:
             if name != "videos" and rows and "video_idx" not in present:
                 table.create_index("video", config=BTree())
             if name == self._moments and rows >= INDEX_FROM and "vector_idx" not in present:
-                cells, parts = max(rows // PARTITION, 1), _sub_vectors(self.about.size)
-                table.create_index(
-                    "vector", config=IvfPq(distance_type="dot", num_partitions=cells, num_sub_vectors=parts)
-                )
-            table.optimize(cleanup_older_than=KEPT)
+                table.create_index("vector", config=IvfRq(distance_type="dot", num_partitions=rows // PARTITION))
+            table.optimize(cleanup_older_than=kept)
 
     # Another model --------------------------------------------------------------------------------------------
 
@@ -620,11 +633,6 @@ def _flat(column, size: int) -> np.ndarray:
     """A column of vectors as (N, D) float32."""
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, size).astype(np.float32)
-
-
-def _sub_vectors(size: int) -> int:
-    """Parts that a vector is quantised in: of 8 numbers where that divides the size."""
-    return next(size // width for width in (8, 4, 2, 1) if size % width == 0)
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -132,6 +132,9 @@ def _iou(a: tuple[int, int], b: tuple[int, int]) -> float:
 
 
 def moving_mean(scores: np.ndarray, width: int) -> np.ndarray:
-    """Mean over ``width`` seconds around each, shorter at the ends: (T, K) -> (T, K)."""
-    half = width // 2
-    return np.stack([scores[max(t - half, 0) : t + half + 1].mean(0) for t in range(len(scores))])
+    """Mean over ``width`` seconds around each, shorter at the ends: (T, …) -> (T, …)."""
+    half, seconds = width // 2, np.arange(len(scores))
+    first, last = np.maximum(seconds - half, 0), np.minimum(seconds + half + 1, len(scores))
+    sums = np.concatenate([np.zeros_like(scores[:1], np.float64), np.cumsum(scores, axis=0, dtype=np.float64)])
+    counts = (last - first).reshape(-1, *[1] * (np.ndim(scores) - 1))
+    return ((sums[last] - sums[first]) / counts).astype(scores.dtype, copy=False)
