@@ -11,15 +11,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .corpus.store import Corpus
     from .encoders import load_encoder
+    from .library.search import Library
     from .model.videoclip import VideoCLIP
 
 _WHERE = {
     "VideoCLIP": ".model.videoclip",
     "load_encoder": ".encoders",
     "Corpus": ".corpus.store",
+    "Library": ".library.search",
 }
 
-__all__ = ["Corpus", "VideoCLIP", "__version__", "load_encoder"]
+__all__ = ["Corpus", "Library", "VideoCLIP", "__version__", "load_encoder"]
 
 
 def __getattr__(name: str):

@@ -42,6 +42,7 @@ def demo(
     print_scores(metrics)
     took = f"{sum(metrics['seconds'].values()) / 60:.1f} minutes{' and what was killed' if metrics['killed'] else ''}"
     typer.echo(f"\n{took}. The report: {out / 'report.html'}")
+    typer.echo(f"Search its test videos: videoclip serve --library {out / 'library'}")
 
 
 @app.command(rich_help_panel=START)

@@ -288,7 +288,7 @@ def serve(
     uploads: Annotated[bool, typer.Option("--uploads", help="Allow searching by an uploaded image or clip.")] = False,
 ) -> None:
     """Search your videos in the browser."""
-    from .library.server import Options, run
+    from .library.guard import Options
+    from .library.server import run
 
-    options: Options = Options(token=token, uploads=uploads, host=host, port=port)
-    run(library, options)
+    run(library, Options(token=token, uploads=uploads, host=host, port=port))

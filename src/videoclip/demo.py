@@ -16,6 +16,7 @@ from .corpus.extract import extract, find_videos
 from .corpus.store import Corpus
 from .encoders import load_encoder
 from .folders import claim
+from .library.index import index
 from .pretrain.run import read_history
 from .pretrain.trainer import PretrainConfig, pretrain
 from .provenance import provenance
@@ -35,7 +36,7 @@ class DemoConfig:
 
 
 def run_demo(out: Path, config: DemoConfig) -> dict:
-    """Render, extract, pre-train, evaluate and report into ``out``; returns what ``metrics.json`` holds.
+    """Render, extract, pre-train, evaluate, index and report into ``out``; returns what ``metrics.json`` holds.
 
     Raises:
         ConfigError: ``out`` holds something else, or a demo of another configuration.
@@ -54,6 +55,9 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
         model.save_pretrained(out / "model")
     with clock("evaluate"):
         result = evaluate_world(model, corpus, truth)
+    with clock("library"):
+        place = str((out / "model").resolve())
+        index([out / "videos" / "test"], out / "library", model, place, load_encoder("demo"))
     counts = [entry["split"] for entry in truth["videos"].values()]
     result |= provenance(config.seed, {"demo": dump_config(config), "pretrain": dump_config(training)})
     result |= {"training_videos": counts.count("train"), "test_videos": counts.count("test")}

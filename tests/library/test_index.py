@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from painted import Painted, encoder, paint
 
 from videoclip.errors import MediaError
-from videoclip.library.index import find_files, index, windows
+from videoclip.library.files import find_files
+from videoclip.library.index import index, watch
+from videoclip.library.moments import windows
 from videoclip.library.search import Library
 from videoclip.library.store import LibraryError, Store, locked
 
@@ -206,3 +209,16 @@ def test_a_file_that_cannot_be_encoded_is_set_aside_not_fatal(videos, indexed):
     result = indexed(encoder=bad)
     assert len(result.set_aside) == 3
     assert indexed().added == 3
+
+
+def test_watching_indexes_what_is_added(videos, indexed):
+    stop = threading.Event()
+    runs = iter(watch([videos], indexed, stop))
+    assert next(runs).added == 3
+    later = threading.Timer(0.5, lambda: paint(videos / "new.mp4", ("red", 3)))
+    later.start()
+    try:
+        assert next(runs).added == 1
+    finally:
+        stop.set()
+        later.join()

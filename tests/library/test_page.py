@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from painted import Painted, encoder, paint
 
+from videoclip.library.guard import Options
 from videoclip.library.index import index, note_state
 from videoclip.library.search import Library
-from videoclip.library.server import Options, make_app
+from videoclip.library.server import make_app
 
 CHROMIUM = os.environ.get("VIDEOCLIP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -307,5 +308,24 @@ def test_an_empty_library_says_how_to_fill_it(browser, tmp_path, shot):
     page.wait_for_selector("#state h2")
     assert "videoclip index" in page.locator("#state").text_content()
     shot(page, "empty")
+    page.close()
+    running.stop()
+
+
+@pytest.mark.skipif(not os.environ.get("VIDEOCLIP_DEMO"), reason="VIDEOCLIP_DEMO names no demo's folder")
+def test_the_pictures_of_the_guide(browser, shot):
+    """``VIDEOCLIP_DEMO=runs/demo VIDEOCLIP_SCREENSHOTS=docs/images pytest tests/library/test_page.py -k guide``."""
+    running = Running(Library(Path(os.environ["VIDEOCLIP_DEMO"]) / "library"))
+    page = browser.new_page(viewport={"width": 1180, "height": 720})
+    page.goto(running.address)
+    search(page, "pour a green bottle")
+    page.wait_for_selector(".hit")
+    until(page, "[...document.querySelectorAll('.hit img')].slice(0, 6).every(i => i.complete && i.naturalWidth)")
+    shot(page, "search")
+    page.locator(".hit button").first.click()
+    page.wait_for_selector("#transcript .now")
+    until(page, "document.getElementById('where').textContent.includes('sure')")
+    page.wait_for_timeout(1500)
+    shot(page, "player")
     page.close()
     running.stop()

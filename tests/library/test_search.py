@@ -6,8 +6,9 @@ import pytest
 from painted import Painted, paint
 from PIL import Image
 
+from videoclip.library.calibration import calibrated
 from videoclip.library.search import Hit, Library, Query, boundaries, content_words, distinct, is_about
-from videoclip.library.store import LibraryError, calibrated
+from videoclip.library.store import LibraryError
 
 
 def names(found) -> list[str]:

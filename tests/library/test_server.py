@@ -10,8 +10,9 @@ from PIL import Image
 
 from videoclip.errors import ConfigError
 from videoclip.library import server
+from videoclip.library.guard import Options
 from videoclip.library.search import Library
-from videoclip.library.server import Options, make_app
+from videoclip.library.server import make_app
 from videoclip.library.store import LibraryError
 
 TOKEN = "correct horse battery"

@@ -5,14 +5,13 @@ was moved or merely touched is not decoded again, nor is what another file of th
 """
 
 import hashlib
-import io
 import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,25 +20,20 @@ import numpy as np
 from ..corpus.store import is_finite
 from ..encoders import AnyEncoder
 from ..errors import MediaError
-from ..media.captions import SUFFIXES, Caption, read_captions
+from ..media.captions import Caption, read_captions
 from ..media.container import embedded_captions, pictures, recorded_at
 from ..media.video import probe
 from ..model.joint import JointModel
-from ..model.videoclip import VideoCLIP
 from ..progress import clock, track
-from .store import About, Entry, LibraryError, Store, Video, locked, read_about
+from .files import Found, find_files
+from .moments import embedded, everyday, fingerprint, similarity_of, size_of, webp
+from .store import About, LibraryError, Store, locked, read_about
+from .tables import Entry, Video
 
-VIDEO_SUFFIXES = (
-    *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv", ".mts"),
-    *(".m2ts", ".mxf", ".vob", ".asf", ".f4v", ".divx", ".m2v", ".y4m"),
-)
-"""Files of a folder that are taken for videos; a file that is named itself can have any name."""
-WINDOWS = (4, 8, 16)
-"""Seconds of the moments that are searched; each begins half a length after the one before it."""
-PICTURE_EVERY, PICTURE_WIDTH, QUALITY = 5.0, 240, 60
+PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
+"""Seconds for each of which there is a picture, and its pixels across."""
 COMMIT_EVERY, COMMIT_SECONDS = 20.0, 4000
 """Seconds after which, and seconds of video of which, what is done is written: what a killed job can lose."""
-EVERYDAY = Path(__file__).parent.parent / "data" / "everyday.txt"
 TRACK = "track"
 """Where captions come from that are a track of the video file itself."""
 
@@ -62,66 +56,6 @@ class Indexed:
         parts = [f"{self.added} added ({self.seconds / 3600:.2f} h)", f"{self.present} unchanged"]
         more = {"changed": self.changed, "moved": self.moved, "pruned": self.pruned, "set aside": len(self.set_aside)}
         return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
-
-
-@dataclass(frozen=True)
-class Found:
-    """A video file of a folder, and the captions that lie beside it."""
-
-    path: Path
-    captions: Path | None = None
-    language: str = ""
-
-
-def find_files(places: Sequence[Path], language: str = "en") -> list[Found]:
-    """All videos that these folders hold, with their subfolders, or that are named themselves.
-
-    Links that lead out of the named folder are not followed.
-
-    Raises:
-        LibraryError: a place does not exist.
-    """
-    found: dict[Path, Found] = {}
-    for place in places:
-        if not place.exists():
-            raise LibraryError(f"{place}: no such file or folder")
-        root = place.resolve()
-        names = [root] if root.is_file() else _walk(root)
-        beside: dict[Path, dict[str, list[Path]]] = {}
-        for path in names:
-            if path.parent not in beside:
-                beside[path.parent] = _caption_files(path.parent)
-            captions, spoken = _preferred(beside[path.parent].get(path.stem, []), path.stem, language)
-            found[path] = Found(path, captions, spoken)
-    return [found[path] for path in sorted(found)]
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder) / name
-            if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                real = path.resolve()
-                if real.is_file() and real.is_relative_to(root):
-                    yield real
-
-
-def _caption_files(folder: Path) -> dict[str, list[Path]]:
-    """Caption files by the name of the video they belong to: ``a.srt`` and ``a.en.srt`` both to ``a``."""
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            for stem in {path.stem, path.with_suffix("").stem}:
-                files.setdefault(stem, []).append(path)
-    return files
-
-
-def _preferred(files: Sequence[Path], stem: str, language: str) -> tuple[Path | None, str]:
-    """Of a video's caption files the one in the language, or without one, or any; and its language."""
-    spoken = {path: path.stem.removeprefix(stem).strip(".") for path in files}
-    ranked = sorted(files, key=lambda p: (not spoken[p].startswith(language), spoken[p] != "", spoken[p], p.suffix))
-    return (ranked[0], spoken[ranked[0]]) if ranked else (None, "")
 
 
 def index(
@@ -172,7 +106,7 @@ def _opened(
     told: Callable[[dict], None],
 ) -> Store:
     """The library of a folder, new or with the vectors of this model."""
-    print_, size, similarity = fingerprint(model), _size(model), _similarity(model)
+    print_, size, similarity = fingerprint(model), size_of(model), similarity_of(model)
     try:
         before = read_about(folder)
     except LibraryError:
@@ -446,64 +380,6 @@ class _Same:
     before: Video
     after: Video
     said: tuple[list[Caption], str, str] | None
-
-
-def windows(seconds: int) -> list[tuple[int, int]]:
-    """Moments of a video of so many seconds: windows of several lengths, the last of each at the end."""
-    spans = set()
-    for length in WINDOWS:
-        last = max(seconds - length, 0)
-        spans |= {(start, min(start + length, seconds)) for start in [*range(0, last, length // 2), last]}
-    return sorted(spans)
-
-
-def embedded(
-    video: Video,
-    features: np.ndarray,
-    captions: Sequence[Caption],
-    shown: Sequence[tuple[float, bytes]],
-    model: JointModel,
-) -> Entry:
-    """A video's entry with the vectors of its moments and seconds."""
-    spans = windows(len(features))
-    moments = model.encode_video([features[start:end] for start, end in spans]).numpy()
-    tokens = model.video_tokens(features).numpy()
-    return Entry(video, features, np.array(spans, np.float32), moments, tokens, captions, shown)
-
-
-def everyday(model: JointModel) -> np.ndarray:
-    """Vectors of texts of everyday things, (N, D)."""
-    return model.encode_text(EVERYDAY.read_text().splitlines()).numpy()
-
-
-def webp(picture: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB as a WebP file."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(file, "webp", quality=QUALITY)
-    return file.getvalue()
-
-
-def fingerprint(model: JointModel) -> str:
-    """A hash over a model's weights, by which a library knows whose vectors it holds."""
-    digest = hashlib.blake2b(digest_size=16)
-    if isinstance(model, VideoCLIP):
-        digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
-        for name, weights in sorted(model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(weights.float().cpu().numpy()).tobytes())
-    else:
-        digest.update(model.encode_text(["a person cuts an onion"]).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _size(model: JointModel) -> int:
-    return model.encode_text(["size"]).shape[1]
-
-
-def _similarity(model: JointModel) -> str:
-    return model.config.similarity if isinstance(model, VideoCLIP) else "dot"
 
 
 def _share_cores(workers: int) -> None:

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..encoders import AnyEncoder, CombinedEncoder, encoder_named
+from ..errors import WeightsError
 from ..media.captions import Caption
 from ..model.joint import JointModel, load_model
 from ..tasks.metrics import moving_mean
-from .store import Calibration, LibraryError, Store, Video
+from .calibration import Calibration
+from .store import LibraryError, Store
+from .tables import Video
 
 if TYPE_CHECKING:
     from .index import Indexed
@@ -155,8 +158,17 @@ class Library:
 
     @property
     def model(self) -> JointModel:
+        """The model that the vectors are of.
+
+        Raises:
+            LibraryError: it is not where it was.
+        """
         if self._model is None:
-            self._model = load_model(self.store.about.model)
+            try:
+                self._model = load_model(self.store.about.model)
+            except WeightsError as error:
+                remedy = f"videoclip index VIDEOS --library {self.store.folder} --model PLACE"
+                raise LibraryError(f"{error}; if the library's model was moved, say where to: {remedy}") from error
         return self._model
 
     @property

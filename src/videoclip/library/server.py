@@ -4,8 +4,6 @@ Only what the library names is served: a request says the number of a video, nev
 is still the very file that was indexed. Listening to other machines needs a token.
 """
 
-import hmac
-import ipaddress
 import json
 import os
 import socket
@@ -13,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,16 +19,17 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi import Path as PathParameter
 from fastapi import Query as QueryParameter
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, Field
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import __version__
 from ..errors import ConfigError, MediaError, VideoclipError
+from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos
 from .exports import FORMS, in_form
+from .guard import Guard, Options
 from .search import LONGEST_QUERY, Found, Library, Query
-from .store import LibraryError, Video
+from .store import LibraryError
+from .tables import Video
 
 WEB = Path(__file__).parent / "web"
 MOST_HITS = 100
@@ -52,141 +50,6 @@ PLAYED = {
 """Types under which files are sent; browsers try to play these."""
 AT_ONCE, PATIENCE = 2 * (os.cpu_count() or 1), 10.0
 """Searches that run at the same time, and seconds that others wait for their turn."""
-COOKIE = "videoclip-token"
-SHORTEST_TOKEN = 16
-HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a library is served. ``token``: what a visitor must know; ``uploads``: whether files may be searched by."""
-
-    token: str = ""
-    uploads: bool = False
-    host: str = "127.0.0.1"
-    port: int = 8400
-
-    def __post_init__(self):
-        if self.token and len(self.token) < SHORTEST_TOKEN:
-            raise ConfigError(f"the token has {len(self.token)} characters; take at least {SHORTEST_TOKEN}")
-        if not self.token and not is_local(self.host):
-            raise ConfigError(
-                f"listening on {self.host} lets other machines in; give a token of at least {SHORTEST_TOKEN} "
-                "characters (VIDEOCLIP_TOKEN or --token)"
-            )
-
-
-def is_local(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-class Moment(BaseModel):
-    """A hit: seconds ``start`` to ``end`` of a video."""
-
-    video: int
-    name: str
-    path: str
-    start: float
-    end: float
-    duration: float
-    score: float
-    sight: float | None = Field(description="How sure it is that this is seen, 0 to 1")
-    speech: float | None = Field(description="BM25 score of what is said")
-    said: str
-
-
-class Moments(BaseModel):
-    """Hits, best first; where there are none, ``note`` says why."""
-
-    hits: list[Moment]
-    note: str
-
-
-class Sentence(BaseModel):
-    """Something that is said."""
-
-    start: float
-    end: float
-    text: str
-
-
-class VideoInfo(BaseModel):
-    """A file of the library; ``recorded`` in seconds since 1970."""
-
-    video: int
-    name: str
-    path: str
-    duration: float
-    recorded: float
-    width: int
-    height: int
-    language: str
-    there: bool = Field(description="Whether the file is still where it was")
-
-
-class VideoDetail(VideoInfo):
-    """A file, and what is said in it."""
-
-    transcript: list[Sentence]
-
-
-class Videos(BaseModel):
-    """Some of the library's videos."""
-
-    total: int
-    videos: list[VideoInfo]
-
-
-class Timeline(BaseModel):
-    """How sure it is that each second shows the query, 0 to 1."""
-
-    scores: list[float]
-
-
-class About(BaseModel):
-    """What the library holds."""
-
-    version: str
-    videos: int
-    moments: int
-    passages: int
-    model: str
-    encoder: str
-    languages: list[str]
-    folders: list[str]
-    uploads: bool
-    forms: list[str]
-
-
-class Progress(BaseModel):
-    """The state of indexing."""
-
-    stage: str = "idle"
-    done: int = 0
-    total: int = 0
-    current: str = ""
-    left: str = ""
-    summary: str = ""
-    set_aside: dict[str, str] = {}
-    missing: list[str] = []
-
-
-class Problem(BaseModel):
-    """What is wrong, and what to do."""
-
-    detail: str
 
 
 VideoNumber = Annotated[int, PathParameter(ge=0, le=2**62)]
@@ -362,53 +225,8 @@ def make_app(library: Library, options: Options | None = None) -> FastAPI:
         return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
 
     app.mount("/static", StaticFiles(directory=WEB), name="static")
-    app.add_middleware(_Guard, options=options)
+    app.add_middleware(Guard, options=options)
     return app
-
-
-class _Guard:
-    """Lets requests through that may see the library, and puts the security headers on every answer."""
-
-    def __init__(self, app: ASGIApp, options: Options):
-        self.app, self.options = app, options
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request = Request(scope)
-        refusal = self._refusal(request)
-        await (refusal or self.app)(scope, receive, partial(_with_headers, send))
-
-    def _refusal(self, request: Request) -> Response | None:
-        host = request.headers.get("host", "")
-        name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
-        if not self.options.token and not is_local(name):
-            # A page of a stranger whose name was made to point to this machine must not read the library.
-            return JSONResponse({"detail": "this server answers to its own address only"}, 403)
-        origin = request.headers.get("origin")
-        if request.method not in ("GET", "HEAD") and origin and origin.split("//")[-1] != host:
-            return JSONResponse({"detail": "requests from other pages are refused"}, 403)
-        if not self.options.token:
-            return None
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self._is_right(bearer) or self._is_right(request.cookies.get(COOKIE, "")):
-            return None
-        if request.url.path == "/" and self._is_right(request.query_params.get("token", "")):
-            entered = RedirectResponse("/", 303)
-            entered.set_cookie(COOKIE, self.options.token, httponly=True, samesite="strict", max_age=30 * 86400)
-            return entered
-        detail = "a token is needed: open the address that the server printed, or send 'Authorization: Bearer TOKEN'"
-        return JSONResponse({"detail": detail}, 401, {"www-authenticate": "Bearer"})
-
-    def _is_right(self, token: str) -> bool:
-        return hmac.compare_digest(token.encode(), self.options.token.encode())
-
-
-async def _with_headers(send: Send, message: Message) -> None:
-    if message["type"] == "http.response.start":
-        message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in HEADERS.items())]
-    await send(message)
 
 
 async def _receive(request: Request, path: Path) -> None:

@@ -20,11 +20,28 @@ import numpy as np
 from ..encoders import FeatureKind, with_kind
 from ..errors import VideoclipError
 from ..media.captions import Caption
+from .calibration import Calibration, calibrated
+from .tables import (
+    CHUNK,
+    Entry,
+    Video,
+    as_vectors,
+    features_rows,
+    features_schema,
+    listed,
+    moment_rows,
+    moments_schema,
+    passages,
+    passages_of,
+    pictures_schema,
+    speech_schema,
+    token_rows,
+    tokens_schema,
+    videos_schema,
+)
 
 FORMAT = 1
 NOTE = "library.json"
-CHUNK = 64
-"""Seconds whose vectors are stored together."""
 INDEX_FROM = 50_000
 """Moments from which on an approximate index answers; before, all are compared."""
 PARTITION = 2_000
@@ -44,39 +61,6 @@ class LibraryError(VideoclipError):
 
 
 @dataclass(frozen=True)
-class Video:
-    """A file of the library; ``id`` changes whenever its contents do."""
-
-    id: int
-    path: str
-    size: int
-    modified_ns: int
-    digest: str
-    duration: float
-    """Seconds."""
-    recorded: float
-    """Seconds since 1970."""
-    width: int
-    height: int
-    language: str = ""
-    captions: str = ""
-    """The file that its captions are from with size and time of change, or ``track``; empty where nothing is said."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A video and all that is stored of it: T seconds, M moments."""
-
-    video: Video
-    features: np.ndarray  # (T, F) float16
-    spans: np.ndarray  # (M, 2) seconds
-    moments: np.ndarray  # (M, D)
-    tokens: np.ndarray  # (T, D)
-    captions: Sequence[Caption]
-    pictures: Sequence[tuple[float, bytes]]  # (second, WebP)
-
-
-@dataclass(frozen=True)
 class About:
     """What a library is made with; ``embedding`` counts the models that it has had."""
 
@@ -86,41 +70,6 @@ class About:
     size: int
     similarity: str = "dot"
     embedding: int = 1
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How hits are told from what merely comes closest.
-
-    What counts is the logarithm of a text's share among texts of everyday things, for the moment in question: a moment
-    that fits any text well is no evidence. ``threshold`` is how large that is, at the most, for most of these texts
-    themselves, since a library holds few of the things they name.
-    """
-
-    bank: np.ndarray  # (N, D) vectors of the everyday texts
-    threshold: float
-
-    def evidence(self, moments: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """(K, D) moments and their scores (K,) with a text -> (K,): above 0 where the text is shown."""
-        return scores - np.logaddexp.reduce(moments @ self.bank.T, axis=-1) - self.threshold
-
-
-def calibrated(bank: np.ndarray, moments: np.ndarray) -> Calibration | None:
-    """The threshold for a library, from (N, D) vectors of everyday texts and (M, D) of its moments.
-
-    Each text's best moment is judged by the other texts. The threshold lies above nine in ten of these, or, where a
-    library holds many of these things, as far above the middle as three times the distance to the upper quarter.
-    """
-    if not len(moments):
-        return None
-    scores = bank @ moments.T
-    best = scores.argmax(1)
-    own = scores[np.arange(len(bank)), best]
-    others = scores[:, best].copy()
-    np.fill_diagonal(others, -np.inf)
-    evidence = own - np.logaddexp.reduce(others, axis=0)
-    middle, upper, most = np.quantile(evidence, [0.5, 0.75, 0.9])
-    return Calibration(bank.astype(np.float32), float(min(most, middle + 3 * (upper - middle))))
 
 
 class Store:
@@ -182,26 +131,26 @@ class Store:
 
         if not entries:
             return
-        self._table("features").add(_features(entries, self.about.encoder))
+        self._table("features").add(features_rows(entries, self.about.encoder))
         self._write_vectors(entries)
-        speech = [row for entry in entries for row in _passages(entry)]
+        speech = [row for entry in entries for row in passages(entry)]
         if speech:
-            self._table("speech").add(pa.Table.from_pylist(speech, _speech_schema()))
+            self._table("speech").add(pa.Table.from_pylist(speech, speech_schema()))
         shown = [(e.video.id, s, p) for e in entries for s, p in e.pictures]
         if shown:
             columns = [list(c) for c in zip(*shown, strict=True)]
-            self._table("pictures").add(pa.table(columns, schema=_pictures_schema()))
+            self._table("pictures").add(pa.table(columns, schema=pictures_schema()))
         self.name(entry.video for entry in entries)
 
     def _write_vectors(self, entries: Sequence[Entry]) -> None:
-        self._table(self._moments).add(_moments(entries, self.about.size))
-        self._table(self._tokens).add(_tokens(entries, self.about.size))
+        self._table(self._moments).add(moment_rows(entries, self.about.size))
+        self._table(self._tokens).add(token_rows(entries, self.about.size))
 
     def name(self, videos: Iterable[Video]) -> None:
         """Write rows of ``videos``, each in place of one with the same path."""
         import pyarrow as pa
 
-        rows = pa.Table.from_pylist([asdict(video) for video in videos], _videos_schema())
+        rows = pa.Table.from_pylist([asdict(video) for video in videos], videos_schema())
         merge = self._table("videos").merge_insert("path").when_matched_update_all().when_not_matched_insert_all()
         merge.execute(rows)
         self._known = (-1, {})
@@ -217,15 +166,15 @@ class Store:
         """Other captions for a video whose pictures are the same."""
         import pyarrow as pa
 
-        rows = list(_passages_of(video.id, captions))
+        rows = list(passages_of(video.id, captions))
         self._table("speech").delete(f"video = {video.id}")
         if rows:
-            self._table("speech").add(pa.Table.from_pylist(rows, _speech_schema()))
+            self._table("speech").add(pa.Table.from_pylist(rows, speech_schema()))
 
     def remove(self, ids: Sequence[int]) -> None:
         """Remove videos."""
         if ids:
-            self._table("videos").delete(f"id IN ({_listed(ids)})")
+            self._table("videos").delete(f"id IN ({listed(ids)})")
             self._known = (-1, {})
             self.tidy()
 
@@ -243,7 +192,7 @@ class Store:
         stored = set(features.search().select(["video"]).limit(None).to_arrow()["video"].to_pylist())
         lost = sorted(stored - self.videos().keys())
         for start in range(0, len(lost), 1000):
-            where = f"video IN ({_listed(lost[start : start + 1000])})"
+            where = f"video IN ({listed(lost[start : start + 1000])})"
             for name in (self._moments, self._tokens, "speech", "pictures", "features"):
                 self._table(name).delete(where)
         return len(lost)
@@ -257,7 +206,7 @@ class Store:
     def all_features(self, ids: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """(number, (T, F) float16) of these videos."""
         for start in range(0, len(ids), 16):
-            rows = self._rows("features", f"video IN ({_listed(ids[start : start + 16])})", ["video", "features"])
+            rows = self._rows("features", f"video IN ({listed(ids[start : start + 16])})", ["video", "features"])
             for number, column in zip(rows["video"].to_pylist(), rows["features"], strict=True):
                 flat = column.values.flatten().to_numpy(zero_copy_only=False)
                 yield number, with_kind(flat.reshape(-1, self.about.encoder.feature_size), self.about.encoder)
@@ -334,10 +283,10 @@ class Store:
         else:
             found = found.minimum_nprobes(PROBES).maximum_nprobes(PROBES * 8).refine_factor(REFINE)
         if videos is not None:
-            found = found.where(f"video IN ({_listed(videos)})", prefilter=True)
+            found = found.where(f"video IN ({listed(videos)})", prefilter=True)
         rows = found.select(["video", "start", "end", "_distance", "vector"]).limit(count).to_arrow()
         columns = (rows[name].to_pylist() for name in ("video", "start", "end", "_distance"))
-        vectors = _flat(rows["vector"], self.about.size)
+        vectors = as_vectors(rows["vector"], self.about.size)
         return [(v, s, e, 1.0 - d, x) for v, s, e, d, x in zip(*columns, vectors, strict=True)]
 
     def said(
@@ -353,7 +302,7 @@ class Store:
             return []
         found = table.search(MatchQuery(words, "text"), query_type="fts")  # pyright: ignore[reportCallIssue]
         if videos is not None:
-            found = found.where(f"video IN ({_listed(videos)})", prefilter=True)
+            found = found.where(f"video IN ({listed(videos)})", prefilter=True)
         names = ["video", "start", "end", "_score", "text"]
         rows = found.select(names).limit(count).to_arrow()
         return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
@@ -365,7 +314,7 @@ class Store:
         if not total:
             return np.zeros((0, self.about.size), np.float32)
         rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
-        return _flat(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], self.about.size)
+        return as_vectors(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], self.about.size)
 
     def calibration(self) -> Calibration | None:
         """What tells hits from what merely comes closest; None where the library is too new to have it."""
@@ -454,12 +403,12 @@ class Store:
     def _table(self, name: str):
         if name not in self._tables:
             schemas = {
-                "videos": _videos_schema,
-                "features": lambda: _features_schema(self.about.encoder),
-                "speech": _speech_schema,
-                "pictures": _pictures_schema,
-                self._moments: lambda: _moments_schema(self.about.size),
-                self._tokens: lambda: _tokens_schema(self.about.size),
+                "videos": videos_schema,
+                "features": lambda: features_schema(self.about.encoder),
+                "speech": speech_schema,
+                "pictures": pictures_schema,
+                self._moments: lambda: moments_schema(self.about.size),
+                self._tokens: lambda: tokens_schema(self.about.size),
             }
             self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
         return self._tables[name]
@@ -513,127 +462,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-PASSAGE = 12.0
-"""Seconds of speech that are searched as one text."""
-
-
-def _passages(entry: Entry) -> Iterator[dict]:
-    yield from _passages_of(entry.video.id, entry.captions)
-
-
-def _passages_of(video: int, captions: Sequence[Caption]) -> Iterator[dict]:
-    """Rows of speech: neighbouring captions together, up to ``PASSAGE`` seconds."""
-    gathered: list[Caption] = []
-    for caption in [*captions, None]:
-        full = gathered and (caption is None or caption.end - gathered[0].start > PASSAGE)
-        if full:
-            yield {
-                "video": video,
-                "start": gathered[0].start,
-                "end": max(c.end for c in gathered),
-                "text": " ".join(c.text for c in gathered),
-                "captions": [asdict(c) for c in gathered],
-            }
-            gathered = []
-        if caption is not None:
-            gathered.append(caption)
-
-
-def _features(entries: Sequence[Entry], kind: FeatureKind):
-    import pyarrow as pa
-
-    flat = np.concatenate([np.asarray(e.features, np.float16) for e in entries]).reshape(-1)
-    seconds = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), kind.feature_size)
-    offsets = np.cumsum([0, *(len(e.features) for e in entries)], dtype=np.int32)
-    features = pa.ListArray.from_arrays(pa.array(offsets), seconds)
-    columns = [pa.array([e.video.id for e in entries], pa.int64()), features]
-    schema = _features_schema(kind)
-    return pa.table([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-
-
-def _moments(entries: Sequence[Entry], size: int):
-    import pyarrow as pa
-
-    owners = np.repeat([e.video.id for e in entries], [len(e.spans) for e in entries])
-    spans = np.concatenate([np.asarray(e.spans, np.float32).reshape(-1, 2) for e in entries])
-    flat = np.concatenate([np.asarray(e.moments, np.float16).reshape(-1, size) for e in entries]).reshape(-1)
-    columns = [pa.array(owners, pa.int64()), pa.array(spans[:, 0].copy()), pa.array(spans[:, 1].copy())]
-    columns.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), size))
-    return pa.table(columns, schema=_moments_schema(size))
-
-
-def _tokens(entries: Sequence[Entry], size: int):
-    import pyarrow as pa
-
-    rows = []
-    for entry in entries:
-        tokens = np.asarray(entry.tokens, np.float32)
-        scales = np.abs(tokens).max(1) / 127 + 1e-12
-        whole = np.rint(tokens / scales[:, None]).astype(np.int8)
-        for start in range(0, len(tokens), CHUNK):
-            rows.append((entry.video.id, start, scales[start : start + CHUNK], whole[start : start + CHUNK]))
-    offsets = pa.array(np.cumsum([0, *(len(scales) for _, _, scales, _ in rows)], dtype=np.int32))
-    flat = np.concatenate([w.reshape(-1) for *_, w in rows]) if rows else np.zeros(0, np.int8)
-    scales = np.concatenate([s for _, _, s, _ in rows]).astype(np.float32) if rows else np.zeros(0, np.float32)
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(flat), size)
-    columns = [
-        pa.array([v for v, *_ in rows], pa.int64()),
-        pa.array([s for _, s, *_ in rows], pa.int32()),
-        pa.ListArray.from_arrays(offsets, pa.array(scales)),
-        pa.ListArray.from_arrays(offsets, vectors),
-    ]
-    schema = _tokens_schema(size)
-    return pa.table([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-
-
-def _videos_schema():
-    import pyarrow as pa
-
-    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-    return pa.schema([(f.name, types[f.type]) for f in fields(Video)])  # type: ignore[index]
-
-
-def _features_schema(kind: FeatureKind):
-    import pyarrow as pa
-
-    return pa.schema([("video", pa.int64()), ("features", pa.list_(pa.list_(pa.float16(), kind.feature_size)))])
-
-
-def _speech_schema():
-    import pyarrow as pa
-
-    caption = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
-    fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32()), ("text", pa.string())]
-    return pa.schema([*fields, ("captions", pa.list_(caption))])
-
-
-def _pictures_schema():
-    import pyarrow as pa
-
-    return pa.schema([("video", pa.int64()), ("second", pa.float64()), ("webp", pa.binary())])
-
-
-def _moments_schema(size: int):
-    import pyarrow as pa
-
-    fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32())]
-    return pa.schema([*fields, ("vector", pa.list_(pa.float16(), size))])
-
-
-def _tokens_schema(size: int):
-    import pyarrow as pa
-
-    fields = [("video", pa.int64()), ("second", pa.int32()), ("scales", pa.list_(pa.float32()))]
-    return pa.schema([*fields, ("tokens", pa.list_(pa.list_(pa.int8(), size)))])
-
-
-def _flat(column, size: int) -> np.ndarray:
-    """A column of vectors as (N, D) float32."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(-1, size).astype(np.float32)
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(str(int(n)) for n in numbers) or "-1"

@@ -1,0 +1,100 @@
+"""What the JSON API of a library answers."""
+
+from pydantic import BaseModel, Field
+
+
+class Moment(BaseModel):
+    """A hit: seconds ``start`` to ``end`` of a video."""
+
+    video: int
+    name: str
+    path: str
+    start: float
+    end: float
+    duration: float
+    score: float
+    sight: float | None = Field(description="How sure it is that this is seen, 0 to 1")
+    speech: float | None = Field(description="BM25 score of what is said")
+    said: str
+
+
+class Moments(BaseModel):
+    """Hits, best first; where there are none, ``note`` says why."""
+
+    hits: list[Moment]
+    note: str
+
+
+class Sentence(BaseModel):
+    """Something that is said."""
+
+    start: float
+    end: float
+    text: str
+
+
+class VideoInfo(BaseModel):
+    """A file of the library; ``recorded`` in seconds since 1970."""
+
+    video: int
+    name: str
+    path: str
+    duration: float
+    recorded: float
+    width: int
+    height: int
+    language: str
+    there: bool = Field(description="Whether the file is still where it was")
+
+
+class VideoDetail(VideoInfo):
+    """A file, and what is said in it."""
+
+    transcript: list[Sentence]
+
+
+class Videos(BaseModel):
+    """Some of the library's videos."""
+
+    total: int
+    videos: list[VideoInfo]
+
+
+class Timeline(BaseModel):
+    """How sure it is that each second shows the query, 0 to 1."""
+
+    scores: list[float]
+
+
+class About(BaseModel):
+    """What the library holds."""
+
+    version: str
+    videos: int
+    moments: int
+    passages: int
+    model: str
+    encoder: str
+    languages: list[str]
+    folders: list[str]
+    uploads: bool
+    forms: list[str]
+
+
+class Progress(BaseModel):
+    """The state of indexing."""
+
+    stage: str = "idle"
+    done: int = 0
+    total: int = 0
+    current: str = ""
+    left: str = ""
+    summary: str = ""
+    set_aside: dict[str, str] = {}
+    missing: list[str] = []
+
+
+class Problem(BaseModel):
+    """What is wrong, and what to do."""
+
+    detail: str

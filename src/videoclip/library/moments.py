@@ -1,0 +1,79 @@
+"""A video as a library holds it: vectors of its moments and seconds, and small pictures."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..media.captions import Caption
+from ..model.joint import JointModel
+from ..model.videoclip import VideoCLIP
+from .tables import Entry, Video
+
+WINDOWS = (4, 8, 16)
+"""Seconds of the moments that are searched; each begins half a length after the one before it."""
+QUALITY = 60
+"""Of pictures, from 0 to 100."""
+EVERYDAY = Path(__file__).parent.parent / "data" / "everyday.txt"
+
+
+def windows(seconds: int) -> list[tuple[int, int]]:
+    """Moments of a video of so many seconds: windows of several lengths, the last of each at the end."""
+    spans = set()
+    for length in WINDOWS:
+        last = max(seconds - length, 0)
+        spans |= {(start, min(start + length, seconds)) for start in [*range(0, last, length // 2), last]}
+    return sorted(spans)
+
+
+def embedded(
+    video: Video,
+    features: np.ndarray,
+    captions: Sequence[Caption],
+    shown: Sequence[tuple[float, bytes]],
+    model: JointModel,
+) -> Entry:
+    """A video's entry with the vectors of its moments and seconds."""
+    spans = windows(len(features))
+    moments = model.encode_video([features[start:end] for start, end in spans]).numpy()
+    tokens = model.video_tokens(features).numpy()
+    return Entry(video, features, np.array(spans, np.float32), moments, tokens, captions, shown)
+
+
+def everyday(model: JointModel) -> np.ndarray:
+    """Vectors of texts of everyday things, (N, D)."""
+    return model.encode_text(EVERYDAY.read_text().splitlines()).numpy()
+
+
+def webp(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as a WebP file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "webp", quality=QUALITY)
+    return file.getvalue()
+
+
+def fingerprint(model: JointModel) -> str:
+    """A hash over a model's weights, by which a library knows whose vectors it holds."""
+    digest = hashlib.blake2b(digest_size=16)
+    if isinstance(model, VideoCLIP):
+        digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
+        for name, weights in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weights.float().cpu().numpy()).tobytes())
+    else:
+        digest.update(model.encode_text(["a person cuts an onion"]).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def size_of(model: JointModel) -> int:
+    return model.encode_text(["size"]).shape[1]
+
+
+def similarity_of(model: JointModel) -> str:
+    return model.config.similarity if isinstance(model, VideoCLIP) else "dot"
