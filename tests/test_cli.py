@@ -157,14 +157,15 @@ def demo(tmp_path_factory):
 
 def test_demo_leaves_what_it_promises(demo):
     out, done = demo
-    for name in ("videos/truth.json", "corpus.lance", "model/model.safetensors", "metrics.json", "report.html"):
+    made = ("videos/truth.json", "corpus.lance", "model/model.safetensors", "library/library.json", "metrics.json")
+    for name in (*made, "report.html"):
         assert (out / name).exists(), name
     assert "report.html" in done.stdout
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["retrieval"]["text_to_video"]) == {"R@1", "R@5", "R@10", "median_rank", "mean_rank"}
     assert metrics["retrieval"]["gallery"] > 10
     assert 0 < metrics["retrieval"]["chance_R@1"] < 0.2
-    assert set(metrics["seconds"]) == {"render", "extract", "pretrain", "evaluate", "report"}
+    assert set(metrics["seconds"]) == {"render", "extract", "pretrain", "evaluate", "library", "report"}
     assert metrics["versions"]["torch"]
     assert metrics["seed"] == 1
 

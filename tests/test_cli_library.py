@@ -61,7 +61,8 @@ def test_from_a_folder_of_videos_to_moments_in_every_form(videoclip, videos, mod
     code, out, _ = videoclip("index", videos, "--library", library)  # the library knows its model
     assert "0 added (0.00 h), 2 unchanged" in out
     _, out, _ = videoclip("search", "--library", library, "sharpening chisels", "--mode", "speech")
-    assert "a.mp4" in out.replace("\n", "")
+    assert f"  said  {videos / 'a.mp4'}\n" in out
+    assert "“we sharpen the chisel”" in out
     _, out, _ = videoclip("search", "--library", library, "chisel sharpening", "--form", "json", "--mode", "speech")
     (hit,) = json.loads(out)["hits"]
     assert (hit["start"], hit["end"]) == (2.0, 5.0) or hit["end"] - hit["start"] <= 12

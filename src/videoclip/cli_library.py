@@ -92,7 +92,7 @@ def search(
     language: Annotated[str, typer.Option(help="Only videos with captions in this language.")] = "",
     by_video: Annotated[bool, typer.Option("--by-video", help="Only the best moment of each video.")] = False,
     everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
-    form: Annotated[str, typer.Option(help="table, json, csv, m3u, edl or fcpxml.")] = "table",
+    form: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
     out: Annotated[Path | None, typer.Option(help="File to write, in the form of its suffix.")] = None,
     export: Annotated[Path | None, typer.Option(help="Folder for clips of the moments.")] = None,
     encode: Annotated[bool, typer.Option("--encode", help="Cut clips at the very frame, encoding anew.")] = False,
@@ -114,7 +114,7 @@ def search(
     found, title = opened.search(query, vector), text or f"like {like}"
     if out:
         output_file(out).write_text(in_form(out.suffix.lstrip(".").lower(), found.hits, title), encoding="utf-8")
-    if form != "table":
+    if form != "list":
         typer.echo(in_form(form, found.hits, title), nl=False)
     else:
         _print_hits(found)
@@ -122,25 +122,23 @@ def search(
         made, failed = export_clips(found.hits, export, encode)
         for reason in failed.values():
             typer.echo(f"not cut: {reason}", err=True)
-        typer.echo(f"{export}: {len(made)} clips", err=form != "table")
+        typer.echo(f"{export}: {len(made)} clips", err=form != "list")
 
 
 def _print_hits(found: "Found") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     if not found.hits:
         typer.echo(found.note)
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in ("", "when", "sure", "video", "said"):
-        table.add_column(column, justify="right" if column in ("", "sure") else "left", overflow="fold")
     for number, hit in enumerate(found.hits, 1):
         when = f"{_clock(hit.start)}–{_clock(hit.end)}"
         sure = f"{100 * hit.sight:.0f} %" if hit.sight is not None else "said"
-        table.add_row(str(number), when, sure, escape(hit.path), escape(hit.said[:80]))
-    Console().print(table)
+        typer.echo(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
+        if hit.said:
+            typer.echo(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")
+
+
+def _shortest(path: str) -> str:
+    """A path as it is, or from the working folder on, if it lies there."""
+    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def _clock(seconds: float) -> str:

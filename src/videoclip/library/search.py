@@ -7,7 +7,6 @@ are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al.
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -154,7 +153,6 @@ class Library:
         self._model = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)
-        self._beside = ThreadPoolExecutor(4, thread_name_prefix="search")
 
     @property
     def model(self) -> JointModel:
@@ -214,22 +212,16 @@ class Library:
         by_text = vector is None
         if vector is None and wanted.mode != "speech":
             vector = self._text_vector(wanted.text)
-        spoken = (
-            self._beside.submit(self._by_speech, wanted, videos, admitted)
-            if by_text and wanted.mode != "sight"
-            else None
-        )
         sight = self._by_sight(vector, wanted, videos, admitted) if vector is not None else []
-        speech = spoken.result() if spoken else []
+        speech = self._by_speech(wanted, videos, admitted) if by_text and wanted.mode != "sight" else []
         hits = [hit for hit in _joined(sight, speech) if wanted.everything or not by_text or hit.is_certain]
         if wanted.by_video:
             hits = list({hit.video: hit for hit in reversed(hits)}.values())[::-1]
             hits.sort(key=lambda hit: -hit.score)
         hits = hits[: wanted.limit]
         around = [(h.video, h.start - CONTEXT, h.end + CONTEXT) for h in hits]
-        reading = self._beside.submit(self.store.captions_during, around)
         bounds = self._bounds(hits, vector) if vector is not None else [(hit.start, hit.end) for hit in hits]
-        said = reading.result()
+        said = self.store.captions_during(around)
         hits = [
             replace(h, start=s, end=e, path=videos[h.video].path, said=_said(c, s, e))
             for h, (s, e), c in zip(hits, bounds, said, strict=True)
@@ -238,18 +230,20 @@ class Library:
         return Found(hits, "" if hits else NOTHING[bool(sight)])
 
     def _by_sight(
-        self, vector: np.ndarray, query: Query, live: dict[int, Video], admitted: set[int] | None
+        self, wanted: np.ndarray, query: Query, live: dict[int, Video], admitted: set[int] | None
     ) -> list[Hit]:
         """Distinct moments by the similarity of their vectors, best first."""
         count = max(POOL * query.limit, POOL_LEAST)
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
         while True:
-            rows = self.store.nearest(vector, count, few)
+            rows = self.store.nearest(wanted, count, few)
             found = [row for row in rows if row[0] in live and (admitted is None or row[0] in admitted)]
-            sure = self._sure(np.array([row[4] for row in found]), np.array([row[3] for row in found]))
-            hits = distinct([Hit(v, "", s, e, x, p, None) for (v, s, e, x, _), p in zip(found, sure, strict=True)])
+            vectors = {(video, start, end): vector for video, start, end, _, vector in found}
+            hits = distinct([Hit(v, "", start, end, score, None, None) for v, start, end, score, _ in found])
             if len(hits) >= query.limit or len(rows) < count or count > MOST_CANDIDATES:
-                return hits
+                chosen = np.array([vectors[hit.video, hit.start, hit.end] for hit in hits])
+                sure = self._sure(chosen, np.array([hit.score for hit in hits]))
+                return [replace(hit, sight=p) for hit, p in zip(hits, sure, strict=True)]
             count *= 8
 
     def _sure(self, vectors: np.ndarray, scores: np.ndarray) -> list[float]:

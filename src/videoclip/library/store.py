@@ -46,7 +46,7 @@ INDEX_FROM = 50_000
 """Moments from which on an approximate index answers; before, all are compared."""
 PARTITION = 2_000
 """Moments per cell of that index."""
-PROBES, REFINE = 24, 4
+PROBES, REFINE = 24, 2
 """Cells that are looked into, and how many times more candidates than hits are compared exactly (bench/library.py)."""
 SAMPLE = 20_000
 """Moments by which it is measured where hits begin."""
@@ -88,6 +88,7 @@ class Store:
         self._tables: dict[str, Any] = {}
         self._known: tuple[int, dict[int, Video]] = (-1, {})
         self._has_words = False
+        self._snapshots: dict[str, _Snapshot] = {}
 
     @classmethod
     def create(cls, folder: str | Path, about: About) -> "Store":
@@ -217,22 +218,26 @@ class Store:
 
     def tokens_of(self, spans: Sequence[tuple[int, int, int]]) -> list[np.ndarray]:
         """As ``tokens`` for several (video, start, end), read together."""
-        wanted = " OR ".join(
-            f"(video = {video} AND second >= {start // CHUNK * CHUNK} AND second < {end})"
-            for video, start, end in spans
-        )
-        rows = self._rows(self._tokens, wanted, ["video", "second", "scales", "tokens"])
-        parts: dict[tuple[int, int], np.ndarray] = {}
-        keys = zip(rows["video"].to_pylist(), rows["second"].to_pylist(), strict=True)
-        for key, scales, tokens in zip(keys, rows["scales"], rows["tokens"], strict=True):
+        snapshot = self._snapshot(self._tokens, "second")
+        rows = [snapshot.rows(video) for video, _, _ in spans]
+        rows = [
+            r[(snapshot.first[r] > start - CHUNK) & (snapshot.first[r] < end)]
+            for r, (_, start, end) in zip(rows, spans, strict=True)
+        ]
+        wanted = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)])).astype(np.int64)
+        read = snapshot.take(wanted, ["scales", "tokens"])
+        parts = {}
+        for row, scales, tokens in zip(wanted.tolist(), read["scales"], read["tokens"], strict=True):
             flat = tokens.values.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.about.size)
-            parts[key] = flat * scales.values.to_numpy(zero_copy_only=False)[:, None]
+            parts[row] = flat * scales.values.to_numpy(zero_copy_only=False)[:, None]
         made = []
-        for video, start, end in spans:
-            first = start // CHUNK * CHUNK
-            mine = [parts[video, second] for second in sorted(s for v, s in parts if v == video and first <= s < end)]
-            joined = np.concatenate(mine) if mine else np.zeros((0, self.about.size), np.float32)
-            made.append(joined[start - first : end - first])
+        for mine, (_, start, end) in zip(rows, spans, strict=True):
+            mine = mine[np.argsort(snapshot.first[mine])]
+            joined = np.concatenate(
+                [*(parts[row] for row in mine.tolist()), np.zeros((0, self.about.size), np.float32)]
+            )
+            before = int(snapshot.first[mine[0]]) if len(mine) else 0
+            made.append(joined[start - before : end - before])
         return made
 
     def captions(self, video: int) -> list[Caption]:
@@ -241,30 +246,31 @@ class Store:
 
     def captions_during(self, spans: Sequence[tuple[int, float, float]]) -> list[list[Caption]]:
         """What is said during each of several (video, start, end), in order."""
-        if not spans:
-            return []
-        wanted = " OR ".join(
-            f"(video = {video} AND start < {min(end, 1e12)!r} AND end > {start!r})" for video, start, end in spans
-        )
-        rows = self._rows("speech", wanted, ["video", "captions"]).to_pylist()
-        said: dict[int, list[Caption]] = {}
-        for row in rows:
-            said.setdefault(row["video"], []).extend(Caption(**caption) for caption in row["captions"])
-        in_order = {video: sorted(captions, key=lambda c: (c.start, c.end)) for video, captions in said.items()}
-        return [
-            [c for c in in_order.get(video, ()) if c.start < end and (c.end > start or c.start >= start)]
-            for video, start, end in spans
+        snapshot = self._snapshot("speech", "start", "end")
+        rows = [snapshot.rows(video) for video, _, _ in spans]
+        rows = [
+            r[(snapshot.first[r] < end) & (snapshot.last[r] > start)]
+            for r, (_, start, end) in zip(rows, spans, strict=True)
         ]
+        wanted = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)])).astype(np.int64)
+        passages_said = dict(
+            zip(wanted.tolist(), snapshot.take(wanted, ["captions"])["captions"].to_pylist(), strict=True)
+        )
+        made = []
+        for mine, (_, start, end) in zip(rows, spans, strict=True):
+            said = [Caption(**caption) for row in mine.tolist() for caption in passages_said[row]]
+            said = [c for c in said if c.start < end and (c.end > start or c.start >= start)]
+            made.append(sorted(said, key=lambda c: (c.start, c.end)))
+        return made
 
     def picture(self, video: int, start: float, end: float) -> bytes | None:
         """The picture nearest to the middle of a span, as WebP."""
-        rows = self._rows("pictures", f"video = {video}", ["second"], row_ids=True)
-        if not rows.num_rows:
+        snapshot = self._snapshot("pictures", "second")
+        rows = snapshot.rows(video)
+        if not len(rows):
             return None
-        seconds = rows["second"].to_numpy()
-        nearest = int(np.abs(seconds - (start + end) / 2).argmin())
-        where = f"video = {video} AND second = {float(seconds[nearest])!r}"
-        return self._rows("pictures", where, ["webp"])["webp"][0].as_py()
+        nearest = rows[np.abs(snapshot.first[rows] - (start + end) / 2).argmin()]
+        return snapshot.take(nearest[None], ["webp"])["webp"][0].as_py()
 
     # Search ---------------------------------------------------------------------------------------------------
 
@@ -397,8 +403,17 @@ class Store:
     def _tokens(self) -> str:
         return f"tokens_{self.about.embedding}"
 
-    def _rows(self, name: str, where: str, columns: list[str], row_ids: bool = False):
+    def _rows(self, name: str, where: str, columns: list[str]):
         return self._table(name).search().where(where).select(columns).limit(None).to_arrow()
+
+    def _snapshot(self, name: str, first: str, last: str = "") -> "_Snapshot":
+        """A table as it is now, with the columns in memory by which its rows are found."""
+        table = self._table(name)
+        version = table.version
+        known = self._snapshots.get(name)
+        if known is None or known.version != version:
+            known = self._snapshots[name] = _Snapshot(version, table.to_lance(), first, last or first)
+        return known
 
     def _table(self, name: str):
         if name not in self._tables:
@@ -412,6 +427,32 @@ class Store:
             }
             self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
         return self._tables[name]
+
+
+class _Snapshot:
+    """One version of a table whose rows belong to videos, and where they are.
+
+    The numbers of videos and two other columns are held in memory, so that rows are read without searching for them.
+    """
+
+    def __init__(self, version: int, dataset: Any, first: str, last: str):
+        self.version, self._dataset = version, dataset
+        columns = dataset.to_table(columns=list(dict.fromkeys(["video", first, last])))
+        videos = columns["video"].to_numpy()
+        self.first, self.last = columns[first].to_numpy(), columns[last].to_numpy()
+        self._order = np.argsort(videos, kind="stable")
+        self._videos = videos[self._order]
+
+    def rows(self, video: int) -> np.ndarray:
+        """Places of a video's rows, (N,) int."""
+        low, high = np.searchsorted(self._videos, [video, video + 1])
+        return self._order[low:high]
+
+    def take(self, rows: np.ndarray, columns: list[str]):
+        """These rows, in ascending order of their places."""
+        if not len(rows):
+            return self._dataset.schema.empty_table().select(columns)
+        return self._dataset.take(rows.tolist(), columns=columns)
 
 
 def read_about(folder: Path) -> About:
