@@ -109,6 +109,7 @@ const action = (label, onclick) => make("button", { type: "button", textContent:
 function state(title, ...content) {
   $("state").replaceChildren(make("h2", { textContent: title }), ...content);
   $("state").hidden = false;
+  performance.mark("shown");
 }
 
 async function showStart() {
@@ -396,7 +397,7 @@ $("theme").onclick = () => {
 
 async function restore(first) {
   const values = new URLSearchParams(location.search), number = (name) => Number(values.get(name));
-  if (first) await describe().catch(() => {});
+  if (first && values.size) await describe().catch(() => {});
   clearFilters();
   for (const field of $("filters").querySelectorAll("select, input")) {
     const value = values.get(field.name);
