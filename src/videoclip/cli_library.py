@@ -90,7 +90,7 @@ def search(
     shortest: Annotated[float | None, typer.Option(help="Only videos of at least so many seconds.")] = None,
     longest: Annotated[float | None, typer.Option(help="Only videos of at most so many seconds.")] = None,
     language: Annotated[str, typer.Option(help="Only videos with captions in this language.")] = "",
-    by_video: Annotated[bool, typer.Option("--by-video", help="Only the best moment of each video.")] = False,
+    by_video: Annotated[bool, typer.Option("--by-video", help="List the moments of a video together.")] = False,
     everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
     form: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
     out: Annotated[Path | None, typer.Option(help="File to write, in the form of its suffix.")] = None,

@@ -1,4 +1,5 @@
 import time
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,14 @@ def test_filters(library, videos):
     assert set(names(library.search("red", language="en", **everything))) == {"a.mp4"}
     assert library.search("red", after=time.time() + 1000).note == "no video fits these filters"
     assert set(names(library.search("red", after=time.time() - 1000, **everything))) == {"a.mp4", "b.mp4", "c.webm"}
-    assert len(names(library.search("red", by_video=True, **everything))) == 3
+
+
+def test_moments_can_stand_together_by_video(library):
+    loose = library.search("red", everything=True, limit=50)
+    grouped = library.search("red", by_video=True, everything=True, limit=50)
+    assert {hit.start for hit in grouped.hits} == {hit.start for hit in loose.hits}
+    videos = [name for name, _ in groupby(names(grouped))]
+    assert videos == list(dict.fromkeys(names(loose)))
 
 
 def test_more_like_a_moment_a_clip_and_an_image(library, videos, tmp_path):

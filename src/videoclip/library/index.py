@@ -84,6 +84,8 @@ def index(
         store = _opened(folder, model, model_name, encoder, workers, told)
         store.tidy()
         result = _bring_up_to_date(store, files, places, model, encoder, workers, told)
+        if places and not files:
+            result.warnings.append(f"no videos in {', '.join(map(str, places))}")
         if prune and result.missing:
             gone = set(result.missing)
             store.remove([video.id for video in store.videos().values() if video.path in gone])

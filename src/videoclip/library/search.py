@@ -70,7 +70,7 @@ class Query:
     longest: float | None = None
     language: str = ""
     by_video: bool = False
-    """Only the best moment of each video."""
+    """Moments of a video stand together, and videos in the order of their best."""
     everything: bool = False
     """Also what is hardly like it: no cut-off."""
 
@@ -215,9 +215,6 @@ class Library:
         sight = self._by_sight(vector, wanted, videos, admitted) if vector is not None else []
         speech = self._by_speech(wanted, videos, admitted) if by_text and wanted.mode != "sight" else []
         hits = [hit for hit in _joined(sight, speech) if wanted.everything or not by_text or hit.is_certain]
-        if wanted.by_video:
-            hits = list({hit.video: hit for hit in reversed(hits)}.values())[::-1]
-            hits.sort(key=lambda hit: -hit.score)
         hits = hits[: wanted.limit]
         around = [(h.video, h.start - CONTEXT, h.end + CONTEXT) for h in hits]
         bounds = self._bounds(hits, vector) if vector is not None else [(hit.start, hit.end) for hit in hits]
@@ -227,6 +224,9 @@ class Library:
             for h, (s, e), c in zip(hits, bounds, said, strict=True)
         ]
         hits = [hit for i, hit in enumerate(hits) if not any(hit.overlaps(better, 0.5) for better in hits[:i])]
+        if wanted.by_video:
+            place = {hit.video: rank for rank, hit in reversed(list(enumerate(hits)))}
+            hits.sort(key=lambda hit: place[hit.video])
         return Found(hits, "" if hits else NOTHING[bool(sight)])
 
     def _by_sight(

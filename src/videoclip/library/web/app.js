@@ -88,7 +88,9 @@ function show(found) {
   $("summary").textContent = hits.length ? `${hits.length} moments ${what}` : "";
   $("exports").hidden = !hits.length;
   for (const link of $("exports").querySelectorAll("a")) link.href = `/api/export/${link.dataset.form}?${parameters()}`;
-  $("hits").replaceChildren(...hits.map(card));
+  const grouped = $("filters").querySelector("[name=by_video]").checked;
+  $("hits").replaceChildren(...hits.flatMap((hit, place) => grouped && hit.video !== hits[place - 1]?.video
+    ? [make("li", { className: "group", textContent: hit.name, title: hit.path }), card(hit, place)] : [card(hit, place)]));
   if (!hits.length) nothing(found.note);
 }
 
@@ -103,6 +105,7 @@ function nothing(note) {
   state("Nothing found", make("p", {}, sentence(note)), ...advice);
 }
 
+const cards = () => $("hits").querySelectorAll(".hit");
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
 const action = (label, onclick) => make("button", { type: "button", textContent: label, onclick });
 
@@ -335,7 +338,7 @@ $("filters").onchange = (event) => (event.target.type === "file" ? sendFile(even
 $("close").onclick = close;
 $("more").onclick = () => moreLike(hits[chosen]);
 $("player").oncancel = close;
-$("player").onclose = () => { close(); $("hits").children[chosen]?.firstChild.focus(); };
+$("player").onclose = () => { close(); cards()[chosen]?.firstChild.focus(); };
 $("video").ontimeupdate = follow;
 $("timeline").onclick = (event) => {
   const box = $("timeline").getBoundingClientRect();
@@ -383,7 +386,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   const inside = document.activeElement?.closest(".hit");
   const next = inside ? Math.min(Math.max(chosen + step, 0), hits.length - 1) : 0;
-  $("hits").children[next].firstChild.focus();
+  cards()[next].firstChild.focus();
 });
 
 const remembered = localStorage.getItem("theme");
