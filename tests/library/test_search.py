@@ -8,7 +8,8 @@ from painted import Painted, paint
 from PIL import Image
 
 from videoclip.library.calibration import calibrated
-from videoclip.library.search import Hit, Library, Query, boundaries, content_words, distinct, is_about
+from videoclip.library.hits import Hit, boundaries, content_words, distinct, is_about
+from videoclip.library.search import Library, Query
 from videoclip.library.store import LibraryError
 
 

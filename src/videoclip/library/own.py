@@ -12,7 +12,7 @@ from ..media.captions import Caption
 from ..model.joint import JointModel
 from ..tasks.localization import locate_steps
 from ..tasks.segmentation import BACKGROUND, background_text, segment
-from .search import boundaries
+from .hits import boundaries
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi import Path as PathParameter
 from fastapi import Query as QueryParameter
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -80,153 +80,180 @@ def wanted(
     )
 
 
-def make_app(library: Library, options: Options | None = None) -> FastAPI:
-    """The web application of a library."""
-    options = options or Options()
-    app = FastAPI(
-        title="videoclip", version=__version__, description="Moments of your videos, by describing them.",
-        docs_url=None, redoc_url=None, responses=ERRORS,
-    )  # fmt: skip
-    turns = threading.BoundedSemaphore(AT_ONCE)
+class _Served:
+    """What the requests share: a library, how it is served, and whose turn it is."""
+
+    def __init__(self, library: Library, options: Options):
+        self.library, self.options = library, options
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
 
     @contextmanager
-    def turn() -> Iterator[None]:
-        if not turns.acquire(timeout=PATIENCE):
+    def turn(self) -> Iterator[None]:
+        """A search's turn; 503 where too many others wait."""
+        if not self._turns.acquire(timeout=PATIENCE):
             raise HTTPException(503, "too many searches at once; try again in a moment", {"retry-after": "2"})
         try:
             yield
         finally:
-            turns.release()
+            self._turns.release()
 
-    def video_of(number: int) -> Video:
-        video = library.store.videos().get(number)
+    def video(self, number: int) -> Video:
+        """A video by its number; 404 where there is none."""
+        video = self.library.store.videos().get(number)
         if video is None:
             raise HTTPException(404, "the library has no such video; it may have been replaced, search again")
         return video
 
-    def answered(found: Found) -> Moments:
-        videos = library.store.videos()
+    def answered(self, found: Found) -> Moments:
+        """Hits as the API gives them."""
+        videos = self.library.store.videos()
         return Moments(
             hits=[_moment(hit, videos[hit.video]) for hit in found.hits if hit.video in videos], note=found.note
         )
 
-    @app.exception_handler(VideoclipError)
-    def unusable(_: Request, error: VideoclipError) -> JSONResponse:
-        missing = isinstance(error, LibraryError) and "has no video" in str(error)
-        return JSONResponse({"detail": str(error)}, 404 if missing else 400)
 
-    @app.get("/api/library")
-    def about() -> About:
-        """What the library holds."""
-        store = library.store
-        videos = store.videos().values()
-        return About(
-            version=__version__, **store.counts(), model=Path(store.about.model).name,
-            encoder=store.about.encoder.encoder,
-            languages=sorted({v.language for v in videos if v.language}), folders=_folders(videos),
-            uploads=options.uploads, forms=list(FORMS),
-        )  # fmt: skip
+def _served(request: Request) -> _Served:
+    return request.app.state.served
 
-    @app.get("/api/progress")
-    def progress() -> Progress:
-        """How far an indexing is."""
-        return _progress(library.store.folder)
 
-    @app.get("/api/search")
-    def search(query: Annotated[Query, Depends(wanted)]) -> Moments:
-        """Moments that fit a text, or are like another moment."""
-        with turn():
-            return answered(library.search(query))
+Here = Annotated[_Served, Depends(_served)]
+Wanted = Annotated[Query, Depends(wanted)]
+HitCount = Annotated[int, QueryParameter(ge=1, le=MOST_HITS)]
+api = APIRouter(prefix="/api")
 
-    @app.get("/api/export/{form}", response_class=Response)
-    def export(
-        form: Literal["json", "csv", "m3u", "edl", "fcpxml"], query: Annotated[Query, Depends(wanted)]
-    ) -> Response:
-        """The hits of a search as a file for other programs."""
-        with turn():
-            text = in_form(form, library.search(query).hits, query.text or "moments")
-        headers = {"content-disposition": f'attachment; filename="moments.{form}"'}
-        return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
-    body = {
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in UPLOADED},
-        "required": True,
-    }
-    too_much: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (411, 413, 415)}
+@api.get("/library")
+def about(served: Here) -> About:
+    """What the library holds."""
+    store = served.library.store
+    videos = store.videos().values()
+    return About(
+        version=__version__, **store.counts(), model=Path(store.about.model).name,
+        encoder=store.about.encoder.encoder,
+        languages=sorted({v.language for v in videos if v.language}), folders=_folders(videos),
+        uploads=served.options.uploads, forms=list(FORMS),
+    )  # fmt: skip
 
-    @app.post("/api/search/file", openapi_extra={"requestBody": body}, responses=too_much)
-    async def search_by_file(
-        request: Request, limit: Annotated[int, QueryParameter(ge=1, le=MOST_HITS)] = 24
-    ) -> Moments:
-        """Moments that look like the image or the clip that is sent."""
-        if not options.uploads:
-            raise HTTPException(403, "uploads are off; start the server with --uploads")
-        suffix = UPLOADED.get(request.headers.get("content-type", "").split(";")[0].strip().lower())
-        if suffix is None:
-            raise HTTPException(415, f"send one of {', '.join(UPLOADED)}")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"upload{suffix}"
-            await _receive(request, path)
-            return await anyio.to_thread.run_sync(partial(by_file, path, limit))
 
-    def by_file(path: Path, limit: int) -> Moments:
-        with turn():
-            try:
-                vector = library.vector_of(path)
-            except MediaError as error:
-                raise HTTPException(400, "the file is neither an image nor a video that can be read") from error
-            return answered(library.search(Query(limit=limit), vector))
+@api.get("/progress")
+def progress(served: Here) -> Progress:
+    """How far an indexing is."""
+    return _progress(served.library.store.folder)
 
-    @app.get("/api/videos")
-    def videos(
-        offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
-        limit: Annotated[int, QueryParameter(ge=1, le=MOST_HITS)] = 50,
-    ) -> Videos:
-        """The library's videos, in the order of their paths."""
-        every = library.videos
-        return Videos(total=len(every), videos=[VideoInfo(**_info(v)) for v in every[offset : offset + limit]])
 
-    @app.get("/api/videos/{number}")
-    def video(number: VideoNumber) -> VideoDetail:
-        """A video, and what is said in it."""
-        found = video_of(number)
-        said = [Sentence(start=c.start, end=c.end, text=c.text) for c in library.transcript(number)]
-        return VideoDetail(**_info(found), transcript=said)
+@api.get("/search")
+def search(served: Here, query: Wanted) -> Moments:
+    """Moments that fit a text, or are like another moment."""
+    with served.turn():
+        return served.answered(served.library.search(query))
 
-    @app.get("/api/videos/{number}/timeline")
-    def timeline(
-        number: VideoNumber, q: Annotated[str, QueryParameter(min_length=1, max_length=LONGEST_QUERY)]
-    ) -> Timeline:
-        """How sure it is that each second shows a text."""
-        video_of(number)
-        with turn():
-            return Timeline(scores=[round(float(x), 3) for x in library.timeline(number, q)])
 
-    @app.get("/api/videos/{number}/picture", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
-    def picture(number: VideoNumber, start: Seconds = 0.0, end: Seconds = 0.0) -> Response:
-        """A picture of a moment."""
-        video_of(number)
-        image = library.picture(number, start, end)
-        if image is None:
-            raise HTTPException(404, "the video gave no picture")
-        return Response(image, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
+@api.get("/export/{form}", response_class=Response)
+def export(served: Here, form: Literal["json", "csv", "m3u", "edl", "fcpxml"], query: Wanted) -> Response:
+    """The hits of a search as a file for other programs."""
+    with served.turn():
+        text = in_form(form, served.library.search(query).hits, query.text or "moments")
+    headers = {"content-disposition": f'attachment; filename="moments.{form}"'}
+    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
-    @app.get("/api/videos/{number}/file", response_class=FileResponse, responses={206: {}, 416: {}})
-    def file(number: VideoNumber) -> FileResponse:
-        """The video itself, or a range of it."""
-        path = Path(video_of(number).path)
-        if not _is_there(path):
-            raise HTTPException(410, f"the file of this video is gone: {path.name}; index its folder again")
-        kind = PLAYED.get(path.suffix.lower(), "application/octet-stream")
-        return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
+BODY = {
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in UPLOADED},
+    "required": True,
+}
+TOO_MUCH: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (411, 413, 415)}
 
+
+@api.post("/search/file", openapi_extra={"requestBody": BODY}, responses=TOO_MUCH)
+async def search_by_file(served: Here, request: Request, limit: HitCount = 24) -> Moments:
+    """Moments that look like the image or the clip that is sent."""
+    if not served.options.uploads:
+        raise HTTPException(403, "uploads are off; start the server with --uploads")
+    suffix = UPLOADED.get(request.headers.get("content-type", "").split(";")[0].strip().lower())
+    if suffix is None:
+        raise HTTPException(415, f"send one of {', '.join(UPLOADED)}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{suffix}"
+        await _receive(request, path)
+        return await anyio.to_thread.run_sync(partial(_by_file, served, path, limit))
+
+
+def _by_file(served: _Served, path: Path, limit: int) -> Moments:
+    with served.turn():
+        try:
+            vector = served.library.vector_of(path)
+        except MediaError as error:
+            raise HTTPException(400, "the file is neither an image nor a video that can be read") from error
+        return served.answered(served.library.search(Query(limit=limit), vector))
+
+
+@api.get("/videos")
+def videos(served: Here, offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0, limit: HitCount = 50) -> Videos:
+    """The library's videos, in the order of their paths."""
+    every = served.library.videos
+    return Videos(total=len(every), videos=[VideoInfo(**_info(v)) for v in every[offset : offset + limit]])
+
+
+@api.get("/videos/{number}")
+def video(served: Here, number: VideoNumber) -> VideoDetail:
+    """A video, and what is said in it."""
+    found = served.video(number)
+    said = [Sentence(start=c.start, end=c.end, text=c.text) for c in served.library.transcript(number)]
+    return VideoDetail(**_info(found), transcript=said)
+
+
+@api.get("/videos/{number}/timeline")
+def timeline(
+    served: Here, number: VideoNumber, q: Annotated[str, QueryParameter(min_length=1, max_length=LONGEST_QUERY)]
+) -> Timeline:
+    """How sure it is that each second shows a text."""
+    served.video(number)
+    with served.turn():
+        return Timeline(scores=[round(float(x), 3) for x in served.library.timeline(number, q)])
+
+
+@api.get("/videos/{number}/picture", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
+def picture(served: Here, number: VideoNumber, start: Seconds = 0.0, end: Seconds = 0.0) -> Response:
+    """A picture of a moment."""
+    served.video(number)
+    image = served.library.picture(number, start, end)
+    if image is None:
+        raise HTTPException(404, "the video gave no picture")
+    return Response(image, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
+
+
+@api.get("/videos/{number}/file", response_class=FileResponse, responses={206: {}, 416: {}})
+def file(served: Here, number: VideoNumber) -> FileResponse:
+    """The video itself, or a range of it."""
+    path = Path(served.video(number).path)
+    if not _is_there(path):
+        raise HTTPException(410, f"the file of this video is gone: {path.name}; index its folder again")
+    kind = PLAYED.get(path.suffix.lower(), "application/octet-stream")
+    return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+
+def make_app(library: Library, options: Options | None = None) -> FastAPI:
+    """The web application of a library."""
+    app = FastAPI(
+        title="videoclip", version=__version__, description="Moments of your videos, by describing them.",
+        docs_url=None, redoc_url=None, responses=ERRORS,
+    )  # fmt: skip
+    app.state.served = _Served(library, options or Options())
+    app.include_router(api)
+    app.add_exception_handler(VideoclipError, _unusable)
+    app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB), name="static")
-    app.add_middleware(Guard, options=options)
+    app.add_middleware(Guard, options=app.state.served.options)
     return app
+
+
+def _unusable(_: Request, error: Exception) -> Response:
+    missing = isinstance(error, LibraryError) and "has no video" in str(error)
+    return JSONResponse({"detail": str(error)}, 404 if missing else 400)
+
+
+def _page() -> FileResponse:
+    return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
 
 
 async def _receive(request: Request, path: Path) -> None:
