@@ -130,7 +130,8 @@ def _print_hits(found: "Found") -> None:
         typer.echo(found.note)
     for number, hit in enumerate(found.hits, 1):
         when = f"{_clock(hit.start)}–{_clock(hit.end)}"
-        sure = f"{100 * hit.sight:.0f} %" if hit.sight is not None else "said"
+        said_only = hit.sight is None or (hit.sight < 0.5 and hit.speech is not None)
+        sure = "said" if said_only else f"{100 * (hit.sight or 0):.0f} %"
         typer.echo(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
         if hit.said:
             typer.echo(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")

@@ -149,7 +149,8 @@ function card(hit, place) {
   open.onpointerenter = (event) => event.pointerType === "mouse" && preview(picture, hit);
   open.onpointerleave = () => endPreview(picture);
   open.onfocus = () => { chosen = place; };
-  const sure = hit.sight === null ? "said here" : `${Math.round(100 * hit.sight)} % sure${hit.speech === null ? "" : ", and said"}`;
+  const saidOnly = hit.sight === null || (hit.sight < 0.5 && hit.speech !== null);
+  const sure = saidOnly ? "said here" : `${Math.round(100 * hit.sight)} % sure${hit.speech === null ? "" : ", and said"}`;
   return make("li", { className: "hit" }, open, make("div", { className: "foot" },
     make("span", { className: "sure", textContent: sure }), action("More like this", () => moreLike(hit))));
 }
