@@ -78,6 +78,7 @@ def experiment(name: str) -> Experiment:
 
 
 PAPER, BEST = Variant("paper"), Variant("best", ("clips.max_seconds=6",))
+STEADY = BEST.with_("loss.each_positive=0.5", "batches.rule=clusters", "batches.cluster_size=16")
 RANDOM = PAPER.with_("batches.rule=random")
 DEMO = ("model.similarity=cosine", "loss.mask_overlaps=true", "loss.soft_targets=0.3")
 FEW, MANY = 8, 64
@@ -112,6 +113,7 @@ EXPERIMENTS = {
             ),
             "cosine, overlaps masked, soft targets": PAPER.with_(*DEMO),
             "best": BEST,
+            "best, each positive, clusters of 16": STEADY,
         },
     ),
     "few-families": Experiment(
@@ -123,6 +125,7 @@ EXPERIMENTS = {
             "random batches, cosine, overlaps masked, soft targets": RANDOM.with_(*DEMO),
             "best": BEST,
             "best, random batches": BEST.with_("batches.rule=random"),
+            "best, each positive, clusters of 16": STEADY,
         },
     ),
 }

@@ -87,3 +87,22 @@ def test_a_text_is_the_mean_of_its_phrasings():
     assert model.encode_text(["onion", "to stir"]).tolist() == [[10.5, 104.0], [12.5, 106.5]]
     with pytest.raises(ConfigError, match=r"write \{\} once"):
         Prompted(Lengths(), ["a video"])  # type: ignore[arg-type]
+
+
+def test_with_each_positive_a_bag_of_one_text_has_the_loss_of_its_pair():
+    expected = sum(info_nce(VIDEO, TEXT)) / 2
+    assert float(mil_nce(VIDEO, TEXT[:, None], each=1.0)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_each_positive_asks_more_of_a_bag_than_that_one_text_fits():
+    stranger = torch.randn(TEXT.shape, generator=torch.Generator().manual_seed(1))
+    fits = torch.stack([4 * VIDEO, 4 * VIDEO], 1)
+    half_fits = torch.stack([4 * VIDEO, stranger], 1)
+    together = float(mil_nce(VIDEO, half_fits)) - float(mil_nce(VIDEO, fits))
+    each = float(mil_nce(VIDEO, half_fits, each=1.0)) - float(mil_nce(VIDEO, fits, each=1.0))
+    assert each > max(together, 0.0) + 1.0
+    mixed = contrastive_loss(VIDEO, half_fits.flatten(0, 1), LossConfig("mil-nce", each_positive=0.25))
+    parts = 0.75 * mil_nce(VIDEO, half_fits) + 0.25 * mil_nce(VIDEO, half_fits, each=1.0)
+    assert float(mixed) == pytest.approx(float(parts), rel=1e-6)
+    with pytest.raises(ValueError, match="mil-nce only"):
+        LossConfig(each_positive=0.5)

@@ -16,6 +16,8 @@ class LossConfig:
     """
 
     kind: str = "info-nce"
+    each_positive: float = 0.0
+    """Share of ``mil-nce`` in which every text of a bag is a positive of its own, instead of one that fits for all."""
     soft_targets: float = 0.0
     """Share of a target that optimal transport spreads over the batch, against faulty negatives (Lin et al., 2024)."""
     mask_overlaps: bool = False
@@ -28,6 +30,8 @@ class LossConfig:
             raise ValueError(f"loss.kind is '{self.kind}'; choose info-nce, mil-nce or sigmoid")
         if self.kind != "info-nce" and self.soft_targets:
             raise ValueError("loss.soft_targets are of info-nce only")
+        if self.kind != "mil-nce" and self.each_positive:
+            raise ValueError("loss.each_positive is of mil-nce only")
         if self.kind == "mil-nce" and self.mask_alike < 1:
             raise ValueError("loss.mask_alike is not of mil-nce")
 
@@ -60,7 +64,7 @@ def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Te
             if left out.
     """
     if config.kind == "mil-nce":
-        return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]), faulty)
+        return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]), faulty, config.each_positive)
     similarity = text.float() @ video.float().T
     right = torch.eye(len(video), dtype=torch.bool, device=video.device)
     if faulty is None:
@@ -85,19 +89,28 @@ FAR = -1e4
 """Similarity of a pair that takes no part."""
 
 
-def mil_nce(video: Tensor, text: Tensor, faulty: Tensor | None = None) -> Tensor:
+def mil_nce(video: Tensor, text: Tensor, faulty: Tensor | None = None, each: float = 0.0) -> Tensor:
     """MIL-NCE (equation 1 of Miech et al., 2020): (B, D), (B, K, D) -> scalar.
 
     The K texts of a video are its positives together; the negatives are all other texts of the video and all other
-    videos of the texts, but those that are ``faulty``: (B, B) bool of bags (rows) and videos.
+    videos of the texts, but those that are ``faulty``: (B, B) bool of bags (rows) and videos. With ``each``, that share
+    of the loss is the mean InfoNCE of each text by itself: the sum over a bag is content with the one text that fits
+    already, and where that is chatter, nothing else is learned.
     """
+    right = torch.eye(len(video), dtype=torch.bool, device=video.device)
     scores = torch.einsum("id,jkd->ijk", video, text)
-    bags = scores.logsumexp(2)
-    right = torch.eye(len(bags), dtype=torch.bool, device=bags.device)
     if faulty is not None:
-        bags = bags.masked_fill(faulty.T & ~right, FAR)
+        scores = scores.masked_fill((faulty.T & ~right)[..., None], FAR)
+    bags = scores.logsumexp(2)
     others = bags.T.masked_fill(right, -torch.inf)
-    return (torch.cat([bags, others], 1).logsumexp(1) - bags.diagonal()).mean()
+    together = (torch.cat([bags, others], 1).logsumexp(1) - bags.diagonal()).mean()
+    if not each:
+        return together
+    own = scores.diagonal(dim1=0, dim2=1).T  # (B, K)
+    texts_of_others = bags.masked_fill(right, -torch.inf).logsumexp(1, keepdim=True)
+    to_text = torch.logaddexp(own, texts_of_others) - own
+    to_video = scores.logsumexp(0) - own
+    return (1 - each) * together + each * (to_text + to_video).mean() / 2
 
 
 def transport(similarity: Tensor, rounds: int = 5) -> Tensor:
