@@ -90,7 +90,7 @@ def plain(batch: list[torch.Tensor], device: torch.device, half: bool) -> Callab
 
 def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else (512 if device.type == "cuda" else 64)
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else (512 if device.type == "cuda" else 32)
     batch = batch_of(pairs, device)
     valid = (int(batch[1].sum()) + 2 * pairs, int(batch[3].sum()))
     half = device.type == "cuda"
