@@ -18,3 +18,22 @@ def samples() -> Path:
     if not SAMPLES.is_dir():
         pytest.skip(f"the sample videos are not here ({SAMPLES}); VIDEOCLIP_MEDIA names their folder")
     return SAMPLES
+
+
+@pytest.fixture
+def videoclip(monkeypatch, capsys):
+    """Run the command line in this process: arguments -> (exit code, what it printed, what it complained of)."""
+
+    from videoclip import cli
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["videoclip", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run

@@ -7,29 +7,11 @@ import numpy as np
 import pytest
 from made import write
 
-from videoclip import cli
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
 from videoclip.media.captions import Caption, read_captions
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
-
-
-@pytest.fixture
-def videoclip(monkeypatch, capsys):
-    """Run the command line in this process: arguments -> (exit code, what it printed, what it complained of)."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["videoclip", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

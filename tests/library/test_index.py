@@ -222,3 +222,18 @@ def test_watching_indexes_what_is_added(videos, indexed):
     finally:
         stop.set()
         later.join()
+
+
+def test_a_file_moved_onto_the_path_of_another_takes_its_place(videos, indexed, tmp_path):
+    (videos / "b.mp4").rename(videos / "it's.mp4")
+    indexed()
+    (videos / "a.mp4").unlink()
+    (videos / "a.en.srt").unlink()
+    (videos / "it's.mp4").rename(videos / "a.mp4")
+    assert indexed().moved == 1
+    store = Store(tmp_path / "library")
+    assert sorted(Path(video.path).name for video in store.videos().values()) == ["a.mp4", "c.webm"]
+    (videos / "a.mp4").rename(videos / "it's back.mp4")
+    assert indexed().moved == 1
+    (hit, *_) = Library(tmp_path / "library", Painted()).search("yellow", mode="sight").hits
+    assert Path(hit.path).name == "it's back.mp4"

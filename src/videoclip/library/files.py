@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = (
 
 
 @dataclass(frozen=True)
-class Found:
+class VideoFile:
     """A video file of a folder, and the captions that lie beside it."""
 
     path: Path
@@ -24,7 +24,7 @@ class Found:
     language: str = ""
 
 
-def find_files(places: Sequence[Path], language: str = "en") -> list[Found]:
+def find_files(places: Sequence[Path], language: str = "en") -> list[VideoFile]:
     """All videos that these folders hold, with their subfolders, or that are named themselves.
 
     Links that lead out of the named folder are not followed.
@@ -32,7 +32,7 @@ def find_files(places: Sequence[Path], language: str = "en") -> list[Found]:
     Raises:
         LibraryError: a place does not exist.
     """
-    found: dict[Path, Found] = {}
+    found: dict[Path, VideoFile] = {}
     for place in places:
         if not place.exists():
             raise LibraryError(f"{place}: no such file or folder")
@@ -43,7 +43,7 @@ def find_files(places: Sequence[Path], language: str = "en") -> list[Found]:
             if path.parent not in beside:
                 beside[path.parent] = _caption_files(path.parent)
             captions, spoken = _preferred(beside[path.parent].get(path.stem, []), path.stem, language)
-            found[path] = Found(path, captions, spoken)
+            found[path] = VideoFile(path, captions, spoken)
     return [found[path] for path in sorted(found)]
 
 

@@ -25,8 +25,8 @@ from ..media.container import embedded_captions, pictures, recorded_at
 from ..media.video import probe
 from ..model.joint import JointModel
 from ..progress import clock, track
-from .files import Found, find_files
-from .moments import embedded, everyday, fingerprint, similarity_of, size_of, webp
+from .files import VideoFile, find_files
+from .moments import embedded, everyday, fingerprint, size_of, webp
 from .store import About, LibraryError, Store, locked, read_about
 from .tables import Entry, Video
 
@@ -108,7 +108,7 @@ def _opened(
     told: Callable[[dict], None],
 ) -> Store:
     """The library of a folder, new or with the vectors of this model."""
-    print_, size, similarity = fingerprint(model), size_of(model), similarity_of(model)
+    print_, size = fingerprint(model), size_of(model)
     try:
         before = read_about(folder)
     except LibraryError:
@@ -116,7 +116,7 @@ def _opened(
             raise
         if encoder is None:
             raise
-        return Store.create(folder, About(encoder.kind, name, print_, size, similarity))
+        return Store.create(folder, About(encoder.kind, name, print_, size))
     if encoder is not None and encoder.kind != before.encoder:
         raise LibraryError(
             f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or make another "
@@ -124,9 +124,7 @@ def _opened(
         )
     store = Store(folder)
     if before.fingerprint != print_:
-        after = replace(
-            before, model=name, fingerprint=print_, size=size, similarity=similarity, embedding=before.embedding + 1
-        )
+        after = replace(before, model=name, fingerprint=print_, size=size, embedding=before.embedding + 1)
         _reembed(store, after, model, told)
     elif before.model != name:
         from .store import write_about
@@ -148,14 +146,14 @@ def _reembed(store: Store, after: About, model: JointModel, told: Callable[[dict
                 for number, features in store.all_features(todo[start : start + 64]):
                     ready.append(embedded(videos[number], features, [], [], model))
                     advance()
-                other.embed(ready)
+                other.write_vectors(ready)
                 told({"stage": "embedding", "done": start + len(ready), "total": len(todo)})
         other.calibrate(everyday(model))
 
 
 def _bring_up_to_date(
     store: Store,
-    files: Sequence[Found],
+    files: Sequence[VideoFile],
     places: Sequence[Path],
     model: JointModel,
     encoder: AnyEncoder | None,
@@ -165,7 +163,7 @@ def _bring_up_to_date(
     result = Indexed()
     by_path = {video.path: video for video in store.videos().values()}
     result.missing = _missing(by_path, files, places)
-    todo: list[Found] = []
+    todo: list[VideoFile] = []
     for file in files:
         before = by_path.get(str(file.path))
         if before and _is_same(before, file):
@@ -219,7 +217,7 @@ def _bring_up_to_date(
     return result
 
 
-def _missing(by_path: dict[str, Video], files: Sequence[Found], places: Sequence[Path]) -> list[str]:
+def _missing(by_path: dict[str, Video], files: Sequence[VideoFile], places: Sequence[Path]) -> list[str]:
     """Videos of the library that are in these places no more; a place that cannot be read says nothing."""
     there, roots = {str(file.path) for file in files}, [place.resolve() for place in places]
     return sorted(
@@ -229,7 +227,7 @@ def _missing(by_path: dict[str, Video], files: Sequence[Found], places: Sequence
     )
 
 
-def _is_same(video: Video, file: Found) -> bool:
+def _is_same(video: Video, file: VideoFile) -> bool:
     state = file.path.stat()
     noted = video.captions if video.captions != TRACK else ""
     return (state.st_size, state.st_mtime_ns) == (video.size, video.modified_ns) and noted == _stamp(file.captions)
@@ -255,7 +253,7 @@ class _Work:
         self.stop, self.lock = threading.Event(), threading.Lock()
         self.number = store.next_id()
 
-    def outcomes(self, todo: Sequence[Found], workers: int) -> Iterator[tuple[Found, "Outcome"]]:
+    def outcomes(self, todo: Sequence[VideoFile], workers: int) -> Iterator[tuple[VideoFile, "Outcome"]]:
         """Each file with what became of it, as they are done. Tables are changed by the calling thread alone."""
         waiting = iter(todo)
         with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
@@ -273,7 +271,7 @@ class _Work:
             finally:
                 self.stop.set()
 
-    def read(self, file: Found) -> "Entry | MediaError | _Same":
+    def read(self, file: VideoFile) -> "Entry | MediaError | _Same":
         """A file's entry; or why there is none; or what has changed of a video that is there."""
         try:
             return self._read(file)
@@ -282,7 +280,7 @@ class _Work:
         except OSError as error:
             return MediaError(f"{file.path}: cannot be read ({error.strerror})")
 
-    def _read(self, file: Found) -> "Entry | _Same":
+    def _read(self, file: VideoFile) -> "Entry | _Same":
         state = file.path.stat()
         if not state.st_size:
             raise MediaError(f"{file.path}: the file is empty")
@@ -323,10 +321,13 @@ class _Work:
             captions, source, language = same.said
             self.store.replace_speech(same.before, captions)
             after = replace(after, captions=source, language=language)
+        replaced = self.by_path.get(after.path)
+        if replaced and replaced.id != same.before.id:
+            self.store.remove([replaced.id])
         self.store.change(same.before, after)
         return "moved" if same.before.path != after.path else "touched"
 
-    def _captions(self, file: Found) -> tuple[list[Caption], str, str]:
+    def _captions(self, file: VideoFile) -> tuple[list[Caption], str, str]:
         """What is said, where that is noted, and in which language."""
         if file.captions:
             try:

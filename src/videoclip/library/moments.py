@@ -73,7 +73,3 @@ def fingerprint(model: JointModel) -> str:
 
 def size_of(model: JointModel) -> int:
     return model.encode_text(["size"]).shape[1]
-
-
-def similarity_of(model: JointModel) -> str:
-    return model.config.similarity if isinstance(model, VideoCLIP) else "dot"

@@ -31,7 +31,7 @@ POOL = 12
 POOL_LEAST = 120
 CONTEXT = 24
 """Seconds around a window in which its boundaries are looked for."""
-MOST_CANDIDATES = 100_000
+MOST_CANDIDATES = 10_000
 """Windows that are looked at, at most, where filters let few through."""
 NOTHING = {
     True: "nothing in the library looks or sounds like that; what comes closest is shown with 'everything'",

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
@@ -328,7 +329,7 @@ def run(folder: Path, options: Options) -> None:
                 f"{options.host}:{options.port} cannot be used ({error.strerror}); choose --port"
             ) from error
         host = f"[{options.host}]" if ":" in options.host else options.host
-        query = f"?token={options.token}" if options.token else ""
+        query = f"?token={quote(options.token, safe='')}" if options.token else ""
         print(f"videoclip: {folder} at http://{host}:{listening.getsockname()[1]}/{query} (Ctrl-C ends)", flush=True)
         threading.Thread(target=lambda: library.model, daemon=True).start()  # loaded before the first question
         config = uvicorn.Config(

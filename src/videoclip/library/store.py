@@ -68,7 +68,6 @@ class About:
     model: str
     fingerprint: str
     size: int
-    similarity: str = "dot"
     embedding: int = 1
 
 
@@ -133,7 +132,7 @@ class Store:
         if not entries:
             return
         self._table("features").add(features_rows(entries, self.about.encoder))
-        self._write_vectors(entries)
+        self.write_vectors(entries)
         speech = [row for entry in entries for row in passages(entry)]
         if speech:
             self._table("speech").add(pa.Table.from_pylist(speech, speech_schema()))
@@ -143,7 +142,8 @@ class Store:
             self._table("pictures").add(pa.table(columns, schema=pictures_schema()))
         self.name(entry.video for entry in entries)
 
-    def _write_vectors(self, entries: Sequence[Entry]) -> None:
+    def write_vectors(self, entries: Sequence[Entry]) -> None:
+        """Write the vectors of videos, by this store's model."""
         self._table(self._moments).add(moment_rows(entries, self.about.size))
         self._table(self._tokens).add(token_rows(entries, self.about.size))
 
@@ -389,10 +389,6 @@ class Store:
         rows = self._table(self._tokens).search().select(["video"]).limit(None).to_arrow()
         return set(rows["video"].to_pylist())
 
-    def embed(self, entries: Sequence[Entry]) -> None:
-        """Write the vectors of videos that are in the library."""
-        self._write_vectors(entries)
-
     # Tables ---------------------------------------------------------------------------------------------------
 
     @property
@@ -469,10 +465,13 @@ def read_about(folder: Path) -> About:
         ) from error
     except ValueError as error:
         raise LibraryError(f"{folder / NOTE}: is damaged ({error}); index into another folder") from error
-    if values.pop("format", None) != FORMAT:
-        raise LibraryError(f"{folder}: a library of another format; a later videoclip made it")
-    kind = values.pop("encoder")
-    return About(FeatureKind(**kind | {"sizes": tuple(kind["sizes"])}), **values)
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise LibraryError(f"{folder}: a library of another format; another version of videoclip made it")
+    try:
+        kind = values.pop("encoder")
+        return About(FeatureKind(**kind | {"sizes": tuple(kind["sizes"])}), **values)
+    except (TypeError, KeyError) as error:
+        raise LibraryError(f"{folder / NOTE}: is damaged ({error}); index into another folder") from error
 
 
 def write_about(folder: Path, about: About) -> None:
