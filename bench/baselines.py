@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from videoclip.pretrain.clips import Batch
+
 VIDEO_TOKENS, TEXT_TOKENS = 34, 63
 """Lengths that everything is padded to: 32 seconds and 61 word pieces, each with [CLS] and [SEP]."""
 
@@ -41,8 +43,9 @@ def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden[:, 1:] * weights).sum(1) / weights.sum(1)
 
 
-def padded(features: Tensor, video_mask: Tensor, token_ids: Tensor, text_mask: Tensor) -> tuple[Tensor, ...]:
-    """A batch filled up to the full lengths, whatever is in it."""
+def padded(batch: Batch) -> tuple[Tensor, ...]:
+    """Inputs of ``PlainVideoCLIP``: features, mask, token ids, mask, all filled up to the full lengths."""
+    (features, video_mask), (token_ids, text_mask) = batch.video.padded(), batch.text.padded()
     seconds, words = VIDEO_TOKENS - 2 - features.shape[1], TEXT_TOKENS - token_ids.shape[1]
     return (
         F.pad(features, (0, 0, 0, seconds)),

@@ -3,11 +3,17 @@
 import json
 import os
 import platform
+import re
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from videoclip.provenance import versions
+
+if TYPE_CHECKING:
+    import torch
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -15,7 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 def report(
     name: str, ours: float, baseline: float, unit: str, table: list[dict], limit: str = "", better: str = "more"
 ) -> None:
-    """Print the table and write ``bench/results/<name>.json``.
+    """Print the table and write ``bench/results/<name>.json`` (``<name>.gpu.json`` where there is a GPU).
 
     Args:
         limit: what bounds the figure.
@@ -40,9 +46,49 @@ def report(
         "date": datetime.now(UTC).date().isoformat(),
         "table": table,
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
+    kind = "" if accelerator() is None else ".gpu"
+    (RESULTS / f"{name}{kind}.json").write_text(json.dumps(made, indent=1) + "\n")
 
 
 def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, no GPU"
+    return f"{os.cpu_count()} cores of {processor()}, {memory:.0f} GiB, {accelerator() or 'no GPU'}"
+
+
+def processor() -> str:
+    """Its name, and which of the wide instructions it has: results depend on them more than on its name."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.is_file() else ""
+    name = re.search(r"model name\s*: (.+)", text)
+    flags = set(text.split())
+    wide = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    return f"{name[1] if name else platform.machine()} ({', '.join(wide)})"
+
+
+def accelerator() -> str | None:
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None
+
+
+def bf16_is_native(device: "torch.device") -> bool:
+    """Whether products in bf16 are faster than in fp32, not emulated."""
+    import torch
+
+    return torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+
+
+def product_rate(device: "torch.device", precision: str, size: int = 2048) -> float:
+    """The best rate of a matrix product of the model's kind, (size, 768) by (768, 3072), in FLOP/s."""
+    import torch
+
+    kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    size = 32768 if device.type == "cuda" else size
+    a, b = torch.randn(size, 768, device=device, dtype=kind), torch.randn(768, 3072, device=device, dtype=kind)
+    best = float("inf")
+    for _ in range(8):
+        began = time.perf_counter()
+        a @ b
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * size * 768 * 3072 / best

@@ -2,53 +2,40 @@
 
     python bench/train_step.py [PAIRS]
 
-Lengths are those of the paper's configuration: 3 to 32 seconds, 8 to 61 word pieces, uniformly. A step is forward,
-loss, backward, clipping and Adam. The baseline is two plain Hugging Face BERTs over inputs padded to 34 and 63 tokens,
-eager, in fp32 (on a GPU, under fp16 autocast with a gradient scaler), on the same pairs.
+Pairs are cut as the paper's are, out of videos of HowTo100M's lengths. A step is forward, loss, backward, clipping and
+Adam. The baseline is two plain Hugging Face BERTs over inputs padded to 34 and 63 tokens, eager, in fp32 (on a GPU,
+under fp16 autocast with a gradient scaler), on the same pairs. Steps of all kinds take turns, and medians count, since
+machines are noisy.
 """
 
 import random
+import statistics
 import sys
 import time
 from collections.abc import Callable
 
 import torch
-from baselines import PlainVideoCLIP, padded, plain_loss
-from result import report
+from baselines import TEXT_TOKENS, VIDEO_TOKENS, PlainVideoCLIP, padded, plain_loss
+from result import bf16_is_native, product_rate, report
 
 from videoclip.model.loss import LossConfig, contrastive_loss
-from videoclip.model.padding import collate_text, collate_video
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.pretrain.clips import Batch, ClipConfig, draw_batch
+from videoclip.pretrain.estimate import made_up
 from videoclip.pretrain.trainer import autocast
 
-STEPS = 3
-"""Steps that are timed, after one that is not."""
+ROUNDS = 3
+"""Steps of each kind that are timed, after one that is not."""
+FLOPS_PER_TOKEN = {"video": 6 * 6 * 12 * 768**2, "text": 6 * 12 * 12 * 768**2}
+"""Of forward and backward: six for each weight of the 6 and 12 layers."""
 
 
-def batch_of(pairs: int, device: torch.device) -> list[torch.Tensor]:
-    """A padded batch of random pairs, as the loader gives it."""
-    rng = random.Random(0)
-    videos = [torch.randn(rng.randint(3, 32), 512) for _ in range(pairs)]
-    texts = [[rng.randrange(1000, 30000) for _ in range(rng.randint(8, 61))] for _ in range(pairs)]
-    return [tensor.to(device) for tensor in (*collate_video(videos), *collate_text(texts))]
+def batch_of(pairs: int, device: torch.device) -> Batch:
+    videos = [made_up(i, 512) for i in range(max(pairs // 16, 1))]
+    return draw_batch(videos, ClipConfig(pairs_per_video=min(pairs, 16)), 61, random.Random(0)).to(device)
 
 
-def pairs_per_second(step: Callable[[], None], pairs: int, device: torch.device) -> float:
-    step()
-    _wait(device)
-    began = time.perf_counter()
-    for _ in range(STEPS):
-        step()
-    _wait(device)
-    return STEPS * pairs / (time.perf_counter() - began)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def ours(batch: list[torch.Tensor], device: torch.device, precision: str) -> Callable[[], None]:
+def ours(batch: Batch, device: torch.device, precision: str) -> Callable[[], None]:
     """A step as the trainer does it."""
     torch.manual_seed(0)
     model = VideoCLIP(ModelConfig()).to(device).train()
@@ -57,7 +44,7 @@ def ours(batch: list[torch.Tensor], device: torch.device, precision: str) -> Cal
 
     def step() -> None:
         with cast():
-            video, text = model(*batch)
+            video, text = model(batch.video, batch.text)
         loss = contrastive_loss(video, text, LossConfig())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -67,13 +54,13 @@ def ours(batch: list[torch.Tensor], device: torch.device, precision: str) -> Cal
     return step
 
 
-def plain(batch: list[torch.Tensor], device: torch.device, half: bool) -> Callable[[], None]:
+def plain(batch: Batch, device: torch.device, half: bool) -> Callable[[], None]:
     """A step of the baseline."""
     torch.manual_seed(0)
     model = PlainVideoCLIP().to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), 5e-5, (0.9, 0.98))
     scaler = torch.amp.GradScaler(device.type, enabled=half)
-    full = padded(*batch)
+    full = padded(batch)
 
     def step() -> None:
         with torch.autocast(device.type, torch.float16, enabled=half):
@@ -88,21 +75,55 @@ def plain(batch: list[torch.Tensor], device: torch.device, half: bool) -> Callab
     return step
 
 
-def main() -> None:
+def seconds(steps: dict[str, Callable[[], None]], device: torch.device) -> dict[str, float]:
+    """Median time of a step of each kind."""
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(ROUNDS + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            taken[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}
+
+
+def main(pairs: int) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else (512 if device.type == "cuda" else 32)
+    pairs = pairs or (512 if device.type == "cuda" else 64)
     batch = batch_of(pairs, device)
-    valid = (int(batch[1].sum()) + 2 * pairs, int(batch[3].sum()))
     half = device.type == "cuda"
-    steps = {"plain, padded, " + ("fp16 autocast" if half else "fp32"): plain(batch, device, half)}
-    steps |= {f"ours, {precision}": ours(batch, device, precision) for precision in ("fp32", "bf16")}
-    rows = [{"step": name, "pairs/s": pairs_per_second(step, pairs, device)} for name, step in steps.items()]
-    baseline = rows[0]["pairs/s"]
-    rows = [row | {"ratio": row["pairs/s"] / baseline} for row in rows]
-    share = sum(valid) / (pairs * (34 + 63))
-    limit = f"2.5 × on a CPU, 3 × on a GPU; {100 * share:.0f} % of the padded positions hold something"
-    report("train_step", rows[-1]["pairs/s"], baseline, f"pairs/s, {pairs} pairs a step", rows, limit)
+    baseline = "plain, padded, " + ("fp16 autocast" if half else "fp32")
+    precisions = ["fp32", "bf16"] if bf16_is_native(device) else ["fp32"]
+    steps = {baseline: plain(batch, device, half)}
+    steps |= {f"ours, packed, {precision}": ours(batch, device, precision) for precision in precisions}
+    taken = seconds(steps, device)
+    tokens = {"video": len(batch.video.values) + 2 * pairs, "text": len(batch.text.values)}
+    full = {"video": VIDEO_TOKENS * pairs, "text": TEXT_TOKENS * pairs}
+    rows = []
+    for name, time_of_step in taken.items():
+        counted = full if name == baseline else tokens
+        flops = sum(FLOPS_PER_TOKEN[tower] * counted[tower] for tower in counted)
+        rows.append(
+            {
+                "step": name,
+                "pairs/s": pairs / time_of_step,
+                "ratio": taken[baseline] / time_of_step,
+                "GFLOP/s in products": flops / time_of_step / 1e9,
+                "GiB": torch.cuda.max_memory_allocated() / 2**30 if half else "",
+            }
+        )
+    work = {name: sum(FLOPS_PER_TOKEN[t] * n[t] for t in n) for name, n in (("full", full), ("packed", tokens))}
+    rate = {p: product_rate(device, p) for p in precisions}
+    share = 1 - sum(tokens.values()) / sum(full.values())
+    limit = (
+        f"{share:.0%} of the padded positions are padding, so that packing alone gives at most "
+        f"{work['full'] / work['packed']:.2f} ×; matrix products of this size run at "
+        + ", ".join(f"{rate[p] / 1e9:,.0f} GFLOP/s in {p}" for p in precisions)
+        + ("" if "bf16" in precisions else "; this processor has no instructions for bf16")
+    )
+    report("train_step", rows[-1]["pairs/s"], rows[0]["pairs/s"], f"pairs/s, {pairs} pairs a step", rows, limit)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)

@@ -26,10 +26,10 @@ class Tokenizer:
     def encode(self, texts: list[str], max_tokens: int | None = None) -> list[list[int]]:
         """Token ids of each text, at most ``max_tokens`` of them, without ``[CLS]`` and ``[SEP]`` around it."""
         try:
-            encoded = self._backend.encode_batch(texts, add_special_tokens=False)
+            encoded = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         except TypeError:  # halves of characters, which captions in JSON can hold and UTF-8 cannot
             whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-            encoded = self._backend.encode_batch(whole, add_special_tokens=False)
+            encoded = self._backend.encode_batch_fast(whole, add_special_tokens=False)
         return [e.ids[:max_tokens] for e in encoded]
 
 

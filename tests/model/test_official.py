@@ -124,16 +124,17 @@ def test_a_checkpoint_of_full_size_is_converted_tensor_by_tensor(tmp_path):
 
 def same_as_transformers(model: VideoCLIP, state: dict[str, torch.Tensor]) -> None:
     transformers = pytest.importorskip("transformers")
-    from videoclip.model.padding import collate_text
+    from videoclip.model.packing import pack_text
     from videoclip.tokenizer import bert_tokenizer
 
     bert = transformers.BertModel(transformers.BertConfig()).eval()
     theirs = {n.removeprefix("text_encoder."): t.float() for n, t in state.items() if n.startswith("text_encoder.")}
     bert.load_state_dict({n: t for n, t in theirs.items() if not n.endswith("position_ids")})
-    tokens, mask = collate_text(bert_tokenizer().encode(["slice the red onion", "stir it"]))
+    packed = pack_text(bert_tokenizer().encode(["slice the red onion", "stir it"]))
+    tokens, mask = packed.padded()
     with torch.inference_mode():
         wanted = bert(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        assert torch.allclose(model.text_tower(tokens, mask)[mask], wanted[mask], atol=1e-5)
+        assert torch.allclose(model.text_tower(packed).values, wanted[mask], atol=1e-5)
 
 
 WRAPPINGS = {

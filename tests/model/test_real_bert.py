@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from videoclip.model.official import initialise_from_bert
-from videoclip.model.padding import collate_text
+from videoclip.model.packing import pack_text
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.tokenizer import bert_tokenizer
 
@@ -35,10 +35,11 @@ def test_a_tower_with_real_weights_gives_what_transformers_gives(folder):
     model = VideoCLIP(MINILM).eval()
     initialise_from_bert(model, folder)
     bert = transformers.BertModel.from_pretrained(str(folder)).eval()
-    tokens, mask = collate_text(bert_tokenizer().encode(TEXTS, MINILM.max_text_tokens))
+    packed = pack_text(bert_tokenizer().encode(TEXTS, MINILM.max_text_tokens))
+    tokens, mask = packed.padded()
     with torch.inference_mode():
         wanted = bert(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        got = model.text_tower(tokens, mask)
+        got = model.text_tower(packed).padded()[0]
     assert (got[mask] - wanted[mask]).abs().max() < 1e-5
 
 

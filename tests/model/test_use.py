@@ -8,7 +8,7 @@ from videoclip import VideoCLIP
 from videoclip.errors import VideoclipError, WeightsError
 from videoclip.model.loss import info_nce
 from videoclip.model.official import initialise_from_bert
-from videoclip.model.padding import collate_text, collate_video
+from videoclip.model.packing import pack_text
 from videoclip.model.videoclip import ModelConfig
 
 SMALL = ModelConfig(
@@ -64,16 +64,6 @@ def test_use_leaves_training_mode_as_it_was_and_is_without_dropout(model):
     assert torch.equal(model.encode_text(["a"]), model.encode_text(["a"]))
     assert model.training
     model.eval()
-
-
-def test_training_by_groups_of_length_gives_the_same_vectors(model):
-    rng = np.random.default_rng(1)
-    video = collate_video([torch.randn(n, 16) for n in rng.integers(1, 9, 40)])
-    text = collate_text([list(rng.integers(1000, 2000, n)) for n in rng.integers(1, 11, 40)])
-    with torch.inference_mode():
-        got = model(*video, *text)
-        assert torch.allclose(got[0], model.pooled_video(*video), atol=1e-6)
-        assert torch.allclose(got[1], model.pooled_text(*text), atol=1e-6)
 
 
 def test_wrong_input_is_one_error_that_says_what_is_expected(model):
@@ -132,10 +122,11 @@ def test_both_towers_start_from_a_bert_folder(tmp_path):
     bert.save_pretrained(tmp_path / "bert")
     model = VideoCLIP(ModelConfig(**{**vars(SMALL), "max_text_tokens": 20}))
     initialise_from_bert(model, tmp_path / "bert")
-    tokens, mask = collate_text(bert_tokenizer().encode(["slice the red onion", "stir"]))
+    packed = pack_text(bert_tokenizer().encode(["slice the red onion", "stir"]))
+    tokens, mask = packed.padded()
     with torch.inference_mode():
         wanted = bert(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        got = model.eval().text_tower(tokens, mask)
+        got = model.eval().text_tower(packed).padded()[0]
     assert torch.allclose(got[mask], wanted[mask], atol=1e-5)
     with pytest.raises(WeightsError, match="hidden_size is 32, not 64"):
         initialise_from_bert(

@@ -7,7 +7,7 @@ from golden_cases import cases, model_weight
 
 from videoclip.model.loss import info_nce
 from videoclip.model.official import load_official, official_sources
-from videoclip.model.padding import collate_video
+from videoclip.model.packing import Packed, pack_video
 
 CLOSE = 1e-5
 pytestmark = pytest.mark.filterwarnings("ignore:features that are not of unit length")  # those of the cases are made up
@@ -26,12 +26,11 @@ class Golden:
         self.special = (self.meta["cls_id"], self.meta["sep_id"])
         self.model = load_official({"model": state}, self.meta["config"]["num_attention_heads"], self.special).model
         self.lengths = self.meta["video_lengths"]
-        self.video = collate_video([torch.from_numpy(self.case["vfeats"][i, :n]) for i, n in enumerate(self.lengths)])
+        self.video = pack_video([torch.from_numpy(self.case["vfeats"][i, :n]) for i, n in enumerate(self.lengths)])
         cls, sep = self.special
         rows = [torch.tensor([cls, *ids, sep]) for ids in self.meta["token_ids"]]
         self.text_lengths = [len(row) for row in rows]
-        self.token_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        self.text_mask = torch.arange(self.token_ids.shape[1])[None] < torch.tensor(self.text_lengths)[:, None]
+        self.text = Packed(torch.cat(rows), torch.tensor(self.text_lengths))
 
 
 @pytest.fixture(params=cases("model_tiny_*.npz"), ids=lambda p: p.stem)
@@ -42,8 +41,8 @@ def golden(request):
 def test_golden_model_outputs_and_loss(golden):
     model, case = golden.model, golden.case
     with torch.inference_mode():
-        video = model.pooled_video(*golden.video)
-        text = model.pooled_text(golden.token_ids, golden.text_mask)
+        video = model.pooled_video(golden.video)
+        text = model.pooled_text(golden.text)
         text_to_video, video_to_text = info_nce(video, text)
     assert np.abs(video.numpy() - case["pooled_video_f64"]).max() < CLOSE
     assert np.abs(text.numpy() - case["pooled_text_f64"]).max() < CLOSE
@@ -55,22 +54,22 @@ def test_golden_model_outputs_and_loss(golden):
 def test_golden_model_hidden_states(golden):
     model, case = golden.model, golden.case
     with torch.inference_mode():
-        video = model.video_tower(*golden.video).numpy()
-        without_cls = model.video_tower(*golden.video, with_cls=False).numpy()
-        text = model.text_tower(golden.token_ids, golden.text_mask).numpy()
+        video = model.video_tower(golden.video).split()
+        without_cls = model.video_tower(golden.video, with_cls=False).split()
+        text = model.text_tower(golden.text).split()
     for i, n in enumerate(golden.lengths):
         official = [0, golden.model.config.max_seconds + 1, *range(1, n + 1)]  # CLS and SEP come first with us
-        assert np.abs(video[i, : n + 2] - case["video_hidden"][i, official]).max() < CLOSE
-        assert np.abs(without_cls[i, : n + 1] - case["video_hidden_cls_masked"][i, official[1:]]).max() < CLOSE
+        assert np.abs(video[i].numpy() - case["video_hidden"][i, official]).max() < CLOSE
+        assert np.abs(without_cls[i].numpy() - case["video_hidden_cls_masked"][i, official[1:]]).max() < CLOSE
         tokens = model.video_tokens(case["vfeats"][i, :n]).numpy()
         assert np.abs(tokens - case["video_hidden_cls_masked"][i, 1 : n + 1]).max() < CLOSE
     for i, n in enumerate(golden.text_lengths):
-        assert np.abs(text[i, :n] - case["text_hidden"][i, :n]).max() < CLOSE
+        assert np.abs(text[i].numpy() - case["text_hidden"][i, :n]).max() < CLOSE
 
 
 def test_golden_model_gradients(golden):
     model, case = golden.model, golden.case
-    video, text = model.pooled_video(*golden.video), model.pooled_text(golden.token_ids, golden.text_mask)
+    video, text = model.pooled_video(golden.video), model.pooled_text(golden.text)
     sum(info_nce(video, text)).backward()
     gradients = {name: p.grad for name, p in model.named_parameters()}
     compared = 0

@@ -111,18 +111,19 @@ def test_a_batch_holds_pairs_of_each_video_in_order():
     ]
     batch = draw_batch(videos, ClipConfig(pairs_per_video=5, rule="overlapped"), 20, random.Random(0))
     assert len(batch) == 15
-    assert batch.token_ids.shape[1] <= 22
+    assert batch.text.lengths.max() <= 22
     for i, video in enumerate(videos):
-        rows = batch.features[5 * i : 5 * i + 5][batch.video_mask[5 * i : 5 * i + 5]]
-        assert (rows == video.seconds).all()
+        assert all((clip == video.seconds).all() for clip in batch.video.split()[5 * i : 5 * i + 5])
 
 
 def test_a_batch_says_which_shapes_do_not_fit():
     batch = draw_batch(
         [NarratedVideo("a", np.ones((9, 4), np.float16), [Caption(0, 5, "hi")])], ClipConfig(), 8, random.Random(0)
     )
-    with pytest.raises(ValueError, match=r"features \(16"):
-        replace(batch, video_mask=batch.video_mask[:, :1])
+    with pytest.raises(ValueError, match=r"16 sequences"):
+        replace(batch, owner=batch.owner[:3])
+    with pytest.raises(ValueError, match="add up to"):
+        replace(batch.video, lengths=batch.video.lengths + 1)
 
 
 def test_a_video_without_captions_is_refused():

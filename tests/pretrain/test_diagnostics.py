@@ -4,15 +4,15 @@ import torch
 
 from videoclip.corpus.store import NarratedVideo
 from videoclip.media.captions import Caption
+from videoclip.model.packing import pack_text, pack_video
 from videoclip.pretrain.clips import Batch
 from videoclip.pretrain.diagnostics import batch_diagnostics, in_words, speech_lag
 
 
 def batch(features, owner, shown, spoken) -> Batch:
     B = len(owner)
-    tokens = torch.ones(B, 3, dtype=torch.long)
     return Batch(
-        features, torch.ones(features.shape[:2], dtype=torch.bool), tokens, tokens.bool(),
+        pack_video(list(features)), pack_text([[7]] * B),
         torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32),
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The two transformers of VideoCLIP: seconds of video and words of speech into one space (paper, section 3).
 
-Both towers are BERT encoders. The order in which a tower holds its tokens in memory means nothing to attention; only
-the position embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … vT`` with positions ``0, 33, 1 … T``: the
-special tokens come first, and videos of different lengths are padded at the end only.
+Both towers are BERT encoders over packed sequences (``packing``): tokens of all of a batch's clips one after the other,
+(ΣL, D), without padding. The order in which a tower holds its tokens means nothing to attention; only the position
+embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … vT`` with positions ``0, 33, 1 … T``.
 """
 
 import math
@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from ..encoders import COMBINED, length_of
 from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
-from .padding import by_length, collate_text, collate_video
+from .attention import attend
+from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
 
 FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
 """Factors of cosine similarity: at the start of training, and the most that is learned (Radford et al., 2021)."""
@@ -86,14 +87,11 @@ class Layer(nn.Module):
         self.narrow = nn.Linear(config.intermediate_size, size)
         self.mlp_norm = nn.LayerNorm(size, eps=BERT_EPS)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, D), (B, L) bool -> (B, L, D); what padded positions return means nothing."""
-        B, L, D = x.shape
-        heads = self.query_key_value(x).view(B, L, 3, self.heads, D // self.heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """(ΣL, D) -> (ΣL, D)."""
         p = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(query, key, value, mask[:, None, None, :], dropout_p=p)
-        attended = self.attention_out(attended.transpose(1, 2).reshape(B, L, D))
+        heads = self.query_key_value(x).view(len(x), 3, self.heads, -1)
+        attended = self.attention_out(attend(heads, layout, p))
         x = self.attention_norm(x + F.dropout(attended, p, self.training))
         return self.mlp_norm(x + F.dropout(self.narrow(F.gelu(self.widen(x))), p, self.training))
 
@@ -109,12 +107,12 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=BERT_EPS)
         self.layers = nn.ModuleList(Layer(config) for _ in range(layers))
 
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, D), (L,) int, (B, L) bool -> (B, L, D)."""
+    def forward(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
+        """(ΣL, D), (ΣL,) int -> (ΣL, D)."""
         x = self.norm(tokens + self.position_embedding(positions) + self.type_embedding)
         x = F.dropout(x, self.dropout, self.training)
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer(x, layout)
         return x
 
 
@@ -131,27 +129,28 @@ class VideoTower(nn.Module):
         self.special_tokens = nn.Parameter(torch.empty(2, size))  # the word embeddings of [CLS] and [SEP]
         self.transformer = Transformer(config, config.video_layers)
 
-    def forward(self, features: Tensor, mask: Tensor, with_cls: bool = True) -> Tensor:
+    def forward(self, video: Packed, with_cls: bool = True) -> Packed:
         """Contextual vectors of ``[CLS] [SEP] v1 … vT``, or of ``[SEP] v1 … vT`` without ``with_cls``.
 
         Pooling and training use ``[CLS]``; for token-level tasks it is masked out of attention, which is the same as
         leaving it away.
 
         Args:
-            features: (B, T, F), padded at the end.
-            mask: (B, T) bool, True where there is a second of video.
+            video: B clips, (ΣT, F), of any precision.
 
         Returns:
-            (B, T + 2, D), or (B, T + 1, D) without ``with_cls``.
+            (Σ(T + 2), D), or (Σ(T + 1), D) without ``with_cls``.
         """
-        B, T, _ = features.shape
-        seconds = self.mlp_out(self.mlp_norm(F.gelu(self.mlp_in(features))))
-        positions = torch.tensor([0, self.sep_position, *range(1, T + 1)], device=features.device)
-        special = self.special_tokens.to(seconds.dtype).expand(B, 2, -1)
-        mask = torch.cat([mask.new_ones(B, 2), mask], 1)
-        first = 0 if with_cls else 1
-        tokens = torch.cat([special, seconds], 1)[:, first:]
-        return self.transformer(tokens, positions[first:], mask[:, first:])
+        special = 2 if with_cls else 1
+        layout = Layout(video.lengths + special, video.values.device)
+        seconds = self.mlp_out(self.mlp_norm(F.gelu(self.mlp_in(video.values.float()))))
+        table = torch.cat([self.special_tokens[-special:].to(seconds.dtype), seconds])
+        number = torch.from_numpy(layout.within) - special  # of a second in its clip; negative for special tokens
+        is_second = number >= 0
+        rows = torch.where(is_second, special + is_second.cumsum(0) - 1, number + special)
+        positions = torch.where(is_second, number + 1, torch.where(number == -1, self.sep_position, 0))
+        rows, positions = (x.to(table.device, non_blocking=True) for x in (rows, positions))
+        return Packed(self.transformer(table.index_select(0, rows), positions, layout), layout.lengths)
 
 
 class TextTower(nn.Module):
@@ -162,16 +161,11 @@ class TextTower(nn.Module):
         self.word_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
         self.transformer = Transformer(config, config.text_layers)
 
-    def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, L) int ``[CLS] text [SEP] [PAD]…``, (B, L) bool -> (B, L, D)."""
-        positions = torch.arange(token_ids.shape[1], device=token_ids.device)
-        return self.transformer(self.word_embedding(token_ids), positions, mask)
-
-
-def pool(tokens: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the valid tokens without the first, ``[CLS]``: (B, L, D), (B, L) bool -> (B, D)."""
-    weights = mask[:, 1:].to(tokens.dtype)
-    return (tokens[:, 1:] * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
+    def forward(self, text: Packed) -> Packed:
+        """B texts, ``[CLS] text [SEP]`` each, (ΣL,) int -> (ΣL, D)."""
+        layout = Layout(text.lengths, text.values.device)
+        positions = torch.from_numpy(layout.within).to(layout.device, non_blocking=True)
+        return Packed(self.transformer(self.word_embedding(text.values), positions, layout), text.lengths)
 
 
 class VideoCLIP(
@@ -195,28 +189,29 @@ class VideoCLIP(
 
     # Training -------------------------------------------------------------------------------------------------
 
-    def forward(
-        self, features: Tensor, video_mask: Tensor, token_ids: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, video: Packed, text: Packed) -> tuple[Tensor, Tensor]:
         """Pooled videos and pooled texts of B pairs, each (B, D)."""
-        video = by_length(self.pooled_video, features, video_mask)
-        return video, by_length(self.pooled_text, token_ids, text_mask)
+        return self.pooled_video(video), self.pooled_text(text)
 
-    def pooled_video(self, features: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, F), (B, T) bool -> (B, D): the mean over the seconds and ``[SEP]``, not ``[CLS]``."""
-        hidden = self.video_tower(features, mask)
+    def pooled_video(self, video: Packed) -> Tensor:
+        """(ΣT, F) -> (B, D): the mean over a clip's seconds and ``[SEP]``, not ``[CLS]``."""
+        return self._pooled(self.video_tower(video))
+
+    def pooled_text(self, text: Packed) -> Tensor:
+        """(ΣL,) int -> (B, D): the mean over a text's tokens and the final ``[SEP]``, not ``[CLS]``."""
+        return self._pooled(self.text_tower(text))
+
+    def second_vectors(self, video: Packed) -> Packed:
+        """(ΣT, F) -> (ΣT, D): a contextual vector per second, without ``[CLS]`` in attention."""
+        hidden = self.video_tower(video, with_cls=False)
+        layout = Layout(hidden.lengths, hidden.values.device)
+        return Packed(self._scaled(hidden.values.index_select(0, layout.others)), video.lengths)
+
+    def _pooled(self, hidden: Packed) -> Tensor:
+        layout = Layout(hidden.lengths, hidden.values.device)
         if self.config.pooling == "cls":
-            return self._scaled(hidden[:, 0])
-        return self._scaled(pool(hidden, torch.cat([mask.new_ones(len(mask), 2), mask], 1)))
-
-    def second_vectors(self, features: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, F), (B, T) bool -> (B, T, D): a contextual vector per second, without ``[CLS]`` in attention."""
-        return self._scaled(self.video_tower(features, mask, with_cls=False)[:, 1:])
-
-    def pooled_text(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, L), (B, L) bool -> (B, D): the mean over the tokens and the final ``[SEP]``, not ``[CLS]``."""
-        hidden = self.text_tower(token_ids, mask)
-        return self._scaled(hidden[:, 0] if self.config.pooling == "cls" else pool(hidden, mask))
+            return self._scaled(hidden.values.index_select(0, layout.firsts))
+        return self._scaled(mean_of_others(hidden.values, layout))
 
     def _scaled(self, vectors: Tensor) -> Tensor:
         """For cosine similarity, vectors whose length is the root of its factor; otherwise as they are."""
@@ -232,7 +227,7 @@ class VideoCLIP(
         if isinstance(texts, str):
             raise VideoclipError("encode_text takes a list of texts; write encode_text([text]) for a single one")
         ids = bert_tokenizer().encode(list(texts), self.config.max_text_tokens)
-        return self._in_batches(ids, batch_size, lambda chunk: self.pooled_text(*self._on_device(collate_text(chunk))))
+        return self._in_batches(ids, batch_size, lambda chunk: self.pooled_text(pack_text(chunk).to(self.device)))
 
     @torch.inference_mode()
     def encode_video(self, features: Sequence[np.ndarray | Tensor], batch_size: int = 256) -> Tensor:
@@ -251,7 +246,7 @@ class VideoCLIP(
         vectors = self._in_batches(
             [window for _, window in windows],
             batch_size,
-            lambda chunk: self.pooled_video(*self._on_device(collate_video(chunk))),
+            lambda chunk: self.pooled_video(pack_video(chunk).to(self.device)),
         )
         owner = torch.tensor([i for i, _ in windows], dtype=torch.long)
         seconds = torch.tensor([len(window) for _, window in windows], dtype=torch.float32)
@@ -273,12 +268,11 @@ class VideoCLIP(
         total = torch.zeros(len(video), self.config.hidden_size)
         times = torch.zeros(len(video), 1)
         for i in range(0, len(windows), batch_size):
-            batch, mask = self._on_device(collate_video(windows[i : i + batch_size]))
-            hidden = self._evaluated(lambda b=batch, m=mask: self.second_vectors(b, m))
-            for start, tokens, valid in zip(starts[i : i + batch_size], hidden, mask, strict=True):
-                n = int(valid.sum())
-                total[start : start + n] += tokens[:n].float().cpu()
-                times[start : start + n] += 1
+            batch = pack_video(windows[i : i + batch_size]).to(self.device)
+            hidden = self._evaluated(lambda b=batch: self.second_vectors(b)).to(torch.device("cpu"))
+            for start, tokens in zip(starts[i : i + batch_size], hidden.split(), strict=True):
+                total[start : start + len(tokens)] += tokens
+                times[start : start + len(tokens)] += 1
         return total / times
 
     def check_features(self, encoder: str, normalized: bool, what: str) -> None:
@@ -344,9 +338,6 @@ class VideoCLIP(
                 f"'{self.config.encoder}' that are; scale yours, or scores will be poor",
                 stacklevel=5,
             )
-
-    def _on_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        return batch[0].to(self.device), batch[1].to(self.device)
 
     def _evaluated(self, compute):
         """Run without dropout, leaving the module's mode as it was."""

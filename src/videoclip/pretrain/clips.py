@@ -8,7 +8,8 @@ clip grows to a length of its own.
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from ..corpus.store import NarratedVideo
 from ..errors import CorpusError
-from ..model.padding import collate_text, collate_video
+from ..model.packing import Packed, pack_text, pack_video
 from ..tokenizer import bert_tokenizer
 
 
@@ -145,32 +146,34 @@ CLIP_RULES = (*RULES, "mil-nce", "beginning")
 
 @dataclass(frozen=True)
 class Batch:
-    """B pairs, padded: what the loader gives and the model takes. Each video has K texts, which follow each other."""
+    """B pairs, packed: what the loader gives and the model takes. Each video has K texts, which follow each other."""
 
-    features: Tensor  # (B, T, F)
-    video_mask: Tensor  # (B, T) bool
-    token_ids: Tensor  # (B × K, L) int, [CLS] text [SEP] [PAD]…
-    text_mask: Tensor  # (B × K, L) bool
+    video: Packed  # B clips, (ΣT, F), as in the corpus: float16
+    text: Packed  # B × K texts, (ΣL,) int, [CLS] text [SEP]
     owner: Tensor  # (B,) int, which of the batch's videos the pair is from
     shown: Tensor  # (B, 2) seconds of the video clip: start, end
     spoken: Tensor  # (B, 2) seconds of the text
 
     def __post_init__(self):
-        if self.features.shape[:2] != self.video_mask.shape or self.token_ids.shape != self.text_mask.shape:
-            raise ValueError(f"features or tokens do not fit their masks: {self}")
-        if not len(self.features) or len(self.token_ids) % len(self.features):
+        if len(self.text) % len(self.video):
             raise ValueError(f"each video has as many texts as the others: {self}")
-        if not len(self.features) == len(self.owner) == len(self.shown) == len(self.spoken):
+        if not len(self.video) == len(self.owner) == len(self.shown) == len(self.spoken):
             raise ValueError(f"the pairs' times are not as many as the pairs: {self}")
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.video)
 
     def __repr__(self) -> str:
-        return f"Batch({', '.join(f'{f.name} {tuple(getattr(self, f.name).shape)}' for f in fields(self))})"
+        times = (f"{name} {tuple(getattr(self, name).shape)}" for name in ("owner", "shown", "spoken"))
+        return f"Batch({self.video}, {self.text}, {', '.join(times)})"
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+        times = (x.to(device, non_blocking=True) for x in (self.owner, self.shown, self.spoken))
+        return Batch(self.video.to(device), self.text.to(device), *times)
+
+    def pin_memory(self) -> "Batch":
+        times = (x.pin_memory() for x in (self.owner, self.shown, self.spoken))
+        return Batch(self.video.pin_memory(), self.text.pin_memory(), *times)
 
     def overlaps(self) -> Tensor:
         """Which texts (rows) and clips (columns) are of the same video and overlap in time: (B, B) bool."""
@@ -181,12 +184,14 @@ class Batch:
 def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tokens: int, rng: random.Random) -> Batch:
     """``config.pairs_per_video`` pairs of each video, in the videos' order."""
     features, texts, owner, shown, spoken = [], [], [], [], []
+    said_in_all = [caption.text for video in videos for caption in video.captions]
+    encoded = iter(bert_tokenizer().encode(said_in_all, config.max_caption_tokens))
     for number, video in enumerate(videos):
-        token_ids = bert_tokenizer().encode([c.text for c in video.captions], config.max_caption_tokens)
+        token_ids = list(islice(encoded, len(video.captions)))
         narration = Narration(
             [c.start for c in video.captions], [c.end for c in video.captions], [len(ids) for ids in token_ids]
         )
-        seconds = torch.from_numpy(video.features.astype(np.float32))
+        seconds = torch.from_numpy(np.ascontiguousarray(video.features))
         for _ in range(config.pairs_per_video):
             if config.rule == "mil-nce":
                 clip, bag = draw_bag(narration, video.seconds, config, rng)
@@ -201,7 +206,7 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
             shown.append((clip.start, clip.end))
             spoken.append((narration.starts[said[0]], max(narration.ends[slice(*said)])))
     times = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
-    return Batch(*collate_video(features), *collate_text(texts), *times)
+    return Batch(pack_video(features), pack_text(texts), *times)
 
 
 def draw_bag(narration: Narration, seconds: int, config: ClipConfig, rng: random.Random) -> tuple[Clip, list[int]]:

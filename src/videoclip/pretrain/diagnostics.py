@@ -44,8 +44,7 @@ def batch_diagnostics(video: Tensor, text: Tensor, batch: Batch) -> dict[str, fl
 
 def _near_duplicates(batch: Batch) -> float:
     count = int(batch.owner.max()) + 1
-    mask = batch.video_mask[..., None]
-    means = (batch.features * mask).sum(1) / mask.sum(1)
+    means = torch.stack([clip.float().mean(0) for clip in batch.video.split()])
     videos = torch.zeros(count, means.shape[1], device=means.device).index_add_(0, batch.owner, means)
     unit = F.normalize(videos, dim=1)
     alike = (unit @ unit.T).fill_diagonal_(-1.0) > ALIKE

@@ -2,7 +2,7 @@
 
 import random
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -78,7 +78,7 @@ def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
         some = corpus.read(train[: config.batches.videos])
     else:
         train, held_out = range(HOWTO100M), range(HOWTO100M // 50)
-        some = [_made_up(i, config.model.feature_size) for i in range(config.batches.videos)]
+        some = [made_up(i, config.model.feature_size) for i in range(config.batches.videos)]
     pairs = config.batches.videos * config.clips.pairs_per_video
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = VideoCLIP(config.model).to(device)
@@ -147,16 +147,16 @@ def _activations(model: VideoCLIP, batch: Batch, config: PretrainConfig) -> int:
 
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t), autocast(config.precision, model.device)():
-        video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
+        video, text = model(batch.video, batch.text)
         contrastive_loss(video, text, config.loss)
     return sum(kept.values())
 
 
 def _rows(batch: Batch, rows: list[int]) -> Batch:
-    texts = len(batch.token_ids) // len(batch)
-    of_texts = [row * texts + k for row in rows for k in range(texts)]
-    parts = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return Batch(**{n: part[of_texts if n in ("token_ids", "text_mask") else rows] for n, part in parts.items()})
+    K = len(batch.text) // len(batch)
+    texts = [row * K + k for row in rows for k in range(K)]
+    times = (x[rows] for x in (batch.owner, batch.shown, batch.spoken))
+    return Batch(batch.video.rows(rows), batch.text.rows(texts), *times)
 
 
 def _is_mixed(config: PretrainConfig, device: torch.device) -> bool:
@@ -170,7 +170,7 @@ def published_parameters(model: ModelConfig, count: int) -> int:
     return count + (model.vocab_size - 2) * size + 2 * size + 2 * (size * size + size)
 
 
-def _made_up(i: int, feature_size: int) -> NarratedVideo:
+def made_up(i: int, feature_size: int) -> NarratedVideo:
     """A video like those of HowTo100M: 390 s, 110 captions of about eight words."""
     rng = np.random.default_rng(i)
     words = ("cut", "the", "onion", "then", "add", "some", "oil", "and", "stir", "it", "until", "golden")

@@ -182,7 +182,7 @@ def update(model, optimizer, batch: Batch, config: PretrainConfig, number: int, 
     for group in optimizer.param_groups:
         group["lr"] = config.optimizer.lr_at(number, last)
     with cast():
-        video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
+        video, text = model(batch.video, batch.text)
     loss = contrastive_loss(video, text, config.loss, batch.overlaps() if config.loss.mask_overlaps else None)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -261,7 +261,7 @@ LAG_VIDEOS = 20
 def _pooled(model: VideoCLIP, batch: Batch, cast) -> tuple[Tensor, Tensor]:
     batch = batch.to(model.device)
     with cast():
-        video, text = model(batch.features, batch.video_mask, batch.token_ids, batch.text_mask)
+        video, text = model(batch.video, batch.text)
     return video.float(), text.float()
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..model.padding import collate_text, collate_video
+from ..model.packing import Packed, pack_text, pack_video
 from ..model.videoclip import VideoCLIP
 from ..pretrain.run import read_history
 from ..pretrain.trainer import OptimizerConfig
@@ -171,7 +171,7 @@ class Learner:
         return self._seconds(batch)
 
     def _contrast(self, batch: list[Described], rng: random.Random) -> Tensor:
-        video = self.model.pooled_video(*self._videos(batch))
+        video = self.model.pooled_video(self._videos(batch))
         drawn = [rng.choice(example.texts) for example in batch]
         similarity = self._texts(drawn).float() @ video.float().T
         same = torch.tensor([[a == b for b in drawn] for a in drawn], device=similarity.device)
@@ -182,16 +182,15 @@ class Learner:
 
     def _seconds(self, batch: list[Labelled]) -> Tensor:
         """Cross-entropy over a second's labels and background, or a yes or no to each step."""
-        features, mask = self._videos(batch)
-        tokens = self.model.second_vectors(features, mask).float()
+        tokens = [seconds.float() for seconds in self.model.second_vectors(self._videos(batch)).split()]
         names = list(dict.fromkeys([BACKGROUND_TEXT, *(text for example in batch for text in example.texts)]))
         row = {name: i for i, name in enumerate(names)}
         vectors = self._texts(names).float()
         losses = []
         for i, example in enumerate(batch):
             columns = [row[text] for text in example.texts]
-            holds = torch.from_numpy(example.holds).to(tokens.device)
-            seconds = tokens[i, : len(holds)]
+            holds = torch.from_numpy(example.holds).to(self.model.device)
+            seconds = tokens[i]
             if self.task == "segmentation":
                 logits = seconds @ vectors[[*columns, 0]].T
                 labels = torch.where(holds.any(1), holds.int().argmax(1), len(columns))
@@ -208,29 +207,26 @@ class Learner:
         return torch.cat(losses).mean()
 
     def _moments(self, batch: list[Timed]) -> Tensor:
-        features, mask = self._videos(batch)
-        tokens = self.model.second_vectors(features, mask).float()
+        tokens = [seconds.float() for seconds in self.model.second_vectors(self._videos(batch)).split()]
         texts = self._texts([example.text for example in batch]).float()
         losses = []
         for i, example in enumerate(batch):
             seconds = len(example.features)
             there = [m for m in CANDIDATES if m[0] * CHUNK_SECONDS < seconds]
             spans = [(first * CHUNK_SECONDS, min((last + 1) * CHUNK_SECONDS, seconds)) for first, last in there]
-            means = torch.stack([tokens[i, a:b].mean(0) for a, b in spans])
-            given = torch.tensor([sum(tuple(t) == m for t in example.times) for m in there], device=tokens.device)
+            means = torch.stack([tokens[i][a:b].mean(0) for a, b in spans])
+            given = torch.tensor([sum(tuple(t) == m for t in example.times) for m in there], device=self.model.device)
             if given.any():
                 losses.append(F.cross_entropy((means @ texts[i])[None], (given / given.sum())[None].float()))
-        return torch.stack(losses).mean() if losses else tokens.sum() * 0
+        return torch.stack(losses).mean() if losses else texts.sum() * 0
 
-    def _videos(self, batch: list) -> tuple[Tensor, Tensor]:
+    def _videos(self, batch: list) -> Packed:
         arrays = [torch.from_numpy(np.asarray(example.features, np.float32)) for example in batch]
-        features, mask = collate_video(arrays)
-        return features.to(self.model.device), mask.to(self.model.device)
+        return pack_video(arrays).to(self.model.device)
 
     def _texts(self, texts: Sequence[str]) -> Tensor:
         ids = bert_tokenizer().encode(list(texts), self.model.config.max_text_tokens)
-        tokens, mask = collate_text(ids)
-        return self.model.pooled_text(tokens.to(self.model.device), mask.to(self.model.device))
+        return self.model.pooled_text(pack_text(ids).to(self.model.device))
 
 
 def validation_figure(model: VideoCLIP, task: str, examples: Sequence) -> float:
