@@ -65,6 +65,17 @@ def processor() -> str:
     return f"{name[1] if name else platform.machine()} ({', '.join(wide)})"
 
 
+def gib_in_use(process: int | str = "self") -> float:
+    """Memory of a process and its children, GiB: what is theirs, without files that are mapped."""
+    folder = Path(f"/proc/{process}")
+    try:
+        kept = re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", (folder / "smaps_rollup").read_text(), re.MULTILINE)
+        children = [pid for task in (folder / "task").iterdir() for pid in (task / "children").read_text().split()]
+    except OSError:  # it ended meanwhile
+        return 0.0
+    return sum(map(int, kept)) / 2**20 + sum(map(gib_in_use, children))
+
+
 def accelerator() -> str | None:
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None

@@ -55,9 +55,10 @@ class Packed:
         return full, mask.to(full.device)
 
 
-def pack_video(videos: Sequence[Tensor]) -> Packed:
-    """B arrays of (seconds, F), packed: (Σ seconds, F)."""
-    return Packed(torch.cat(list(videos)), torch.tensor([len(video) for video in videos]))
+def pack_video(videos: Sequence[np.ndarray | Tensor]) -> Packed:
+    """B arrays of (seconds, F), on the CPU, packed: (Σ seconds, F)."""
+    values = torch.from_numpy(np.concatenate([np.asarray(video) for video in videos]))
+    return Packed(values, torch.tensor([len(video) for video in videos]))
 
 
 def pack_text(texts: Sequence[Sequence[int]]) -> Packed:

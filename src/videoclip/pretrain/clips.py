@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -191,7 +190,6 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
         narration = Narration(
             [c.start for c in video.captions], [c.end for c in video.captions], [len(ids) for ids in token_ids]
         )
-        seconds = torch.from_numpy(np.ascontiguousarray(video.features))
         for _ in range(config.pairs_per_video):
             if config.rule == "mil-nce":
                 clip, bag = draw_bag(narration, video.seconds, config, rng)
@@ -201,7 +199,7 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
                 clip = draw_clip(narration, video.seconds, config, rng)
                 texts.append([token for ids in token_ids[clip.first : clip.last] for token in ids][:max_text_tokens])
                 said = clip.first, clip.last
-            features.append(seconds[clip.start : clip.end])
+            features.append(video.features[clip.start : clip.end])
             owner.append(number)
             shown.append((clip.start, clip.end))
             spoken.append((narration.starts[said[0]], max(narration.ends[slice(*said)])))

@@ -149,7 +149,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
         while state.epoch < config.epochs:
             if not state.batch:
                 state.plan = _plan(model, corpus, train, config, state.epoch, cast)
-            for batch in _load(corpus, state, config):
+            for batch in load_batches(corpus, state, config):
                 loss = update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
                 state.advance(loss)
                 advance(pairs, f"loss {loss:.2f}")
@@ -198,12 +198,16 @@ def _plan(model, corpus: Corpus, train: list[int], config: PretrainConfig, epoch
     return [[train[i] for i in batch] for batch in plan_epoch(len(train), config.batches, rng, vectors)]
 
 
-def _load(corpus: Corpus, state: State, config: PretrainConfig) -> Iterator[Batch]:
+def load_batches(corpus: Corpus, state: State, config: PretrainConfig) -> Iterator[Batch]:
+    """The rest of an epoch's batches; ``config.workers`` processes draw them ahead of time."""
     rest = range(state.batch, len(state.plan))
-    context = "forkserver" if config.workers else None  # Lance does not survive a fork
-    draws = Draws(corpus, state.plan, config, state.epoch)
     yield from DataLoader(
-        draws, batch_size=None, sampler=rest, num_workers=config.workers, multiprocessing_context=context
+        Draws(corpus, state.plan, config, state.epoch),
+        batch_size=None,
+        sampler=rest,
+        num_workers=config.workers,
+        multiprocessing_context="forkserver" if config.workers else None,  # Lance does not survive a fork
+        pin_memory=torch.cuda.is_available(),
     )
 
 
