@@ -48,7 +48,7 @@ def padded(batch: Batch) -> tuple[Tensor, ...]:
     (features, video_mask), (token_ids, text_mask) = batch.video.padded(), batch.text.padded()
     seconds, words = VIDEO_TOKENS - 2 - features.shape[1], TEXT_TOKENS - token_ids.shape[1]
     return (
-        F.pad(features, (0, 0, 0, seconds)),
+        F.pad(features.float(), (0, 0, 0, seconds)),
         F.pad(video_mask, (0, seconds)),
         F.pad(token_ids, (0, words)),
         F.pad(text_mask, (0, words)),

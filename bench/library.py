@@ -332,14 +332,13 @@ def adding(demo: Path) -> None:
     import torch
 
     from videoclip.encoders import Encoder
-    from videoclip.encoders.s3d import S3D
+    from videoclip.encoders.s3d import S3D, fast_network
     from videoclip.library.index import index
     from videoclip.model.videoclip import ModelConfig, VideoCLIP
     from videoclip.world.render import write_video
 
     torch.manual_seed(0)
-    network = S3D().eval()
-    seer = Encoder("s3d-random", 512, 30, 224, lambda pixels: network(pixels.permute(0, 4, 1, 2, 3).float() / 255))
+    seer = Encoder("s3d-random", 512, 30, 224, fast_network(S3D(), torch.device("cpu")), batch_seconds=4)
     model = VideoCLIP(ModelConfig()).eval()
     folder = Path(tempfile.mkdtemp(prefix="library-"))
     (folder / "videos").mkdir()

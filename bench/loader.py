@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,10 @@ class PlainPairs(Dataset):
     """The same pairs, near enough, by plain means: text by growing around a caption, a clip around its middle."""
 
     def __init__(self, folder: Path, batches: int):
-        from transformers import BertTokenizerFast
+        from transformers import BertTokenizer
 
-        words = Path(sys.modules["videoclip"].__path__[0]) / "data" / "bert-base-uncased-vocab.txt"
-        self.tokenizer = BertTokenizerFast(str(words))
+        words = str(files("videoclip.data") / "bert-base-uncased-vocab.txt")
+        self.tokenizer = BertTokenizer(words)
         self.names = sorted(path.stem for path in folder.glob("*.npy"))
         self.folder, self.batches = folder, batches
 

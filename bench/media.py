@@ -41,7 +41,7 @@ print(json.dumps({"seconds": count, "rate": count / took, "mb": mb}))
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        minute = _minute(Path(folder) / "minute.mp4")
+        minute = moving_noise(Path(folder) / "minute.mp4")
         long, short = _repeated(minute, MINUTES), _repeated(minute, 2)
         rows = [{"reader": "ours", "minutes": n} | _measure(OURS, path) for n, path in ((2, short), (MINUTES, long))]
         rows.append({"reader": "whole video in memory", "minutes": 2} | _measure(BASELINE, short))
@@ -53,19 +53,19 @@ def _measure(code: str, path: Path) -> dict:
     return json.loads(done.stdout)
 
 
-def _minute(path: Path) -> Path:
-    """One minute of moving noise at 1280 × 720, 30 frames a second."""
+def moving_noise(path: Path, seconds: int = 60, width: int = 1280, height: int = 720) -> Path:
+    """A video of moving noise, 30 frames a second."""
     import av
 
     rng = np.random.default_rng(0)
     canvas = np.kron(rng.integers(0, 256, (60, 180, 3), dtype=np.uint8), np.ones((24, 24, 1), np.uint8))
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": "30"})
-        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
-        for i in range(1800):
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for i in range(30 * seconds):
             left = (i * 4) % 2000
             frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(canvas[i % 600 : i % 600 + 720, left : left + 1280]), "rgb24"
+                np.ascontiguousarray(canvas[i % 600 : i % 600 + height, left : left + width]), "rgb24"
             )
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

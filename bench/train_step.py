@@ -16,8 +16,9 @@ from collections.abc import Callable
 
 import torch
 from baselines import TEXT_TOKENS, VIDEO_TOKENS, PlainVideoCLIP, padded, plain_loss
-from result import bf16_is_native, product_rate, report
+from result import product_rate, report
 
+from videoclip.hardware import has_bf16
 from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.pretrain.clips import Batch, ClipConfig, draw_batch
@@ -94,7 +95,7 @@ def main(pairs: int) -> None:
     batch = batch_of(pairs, device)
     half = device.type == "cuda"
     baseline = "plain, padded, " + ("fp16 autocast" if half else "fp32")
-    precisions = ["fp32", "bf16"] if bf16_is_native(device) else ["fp32"]
+    precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
     steps = {baseline: plain(batch, device, half)}
     steps |= {f"ours, packed, {precision}": ours(batch, device, precision) for precision in precisions}
     taken = seconds(steps, device)

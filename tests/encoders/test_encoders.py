@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 from videoclip import load_encoder
 from videoclip.encoders import batches
 from videoclip.encoders.mil_nce import EncoderConfig, mil_nce, train_encoder
-from videoclip.encoders.s3d import S3D, folded
+from videoclip.encoders.s3d import S3D, blocks_of, fast_network, folded, max_pool_same
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.media.video import seconds_of
 from videoclip.world.render import render_world
@@ -34,6 +35,39 @@ def test_folding_batch_norm_changes_nothing():
     with torch.inference_mode():
         wanted, got = net(video), folded(net)(video)
     assert torch.allclose(wanted, got, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_the_fast_network_gives_the_features_of_the_plain_one(native, monkeypatch):
+    monkeypatch.setattr("videoclip.encoders.s3d.has_bf16", lambda device: native)
+    torch.manual_seed(0)
+    net = shaken(S3D(16, width=0.125))
+    pixels = torch.randint(0, 256, (2, 6, 40, 36, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        wanted = net(pixels.permute(0, 4, 1, 2, 3).float() / 255)
+        got = fast_network(net, torch.device("cpu"))(pixels).float()
+    assert torch.nn.functional.cosine_similarity(wanted, got).min() > 0.9999
+
+
+def test_the_compiled_network_gives_the_features_of_the_plain_one():
+    torch.manual_seed(0)
+    net = folded(shaken(S3D(8, width=0.0625, blocks=1)))
+    blocks = blocks_of(torch.randint(0, 256, (2, 6, 40, 36, 3), dtype=torch.uint8))
+    if not shutil.which("g++"):
+        pytest.skip("no compiler")
+    with torch.inference_mode():
+        assert torch.allclose(torch.compile(net.features_of_blocks)(blocks), net.features_of_blocks(blocks), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(8, 14, 14), (7, 14, 15), (3, 5, 4), (1, 1, 2)])
+@pytest.mark.parametrize(("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2))])
+def test_pooling_without_a_copy_is_pooling_with_zeros(size, kernel, stride):
+    x = torch.rand(1, 3, *size)
+    padding = []
+    for k, s in zip(reversed(kernel), reversed(stride), strict=True):
+        padding += [(k - s) // 2, (k - s) - (k - s) // 2]
+    wanted = torch.nn.functional.max_pool3d(torch.nn.functional.pad(x, padding), kernel, stride, ceil_mode=True)
+    assert torch.equal(max_pool_same(x, kernel, stride), wanted)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, CorpusError
 from ..folders import claim
+from ..hardware import has_bf16
 from ..model.loss import LossConfig, contrastive_loss
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
@@ -306,7 +307,6 @@ def fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
 
 def autocast(precision: str, device: torch.device):
     """The context in which a forward pass has this precision (``PretrainConfig.precision``)."""
-    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-    if precision == "bf16" or (precision == "auto" and native):
+    if precision == "bf16" or (precision == "auto" and has_bf16(device)):
         return lambda: torch.autocast(device.type, torch.bfloat16)
     return nullcontext

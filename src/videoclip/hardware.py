@@ -1,0 +1,44 @@
+"""What this machine can do, and what must be asked of it, to be fast."""
+
+import ctypes
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""Numbers of the settings in glibc's malloc.h."""
+
+
+def has_bf16(device: "torch.device") -> bool:
+    """Whether the device multiplies bfloat16 natively; elsewhere it is emulated, several times slower than float32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def has_compiler() -> bool:
+    """Whether ``torch.compile`` can make kernels for a GPU."""
+    from importlib.util import find_spec
+
+    return find_spec("triton") is not None
+
+
+@cache
+def keep_memory() -> None:
+    """Keep memory that was freed for what is allocated next, instead of giving it back to the system.
+
+    glibc gives large blocks back at once. The activations of a wide network on a CPU are such blocks, so that each
+    layer waits for the system to clear its output page by page: a third of the time of S3D. The process then stays as
+    large as it was at its largest. Does nothing where there is no glibc.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
