@@ -4,7 +4,7 @@
 
 Every row is a process of its own. The encoder alone gets frames that lie in memory; the baseline is the plain network,
 eager, in fp32, a second at a time. End to end is ``videoclip extract`` from files of two sizes, with its memory for a
-video and for one ten times as long. Weights are random, with shaken statistics, so that BatchNorm does something.
+video and for one five times as long. Weights are random, with shaken statistics, so that BatchNorm does something.
 """
 
 import json
@@ -101,7 +101,7 @@ def main(seconds: int) -> None:
         {"what": "ours, encoder alone", **ours},
     ]
     with tempfile.TemporaryDirectory() as folder:
-        for width, height, length in ((640, 360, seconds), (1280, 720, seconds), (640, 360, 10 * seconds)):
+        for width, height, length in ((640, 360, seconds), (1280, 720, seconds), (640, 360, 5 * seconds)):
             files = [moving_noise(Path(folder) / f"{n}.mp4", length, width, height) for n in range(2)]
             made = in_a_process("end", *map(str, files))
             what = f"ours, two files of {width}×{height}, {length} s each, to the corpus"

@@ -32,15 +32,16 @@ class BatchConfig:
     clips_per_vector: int = 16
     """Clips whose mean is a video's vector, their video interval equal to the text's."""
     vector_from: str = "clips"
-    """``clips`` drawn from the whole video, or its ``beginning`` alone (the paper's ablation)."""
+    """``clips`` drawn from the whole video; its ``beginning`` alone (the paper's ablation); or ``training``: the mean
+    of the video's last pairs as they came out in training, which costs nothing, and clips for videos that had none."""
     exhaustive_up_to: int = 200_000
     """Corpora up to this many videos are searched exactly, larger ones through an inverted file."""
 
     def __post_init__(self):
         if self.rule not in ("retrieved", "clusters", "random"):
             raise ValueError(f"batches.rule is '{self.rule}'; choose from retrieved, clusters, random")
-        if self.vector_from not in ("clips", "beginning"):
-            raise ValueError(f"batches.vector_from is '{self.vector_from}'; choose clips or beginning")
+        if self.vector_from not in ("clips", "beginning", "training"):
+            raise ValueError(f"batches.vector_from is '{self.vector_from}'; choose from clips, beginning, training")
         if self.rule == "retrieved" and self.candidates < self.videos:
             raise ValueError(f"batches.candidates {self.candidates} are fewer than batches.videos {self.videos}")
 

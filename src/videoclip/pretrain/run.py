@@ -26,6 +26,8 @@ class State:
     plan: list[list[int]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     """Losses of the updates since the last line of the log."""
+    vectors: torch.Tensor | None = None
+    """What training has made of each video so far, (videos, D) float16, with NaN where it has not met one."""
 
     def advance(self, loss: float) -> None:
         """An update is done."""

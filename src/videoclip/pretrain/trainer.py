@@ -137,6 +137,9 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
     state = resume(out, model, optimizer)
+    if state.vectors is None and config.batches.vector_from == "training":
+        state.vectors = torch.full((len(train), config.model.hidden_size), torch.nan, dtype=torch.float16)
+    place = {row: i for i, row in enumerate(train)}
     per_epoch = len(train) // config.batches.videos
     last_update = per_epoch * config.epochs
     pairs = config.batches.videos * config.clips.pairs_per_video
@@ -149,9 +152,11 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     ):
         while state.epoch < config.epochs:
             if not state.batch:
-                state.plan = _plan(model, corpus, train, config, state.epoch, cast)
+                state.plan = _plan(model, corpus, train, config, state, cast)
             for batch in load_batches(corpus, state, config):
-                loss = update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
+                loss, vectors = update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
+                if state.vectors is not None:
+                    state.vectors[[place[row] for row in state.plan[state.batch]]] = vectors.half().cpu()
                 state.advance(loss)
                 advance(pairs, f"loss {loss:.2f}")
                 if state.update % config.log_every == 0:
@@ -176,8 +181,10 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     return model
 
 
-def update(model, optimizer, batch: Batch, config: PretrainConfig, number: int, last: int, cast) -> float:
-    """One step of Adam on one batch; returns the loss."""
+def update(
+    model, optimizer, batch: Batch, config: PretrainConfig, number: int, last: int, cast
+) -> tuple[float, Tensor]:
+    """One step of Adam on one batch; returns the loss, and a vector per video of the batch, (V, D)."""
     torch.manual_seed(config.seed * 1_000_003 + number)  # dropout does not depend on what ran before
     model.train()
     for group in optimizer.param_groups:
@@ -189,14 +196,33 @@ def update(model, optimizer, batch: Batch, config: PretrainConfig, number: int, 
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
     optimizer.step()
-    return float(loss.detach())
+    return float(loss.detach()), video_vectors(video.detach(), text.detach(), batch.owner)
 
 
-def _plan(model, corpus: Corpus, train: list[int], config: PretrainConfig, epoch: int, cast) -> list[list[int]]:
+def _plan(model, corpus: Corpus, train: list[int], config: PretrainConfig, state: State, cast) -> list[list[int]]:
     """The epoch's batches, as rows of the corpus."""
-    rng = random.Random(f"{config.seed} plan {epoch}")
-    vectors = embed_videos(model, corpus, train, config, cast) if config.batches.needs_vectors(epoch) else None
+    rng, vectors = random.Random(f"{config.seed} plan {state.epoch}"), None
+    if config.batches.needs_vectors(state.epoch):
+        if state.vectors is None:
+            vectors = embed_videos(model, corpus, train, config, cast)
+        else:
+            vectors = state.vectors.float().numpy()
+            unmet = np.flatnonzero(np.isnan(vectors[:, 0]))
+            vectors[unmet] = embed_videos(model, corpus, [train[i] for i in unmet], config, cast)
     return [[train[i] for i in batch] for batch in plan_epoch(len(train), config.batches, rng, vectors)]
+
+
+def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
+    """A vector per video: the mean over its pairs of (video + text) / 2 (paper, section 3.3).
+
+    Args:
+        video: pooled clips, (B, D).
+        text: pooled texts, (B × K, D).
+        owner: which video each pair is from, (B,).
+    """
+    pairs = (video.float() + text.float().view(len(video), -1, text.shape[1]).mean(1)) / 2
+    sums = pairs.new_zeros(int(owner.max()) + 1, pairs.shape[1]).index_add_(0, owner, pairs)
+    return sums / owner.bincount()[:, None]
 
 
 def load_batches(corpus: Corpus, state: State, config: PretrainConfig) -> Iterator[Batch]:
@@ -214,7 +240,9 @@ def load_batches(corpus: Corpus, state: State, config: PretrainConfig) -> Iterat
 
 @torch.inference_mode()
 def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast) -> np.ndarray:
-    """A vector per video: the mean over clips of (video + text) / 2, (len(rows), D) float32 (paper, section 3.3)."""
+    """A vector per video, from some of its clips alone, (len(rows), D) float32 (``video_vectors``)."""
+    if not rows:
+        return np.empty((0, config.model.hidden_size), np.float32)
     model.eval()
     if config.batches.vector_from == "beginning":
         clips = replace(config.clips, rule="beginning", pairs_per_video=1, max_seconds=config.model.max_seconds)
@@ -225,7 +253,7 @@ def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: Pret
         videos = corpus.read(rows[start : start + config.batches.videos])
         batch = draw_batch(videos, clips, config.model.max_text_tokens, random.Random(f"{config.seed} vectors {start}"))
         video, text = _pooled(model, batch, cast)
-        vectors.append(((video + text) / 2).view(len(videos), clips.pairs_per_video, -1).mean(1))
+        vectors.append(video_vectors(video, text, batch.owner.to(video.device)))
     return torch.cat(vectors).cpu().numpy()
 
 
