@@ -38,9 +38,8 @@ def network() -> S3D:
     net = S3D().eval()
     with torch.no_grad():
         for module in net.modules():
-            if isinstance(module, torch.nn.BatchNorm3d):
-                for tensor in (module.running_var, module.weight):
-                    tensor.uniform_(0.5, 1.5)
+            if isinstance(module, torch.nn.BatchNorm3d) and module.running_var is not None:
+                module.running_var.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.1)
     return net
 

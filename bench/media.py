@@ -42,7 +42,7 @@ print(json.dumps({"seconds": count, "rate": count / took, "mb": mb}))
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         minute = moving_noise(Path(folder) / "minute.mp4")
-        long, short = _repeated(minute, MINUTES), _repeated(minute, 2)
+        long, short = repeated(minute, MINUTES), repeated(minute, 2)
         rows = [{"reader": "ours", "minutes": n} | _measure(OURS, path) for n, path in ((2, short), (MINUTES, long))]
         rows.append({"reader": "whole video in memory", "minutes": 2} | _measure(BASELINE, short))
     report("media", rows[0]["rate"], rows[2]["rate"], "seconds of 720p video per second", rows, "decoding")
@@ -72,7 +72,7 @@ def moving_noise(path: Path, seconds: int = 60, width: int = 1280, height: int =
     return path
 
 
-def _repeated(minute: Path, times: int) -> Path:
+def repeated(minute: Path, times: int) -> Path:
     """The minute over and over, without encoding it again."""
     import av
 

@@ -93,6 +93,20 @@ def extract(
     typer.echo(f"{out}: {summary}")
 
 
+@app.command(rich_help_panel=START, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Which one [default: list them]; what follows is passed on to it.")] = "",
+) -> None:
+    """Measure how fast things are, against plain baselines; needs a clone of the repository."""
+    from .measure import questions, run_bench
+
+    if name:
+        raise typer.Exit(run_bench(name, context.args))
+    for bench, question in questions().items():
+        typer.echo(f"{bench:12} {question}")
+
+
 @app.command(rich_help_panel=OWN)
 def pretrain(
     settings: Annotated[

@@ -23,27 +23,9 @@ from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain
 
 WORDS = ["onion", "bread", "cheese", "pan", "cake", "egg", "pot", "pepper"]
 ON_RECORD = [
-    6.3045,
-    7.1532,
-    6.7054,
-    6.0955,
-    5.7522,
-    5.7467,
-    5.5157,
-    5.4107,
-    5.4825,
-    5.8626,
-    5.2798,
-    5.297,
-    5.2569,
-    5.3474,
-    5.0537,
-    5.0512,
-    5.0889,
-    4.908,
-    5.215,
-    5.1109,
-]
+    6.3894, 7.0794, 6.8048, 5.9899, 5.8802, 5.5014, 5.3173, 5.1705, 5.2641, 5.3908,
+    5.1717, 5.0487, 4.8561, 5.1171, 5.1825, 4.8625, 4.6309, 4.7439, 4.5214, 4.5667,
+]  # fmt: skip
 """Losses of the first updates of the configuration below, with seed 3."""
 TINY = ModelConfig(hidden_size=32, heads=2, intermediate_size=64, video_layers=1, text_layers=1, positions=64)
 
@@ -174,8 +156,12 @@ def test_a_run_says_with_what_it_was_made(config, tmp_path):
 
 
 def test_the_first_losses_are_those_on_record(config):
-    """The whole path from corpus to loss, held fast: a change of these numbers is a change of the method."""
-    pretrain(replace(config, seed=3))
+    """The whole path from corpus to loss, held fast: a change of these numbers is a change of the method.
+
+    Without dropout, whose random numbers depend on how the work is divided.
+    """
+    config = replace(config, seed=3, model=replace(TINY, dropout=0.0))
+    pretrain(config)
     assert losses(config) == pytest.approx(ON_RECORD, abs=2e-3)
 
 
@@ -242,3 +228,36 @@ def test_every_variant_learns_and_is_the_same_model_when_it_is_loaded(config, va
 def test_clips_and_loss_of_mil_nce_go_together():
     with pytest.raises(ValueError, match="go together"):
         PretrainConfig(loss=LossConfig("mil-nce"))
+
+
+def test_vectors_from_training_are_those_of_its_pairs_and_survive_an_interruption(config, tmp_path, monkeypatch):
+    config = replace(config, batches=replace(config.batches, vector_from="training"), checkpoint_minutes=0)
+    whole = losses(replace(config, out=pretrain_into(config, tmp_path / "whole")))
+    interrupt(config, monkeypatch, update=7, times=1)
+    pretrain(config)
+    assert losses(config) == whole
+    vectors = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["state"]["vectors"]
+    assert vectors.shape == (20, TINY.hidden_size)
+    assert vectors.isfinite().all()
+
+
+def test_videos_that_training_has_not_met_get_vectors_from_clips(config, monkeypatch):
+    embedded = []
+    original = trainer.embed_videos
+
+    def watched(model, corpus, rows, *rest):
+        embedded.append(len(rows))
+        return original(model, corpus, rows, *rest)
+
+    monkeypatch.setattr(trainer, "embed_videos", watched)
+    batches = BatchConfig(rule="retrieved", videos=4, candidates=8, vector_from="training", random_epochs=0)
+    pretrain(replace(config, batches=batches, epochs=3))
+    assert embedded[0] == 20
+    assert embedded[2] < embedded[1] < 20
+
+
+def test_a_videos_vector_is_the_mean_over_its_pairs_of_clip_and_texts():
+    video, text = torch.randn(3, 5), torch.randn(6, 5)
+    got = trainer.video_vectors(video, text, torch.tensor([1, 0, 1]))
+    pairs = [(video[i] + (text[2 * i] + text[2 * i + 1]) / 2) / 2 for i in range(3)]
+    assert torch.allclose(got, torch.stack([pairs[1], (pairs[0] + pairs[2]) / 2]))

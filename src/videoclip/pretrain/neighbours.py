@@ -32,8 +32,8 @@ class BatchConfig:
     clips_per_vector: int = 16
     """Clips whose mean is a video's vector, their video interval equal to the text's."""
     vector_from: str = "clips"
-    """``clips`` drawn from the whole video; its ``beginning`` alone (the paper's ablation); or ``training``: the mean
-    of the video's last pairs as they came out in training, which costs nothing, and clips for videos that had none."""
+    """``clips`` drawn from the whole video; its ``beginning`` alone (the paper's ablation); or ``training``: what
+    training made of the video's last pairs, which costs nothing, and clips for videos that have had none."""
     exhaustive_up_to: int = 200_000
     """Corpora up to this many videos are searched exactly, larger ones through an inverted file."""
 

@@ -27,12 +27,18 @@ class State:
     losses: list[float] = field(default_factory=list)
     """Losses of the updates since the last line of the log."""
     vectors: torch.Tensor | None = None
-    """What training has made of each video so far, (videos, D) float16, with NaN where it has not met one."""
+    """What training has made of each video of late, (videos, D) float16, with NaN where it has not met one."""
 
     def advance(self, loss: float) -> None:
         """An update is done."""
         self.update, self.batch = self.update + 1, self.batch + 1
         self.losses.append(loss)
+
+    def note(self, videos: list[int], vectors: torch.Tensor) -> None:
+        """Average what training made of videos, (V, D), with what it made of them before, which counts as much."""
+        if self.vectors is not None:
+            before, new = self.vectors[videos].float(), vectors.float().cpu()
+            self.vectors[videos] = torch.where(before.isnan(), new, (before + new) / 2).half()
 
 
 def save(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer, state: State) -> None:

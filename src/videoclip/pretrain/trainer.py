@@ -155,8 +155,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
                 state.plan = _plan(model, corpus, train, config, state, cast)
             for batch in load_batches(corpus, state, config):
                 loss, vectors = update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
-                if state.vectors is not None:
-                    state.vectors[[place[row] for row in state.plan[state.batch]]] = vectors.half().cpu()
+                state.note([place[row] for row in state.plan[state.batch]], vectors)
                 state.advance(loss)
                 advance(pairs, f"loss {loss:.2f}")
                 if state.update % config.log_every == 0:

@@ -3,7 +3,7 @@
 Every video and every text is encoded once, in batches. The baseline is what the published code does with a question:
 the video once for each of its five answers; and one text at a time. It is timed on a part and scaled.
 
-python bench/evaluating.py [VIDEOS]
+python bench/evaluate.py [VIDEOS]
 """
 
 import csv
@@ -54,7 +54,7 @@ def main(videos: int) -> None:
         {"what": "peak memory, GB", "seconds": peak},
     ]
     report(
-        "evaluating", asked / questions, per_question, "seconds per question", table,
+        "evaluate", asked / questions, per_question, "seconds per question", table,
         limit="MSR-VTT 1k in at most 180 s on 2 cores", better="less",
     )  # fmt: skip
 
