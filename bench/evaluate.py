@@ -28,7 +28,7 @@ WORDS = ("a", "man", "is", "cutting", "the", "red", "onion", "while", "someone",
 
 def main(videos: int) -> None:
     torch.manual_seed(0)
-    model = VideoCLIP(ModelConfig(encoder="s3d")).eval()
+    model = VideoCLIP(ModelConfig(encoder="s3d")).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     questions = max(QUESTIONS * videos // 1000, 1)
     with tempfile.TemporaryDirectory() as folder:
         corpus, data = _made(Path(folder), videos, questions)

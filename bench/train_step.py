@@ -18,7 +18,7 @@ import torch
 from baselines import TEXT_TOKENS, VIDEO_TOKENS, PlainVideoCLIP, padded, plain_loss
 from result import product_rate, report
 
-from videoclip.hardware import has_bf16
+from videoclip.hardware import has_bf16, has_compiler
 from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.pretrain.clips import Batch, ClipConfig, draw_batch
@@ -40,6 +40,8 @@ def ours(batch: Batch, device: torch.device, precision: str) -> Callable[[], Non
     """A step as the trainer does it."""
     torch.manual_seed(0)
     model = VideoCLIP(ModelConfig()).to(device).train()
+    if device.type == "cuda" and has_compiler():
+        model.compile_layers()
     optimizer = torch.optim.Adam(model.parameters(), 5e-5, (0.9, 0.98), fused=True)
     cast = autocast(precision, device)
 

@@ -1,6 +1,8 @@
 """Packed sequences give what each sequence gives alone, whatever they are packed with."""
 
 import random
+import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -68,6 +70,22 @@ def test_bf16_is_close_to_fp32(model):
             rough = model(video, text)
     for a, b in zip(exact, rough, strict=True):
         assert torch.nn.functional.cosine_similarity(a, b.float()).min() > 0.999
+
+
+def test_compiled_layers_give_what_eager_ones_give():
+    if not shutil.which("g++"):
+        pytest.skip("no compiler")
+    torch.manual_seed(0)
+    eager = VideoCLIP(replace(SIZES, video_layers=1, text_layers=1))
+    compiled = VideoCLIP(eager.config)
+    compiled.load_state_dict(eager.state_dict())
+    compiled.compile_layers()
+    for seed in (1, 2):
+        loss, wanted = gradients(eager, *eager(*pairs(seed)))
+        got_loss, got = gradients(compiled, *compiled(*pairs(seed)))
+        assert got_loss == pytest.approx(loss, abs=1e-5)
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(got, wanted, strict=True))
+    assert compiled.state_dict().keys() == eager.state_dict().keys()
 
 
 def test_tokens_attend_to_their_own_sequence_alone():

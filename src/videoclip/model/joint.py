@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
@@ -35,6 +36,8 @@ class JointModel(Protocol):
 def load_model(name: str) -> JointModel:
     """A model for use: a folder, a hub name, or ``mil-nce`` (``mil-nce:FOLDER``) for the baseline of that name.
 
+    It is on the GPU if there is one.
+
     Raises:
         WeightsError: there is none, or its files do not fit together.
     """
@@ -46,6 +49,6 @@ def load_model(name: str) -> JointModel:
     if not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
     try:
-        return VideoCLIP.from_pretrained(name).eval()
+        return VideoCLIP.from_pretrained(name).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error

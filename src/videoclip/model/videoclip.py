@@ -91,8 +91,12 @@ class Layer(nn.Module):
         """(ΣL, D) -> (ΣL, D)."""
         p = self.dropout if self.training else 0.0
         heads = self.query_key_value(x).view(len(x), 3, self.heads, -1)
-        attended = self.attention_out(attend(heads, layout, p))
-        x = self.attention_norm(x + F.dropout(attended, p, self.training))
+        return self.after_attention(x, attend(heads, layout, p))
+
+    def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        """The rest of the layer, which knows nothing of sequences: (ΣL, D), (ΣL, D) -> (ΣL, D)."""
+        p = self.dropout
+        x = self.attention_norm(x + F.dropout(self.attention_out(attended), p, self.training))
         return self.mlp_norm(x + F.dropout(self.narrow(F.gelu(self.widen(x))), p, self.training))
 
 
@@ -301,6 +305,12 @@ class VideoCLIP(
         from .official import load_official
 
         return load_official(weights).model
+
+    def compile_layers(self) -> None:
+        """Fuse what lies between the matrix products of each layer, for any number of tokens; attention stays as is."""
+        for layer in self.modules():
+            if isinstance(layer, Layer):
+                layer.after_attention = torch.compile(layer.after_attention, dynamic=True)
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers that are trained, by tower; a shared transformer counts for the video tower."""

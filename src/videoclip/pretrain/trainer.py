@@ -22,7 +22,7 @@ from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, CorpusError
 from ..folders import claim
-from ..hardware import has_bf16
+from ..hardware import has_bf16, has_compiler
 from ..model.loss import LossConfig, contrastive_loss
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
@@ -135,6 +135,8 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     if config.init:
         initialise_from_bert(model, config.init)
     model.to(device)
+    if device.type == "cuda" and has_compiler():
+        model.compile_layers()
     optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
     state = resume(out, model, optimizer)
     if state.vectors is None and config.batches.vector_from == "training":
