@@ -94,7 +94,8 @@ def index(
             told({"stage": "finishing"})
             store.tidy()
             store.optimize()
-            store.calibrate(everyday(model))
+            measured = store.calibration()
+            store.calibrate(measured.bank if measured else everyday(model))
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
 
