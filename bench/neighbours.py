@@ -23,11 +23,13 @@ import numpy as np
 import torch
 from result import gib_in_use, report
 
+from videoclip.checkpoints import newest_checkpoint
 from videoclip.config import load_config
 from videoclip.corpus.store import Corpus
 from videoclip.pretrain.clips import draw_batch
 from videoclip.pretrain.neighbours import BatchConfig, nearest
-from videoclip.pretrain.trainer import PretrainConfig, autocast, embed_videos, fitted, pretrain, split, update
+from videoclip.pretrain.step import train_step
+from videoclip.pretrain.trainer import PretrainConfig, autocast, embed_videos, fitted, pretrain, split
 
 EPOCHS, NEIGHBOURS = 12, (16, 64)
 SPREAD = 0.7 ** np.arange(64).repeat(12)[:768].astype(np.float32) ** 0.25
@@ -40,7 +42,7 @@ def round_of(demo: Path) -> None:
         settings += ["batches.rule=clusters", "batches.vector_from=training", f"epochs={EPOCHS}", "validate_epochs=0"]
         config = load_config(PretrainConfig, "demo", settings)
         model = pretrain(config)
-        state = torch.load(f"{folder}/run/checkpoint.pt", weights_only=True)["state"]
+        state = newest_checkpoint(Path(folder) / "run", torch.device("cpu"))["state"]  # pyright: ignore[reportOptionalSubscript]
         corpus = Corpus(config.corpus)
         rows, _ = split(corpus, config)
         config = fitted(config, corpus)
@@ -96,7 +98,7 @@ def _seconds_of_an_epoch(model, corpus: Corpus, rows: list[int], config: Pretrai
     for i in range(0, len(rows) - config.batches.videos + 1, config.batches.videos):
         videos = corpus.read(rows[i : i + config.batches.videos])
         batch = draw_batch(videos, config.clips, config.model.max_text_tokens, random.Random(i))
-        update(model, optimizer, batch, config, i, 10_000, cast)
+        train_step(model, optimizer, [batch], [[]], config, i, 1e-4, cast)
     return time.perf_counter() - began
 
 

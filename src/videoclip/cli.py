@@ -1,5 +1,7 @@
 """The command line: one thin function per command. Heavy imports happen inside, so that ``--help`` is quick."""
 
+import errno
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import cli_library
-from .errors import VideoclipError
+from .errors import Stopped, VideoclipError
 from .folders import output_file
 
 app = typer.Typer(
@@ -23,6 +25,19 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as Typer gives it."""
 SHOWN = 20
 """Files that are named on the screen of those set aside."""
+GO_ON = "and run the same command again: it goes on from here"
+FAULTS = {
+    errno.ENOSPC: f"make room {GO_ON}",
+    errno.EDQUOT: f"make room in your quota {GO_ON}",
+    errno.EFBIG: f"raise the limit of file sizes (ulimit -f) {GO_ON}",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n) {GO_ON}",
+    errno.ENFILE: f"close programs that hold files open {GO_ON}",
+    errno.EROFS: "choose a folder on a disk that can be written",
+    errno.EACCES: "check who may read and write it",
+    errno.EPERM: "check who may read and write it",
+    errno.EIO: f"check the disk {GO_ON}",
+}
+"""What to do about a fault of the machine."""
 START, OWN, TASKS = "Start here", "From your own videos to a model", "What a model understands"
 PUBLISHED = "Published weights and data"
 
@@ -450,16 +465,29 @@ def _print_estimate(config) -> None:
 
 
 def main() -> None:
-    """Run a command; the user's mistakes are one line and exit code 2."""
+    """Run a command; the user's mistakes, and the machine's faults, are one line and exit code 2."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
+    except Stopped:
+        typer.echo("videoclip: stopped as asked; the same command goes on from here", err=True)
     except VideoclipError as error:
         typer.echo(f"videoclip: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in FAULTS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"videoclip: {where}{error.strerror}; {FAULTS[error.errno]}", err=True)
         sys.exit(2)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             typer.echo("videoclip: interrupted; the same command goes on from here", err=True)
         raise
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
 
 
 if __name__ == "__main__":

@@ -26,3 +26,10 @@ class WeightsError(VideoclipError):
 
 class UnsafeFileError(VideoclipError):
     """A file is made to run code when it is read; it was not."""
+
+
+class Stopped(BaseException):
+    """The process was asked politely to end (SIGTERM); like ``KeyboardInterrupt``, no error.
+
+    What is done is kept on the way out, and the command line exits with code 0.
+    """

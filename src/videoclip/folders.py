@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, VideoclipError
+
+LOCK = ".lock"
 
 
 def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
@@ -19,12 +22,33 @@ def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
         differing = sorted(_differing(json.loads(note.read_text()), values))
         if differing:
             raise ConfigError(f"{folder}: holds a {what} with other {', '.join(differing[:5])}; choose another folder")
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty and holds no {what}; choose another folder")
     else:
         folder.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps(values, indent=1))
     return folder
+
+
+@contextmanager
+def locked(folder: Path, in_use: VideoclipError) -> Iterator[None]:
+    """Keep other processes from writing into a folder, which is made if need be. A dead process keeps no one.
+
+    Raises:
+        VideoclipError: ``in_use``: one is writing.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise in_use from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def output_file(path: Path) -> Path:

@@ -28,6 +28,13 @@ def has_compiler() -> bool:
     return find_spec("triton") is not None
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch found no memory, on a GPU or a CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 @cache
 def keep_memory() -> None:
     """Keep memory that was freed for what is allocated next, instead of giving it back to the system.

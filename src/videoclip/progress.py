@@ -10,12 +10,15 @@ QUIET_SECONDS = 15.0
 
 
 @contextmanager
-def track(label: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[..., None]]:
-    """Show progress while the block runs; yields ``advance(n=1, note="")``.
+def track(label: str, total: int, unit: str, done: int = 0, shown: bool = True) -> Iterator[Callable[..., None]]:
+    """Show progress while the block runs; yields ``advance(n=1, note="")``, which does nothing unless ``shown``.
 
     On a terminal that is a bar; elsewhere, a line now and then. ``done`` was done before (by an interrupted run) and
     does not count for the rate.
     """
+    if not shown:
+        yield lambda *_, **__: None
+        return
     show = _on_terminal if sys.stderr.isatty() else _in_lines
     with show(label, total, unit, done) as advance:
         yield advance

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_corpus import made_corpus
 
+from videoclip.checkpoints import newest_checkpoint
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
-from videoclip.media.captions import Caption
 from videoclip.model.joint import load_model
 from videoclip.model.loss import LossConfig
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
@@ -21,28 +22,12 @@ from videoclip.pretrain.neighbours import BatchConfig
 from videoclip.pretrain.run import read_history
 from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain
 
-WORDS = ["onion", "bread", "cheese", "pan", "cake", "egg", "pot", "pepper"]
 ON_RECORD = [
     6.3894, 7.0794, 6.8048, 5.9899, 5.8802, 5.5014, 5.3173, 5.1705, 5.2641, 5.3908,
     5.1717, 5.0487, 4.8561, 5.1171, 5.1825, 4.8625, 4.6309, 4.7439, 4.5214, 4.5667,
 ]  # fmt: skip
 """Losses of the first updates of the configuration below, with seed 3."""
 TINY = ModelConfig(hidden_size=32, heads=2, intermediate_size=64, video_layers=1, text_layers=1, positions=64)
-
-
-def made_corpus(path, videos: int = 24, seconds: int = 40) -> str:
-    """Videos in which each word is shown, as a direction in feature space, while it is said."""
-    rng = np.random.default_rng(0)
-    directions = rng.standard_normal((len(WORDS), 16))
-    corpus = Corpus.create(path, FeatureKind("made", 16))
-    made = []
-    for i in range(videos):
-        shown = rng.integers(0, len(WORDS), seconds // 4)
-        features = directions[shown].repeat(4, 0) + 0.3 * rng.standard_normal((seconds, 16))
-        captions = [Caption(4 * j, 4 * j + 3, f"here is the {WORDS[k]}") for j, k in enumerate(shown)]
-        made.append(NarratedVideo(f"v{i}", features.astype(np.float16), captions))
-    corpus.append(made)
-    return str(path)
 
 
 @pytest.fixture
@@ -76,7 +61,7 @@ def test_training_learns_to_tell_pairs_apart(config):
 
 def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> None:
     """Train, and press Ctrl-C ``times`` times as the given update begins."""
-    original, begun = trainer.update, []
+    original, begun = trainer.train_step, []
 
     def interrupted(*arguments):
         begun.append(arguments)
@@ -85,7 +70,7 @@ def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> N
                 os.kill(os.getpid(), signal.SIGINT)
         return original(*arguments)
 
-    monkeypatch.setattr(trainer, "update", interrupted)
+    monkeypatch.setattr(trainer, "train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pretrain(config)
     monkeypatch.undo()
@@ -236,7 +221,7 @@ def test_vectors_from_training_are_those_of_its_pairs_and_survive_an_interruptio
     interrupt(config, monkeypatch, update=7, times=1)
     pretrain(config)
     assert losses(config) == whole
-    vectors = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["state"]["vectors"]
+    vectors = newest_checkpoint(tmp_path / "run", torch.device("cpu"))["state"]["vectors"]
     assert vectors.shape == (20, TINY.hidden_size)
     assert vectors.isfinite().all()
 

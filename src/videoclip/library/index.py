@@ -23,10 +23,10 @@ from ..errors import MediaError
 from ..media.captions import Caption, read_captions
 from ..media.container import embedded_captions, pictures, recorded_at
 from ..media.video import probe
-from ..model.joint import JointModel
+from ..model.joint import JointModel, fingerprint
 from ..progress import clock, track
 from .files import VideoFile, find_files
-from .moments import embedded, everyday, fingerprint, size_of, webp
+from .moments import embedded, everyday, size_of, webp
 from .store import About, LibraryError, Store, locked, read_about
 from .tables import Entry, Video
 

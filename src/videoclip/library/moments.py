@@ -1,17 +1,13 @@
 """A video as a library holds it: vectors of its moments and seconds, and small pictures."""
 
-import hashlib
 import io
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from ..media.captions import Caption
 from ..model.joint import JointModel
-from ..model.videoclip import VideoCLIP
 from .tables import Entry, Video
 
 WINDOWS = (4, 8, 16)
@@ -56,19 +52,6 @@ def webp(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "webp", quality=QUALITY)
     return file.getvalue()
-
-
-def fingerprint(model: JointModel) -> str:
-    """A hash over a model's weights, by which a library knows whose vectors it holds."""
-    digest = hashlib.blake2b(digest_size=16)
-    if isinstance(model, VideoCLIP):
-        digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
-        for name, weights in sorted(model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(weights.float().cpu().numpy()).tobytes())
-    else:
-        digest.update(model.encode_text(["a person cuts an onion"]).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def size_of(model: JointModel) -> int:

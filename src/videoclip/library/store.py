@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import folders
 from ..encoders import FeatureKind, with_kind
 from ..errors import VideoclipError
 from ..media.captions import Caption
@@ -481,24 +482,11 @@ def write_about(folder: Path, about: About) -> None:
     os.replace(temporary, folder / NOTE)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> AbstractContextManager[None]:
     """Keep other processes from writing into a library.
 
     Raises:
         LibraryError: one is writing.
     """
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LibraryError(
-            f"{folder}: another process is indexing into it; wait until it is done, or stop it"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    busy = f"{folder}: another process is indexing into it; wait until it is done, or stop it"
+    return folders.locked(folder, LibraryError(busy))

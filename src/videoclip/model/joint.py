@@ -1,6 +1,9 @@
 """What every use asks of a model, whichever it is, and loading one by name."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -52,3 +55,16 @@ def load_model(name: str) -> JointModel:
         return VideoCLIP.from_pretrained(name).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
+
+
+def fingerprint(model: JointModel) -> str:
+    """A hash over a model's weights: whose vectors a library holds, and whether two runs agree."""
+    digest = hashlib.blake2b(digest_size=16)
+    if isinstance(model, VideoCLIP):
+        digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
+        for name, weights in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weights.float().cpu().numpy()).tobytes())
+    else:
+        digest.update(model.encode_text(["a person cuts an onion"]).numpy().tobytes())
+    return digest.hexdigest()

@@ -176,8 +176,13 @@ class Batch:
 
     def overlaps(self) -> Tensor:
         """Which texts (rows) and clips (columns) are of the same video and overlap in time: (B, B) bool."""
-        same = self.owner[:, None] == self.owner
-        return same & (self.spoken[:, None, 0] < self.shown[:, 1]) & (self.shown[:, 0] < self.spoken[:, None, 1])
+        return overlapping(self.owner, self.shown, self.spoken)
+
+
+def overlapping(owner: Tensor, shown: Tensor, spoken: Tensor) -> Tensor:
+    """Which texts (rows) and clips (columns) overlap: (B,) of which video, (B, 2) and (B, 2) seconds -> (B, B) bool."""
+    same = owner[:, None] == owner
+    return same & (spoken[:, None, 0] < shown[:, 1]) & (shown[:, 0] < spoken[:, None, 1])
 
 
 def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tokens: int, rng: random.Random) -> Batch:

@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from ..media.captions import Caption
 from ..model.loss import contrastive_loss
 from ..model.videoclip import ModelConfig, VideoCLIP
 from .clips import Batch, draw_batch
-from .trainer import PretrainConfig, autocast, fitted, split, update
+from .step import autocast, train_step
+from .trainer import PretrainConfig, fitted, split
 
 HOWTO100M = 1_100_000
 """Videos of the corpus that the paper trained on, each of about 390 s with 110 captions."""
@@ -120,13 +122,14 @@ def _times(model: VideoCLIP, small: Batch, large: Batch, config: PretrainConfig)
     cast = autocast(config.precision, model.device)
     optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
     took = []
-    update(model, optimizer, small, config, 0, 1, cast)  # the first one allocates
+    step = partial(train_step, videos=[[]], config=config, number=0, lr=config.optimizer.lr, cast=cast)
+    step(model, optimizer, [small])  # the first one allocates
     for batch in (small, large):
         times = []
         for _ in range(2):
             _wait(model.device)
             began = time.perf_counter()
-            update(model, optimizer, batch, config, 0, 1, cast)
+            step(model, optimizer, [batch])
             _wait(model.device)
             times.append(time.perf_counter() - began)
         took.append(min(times))

@@ -34,6 +34,12 @@ class BatchConfig:
     vector_from: str = "clips"
     """``clips`` drawn from the whole video; its ``beginning`` alone (the paper's ablation); or ``training``: what
     training made of the video's last pairs, which costs nothing, and clips for videos that have had none."""
+    per_update: int = 0
+    """Batches of an update, those of all processes together; 0: one for each process. The same number gives the same
+    training, on however many processes."""
+    negatives: str = "update"
+    """Where a pair's negatives are from: all pairs of the ``update``; or its own ``batch``, as in the paper, whatever
+    the number of processes. With one batch in an update it is the same."""
     exhaustive_up_to: int = 2_000_000
     """Corpora up to this many videos are searched exactly, larger ones through an inverted file.
 
@@ -46,6 +52,10 @@ class BatchConfig:
             raise ValueError(f"batches.rule is '{self.rule}'; choose from retrieved, clusters, random")
         if self.vector_from not in ("clips", "beginning", "training"):
             raise ValueError(f"batches.vector_from is '{self.vector_from}'; choose from clips, beginning, training")
+        if self.negatives not in ("update", "batch"):
+            raise ValueError(f"batches.negatives is '{self.negatives}'; choose from update, batch")
+        if self.per_update < 0:
+            raise ValueError(f"batches.per_update is {self.per_update}; it is a number of batches, or 0")
         if self.rule == "retrieved" and self.candidates < self.videos:
             raise ValueError(f"batches.candidates {self.candidates} are fewer than batches.videos {self.videos}")
 

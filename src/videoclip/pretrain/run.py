@@ -1,18 +1,24 @@
-"""What is in a run's folder: ``run.json`` (its configuration), ``history.jsonl``, ``tensorboard/``, ``checkpoint.pt``.
+"""What is in a run's folder: ``run.json`` (its configuration), ``history.jsonl``, ``tensorboard/``, checkpoints.
 
 The training adds ``model/`` and ``result.json`` at its end.
 """
 
 import json
-import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from ..checkpoints import newest_checkpoint, save_checkpoint
+from ..errors import ConfigError, Stopped, VideoclipError
+from ..folders import claim, locked
 from ..model.videoclip import VideoCLIP
+from .clips import Batch
+from .distributed import Ranks
 
 
 @dataclass
@@ -29,9 +35,9 @@ class State:
     vectors: torch.Tensor | None = None
     """What training has made of each video of late, (videos, D) float16, with NaN where it has not met one."""
 
-    def advance(self, loss: float) -> None:
-        """An update is done."""
-        self.update, self.batch = self.update + 1, self.batch + 1
+    def advance(self, loss: float, batches: int = 1) -> None:
+        """An update of so many batches is done."""
+        self.update, self.batch = self.update + 1, self.batch + batches
         self.losses.append(loss)
 
     def note(self, videos: list[int], vectors: torch.Tensor) -> None:
@@ -41,24 +47,63 @@ class State:
             self.vectors[videos] = torch.where(before.isnan(), new, (before + new) / 2).half()
 
 
+@contextmanager
+def exclusive(out: Path, values: dict) -> Iterator[None]:
+    """The folder of the run with this configuration, new or as it was left, for this job alone.
+
+    Raises:
+        ConfigError: it holds something else, or another job is training into it.
+    """
+    claim(out, "run", values)
+    busy = f"{out}: another job is training into it; wait until it is done, stop it, or choose another folder"
+    with locked(out, ConfigError(busy)):
+        yield
+
+
 def save(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Write the checkpoint under a new name, then put it in place: there is always a whole one."""
-    new = out / "checkpoint.pt.new"
-    with open(new, "wb") as file:
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": vars(state)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, out / "checkpoint.pt")
+    """Write the checkpoint; the one before it stays (``checkpoints``)."""
+    content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": vars(state)}
+    save_checkpoint(out, state.update, content)
 
 
 def resume(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer) -> State:
-    path = out / "checkpoint.pt"
-    if not path.is_file():
+    """Where the run stands, its weights and moments put into ``model`` and ``optimizer``."""
+    checkpoint = newest_checkpoint(out, model.device)
+    if checkpoint is None:
         return State()
-    checkpoint = torch.load(path, map_location=model.device, weights_only=True)
     model.load_state_dict(checkpoint["model"])
     optimizer.load_state_dict(checkpoint["optimizer"])
     return State(**checkpoint["state"])
+
+
+def not_finite(
+    out: Path, update: int, rank: int, error: ArithmeticError, batches: list[Batch], videos: list[list[str]]
+) -> VideoclipError:
+    """What is raised where a loss is not a number, its batches written to disk to be looked at.
+
+    The file holds for each batch the ids of its videos, its features, tokens and times; ``torch.load`` reads it with
+    ``weights_only=True``.
+    """
+    path = out / f"not-finite-{update}-{rank}.pt"
+    content = [
+        {
+            "videos": ids, "features": batch.video.values, "lengths": batch.video.lengths, "tokens": batch.text.values,
+            "token_lengths": batch.text.lengths, "owner": batch.owner, "shown": batch.shown, "spoken": batch.spoken,
+        }
+        for ids, batch in zip(videos, batches, strict=True)
+    ]  # fmt: skip
+    torch.save(content, path)
+    bad = sorted({
+        ids[int(owner)]
+        for ids, batch in zip(videos, batches, strict=True)
+        for owner, part in zip(batch.owner, batch.video.split(), strict=True)
+        if not part.isfinite().all()
+    })  # fmt: skip
+    where = f"the features of {', '.join(bad[:5])} are not numbers" if bad else "its features are numbers"
+    return VideoclipError(
+        f"update {update}: {error}; {where}. Its batches are in {path}. The last checkpoint is as it was: leave out "
+        "such videos with train_videos, or lower optimizer.lr in another run"
+    )
 
 
 class Log:
@@ -97,6 +142,7 @@ class Interruption:
 
     def __init__(self):
         self.asked_for = False
+        self._politely = False
 
     def __enter__(self) -> "Interruption":
         self._before = {}
@@ -108,15 +154,22 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, *_: object) -> None:
-        if self.asked_for:
-            raise KeyboardInterrupt
-        self.asked_for = True
+    def _note(self, number: int, _: object) -> None:
+        again, self.asked_for, self._politely = self.asked_for, True, number == signal.SIGTERM
+        if again:
+            self._raise()
+
+    def agree(self, ranks: Ranks) -> None:
+        """Whether it was asked for in any process: they stop at the same update."""
+        self.asked_for = bool(ranks.sum(torch.tensor(int(self.asked_for))))
 
     def obey(self) -> None:
-        """Raise ``KeyboardInterrupt`` if it was asked for."""
+        """Raise, if it was asked for: ``Stopped`` after a polite kill, ``KeyboardInterrupt`` after Ctrl-C."""
         if self.asked_for:
-            raise KeyboardInterrupt
+            self._raise()
+
+    def _raise(self) -> None:
+        raise Stopped if self._politely else KeyboardInterrupt
 
 
 def read_history(path: Path) -> list[dict]:

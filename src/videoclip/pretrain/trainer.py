@@ -5,33 +5,37 @@ losses as if it had never stopped: every random draw is seeded by the run's seed
 """
 
 import json
+import math
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..config import dump_config
 from ..corpus.store import Corpus
-from ..errors import ConfigError, CorpusError
-from ..folders import claim
-from ..hardware import has_bf16, has_compiler
-from ..model.loss import LossConfig, contrastive_loss
+from ..errors import ConfigError, CorpusError, VideoclipError
+from ..hardware import has_compiler, is_out_of_memory
+from ..model.joint import fingerprint
+from ..model.loss import LossConfig
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
 from ..progress import track
 from ..provenance import provenance
 from .clips import Batch, ClipConfig, draw_batch
-from .diagnostics import batch_diagnostics, in_words, speech_lag
+from .diagnostics import in_words
+from .distributed import Ranks, device_here, joined
 from .neighbours import BatchConfig, plan_epoch
-from .run import Interruption, Log, State, resume, save
+from .run import Interruption, Log, State, exclusive, not_finite, resume, save
+from .step import Cast, NotFinite, autocast, pooled, train_step, video_vectors
+from .validation import diagnose, validate
 
 Probe = Callable[[VideoCLIP], dict[str, float]]
 """What is measured during training beside the loss: a model -> named figures."""
@@ -115,120 +119,178 @@ class Draws(Dataset):
 def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     """Train a model as configured, or go on where the run in ``config.out`` stopped; returns it with its last weights.
 
+    Under ``torchrun`` the processes train it together (``distributed``).
+
     Args:
         probe: measured at every validation, beside the loss.
 
     Raises:
-        CorpusError, ConfigError: the corpus is unusable, or ``config.out`` holds another run.
+        CorpusError, ConfigError: the corpus is unusable, or ``config.out`` holds another run, or is in use.
+        VideoclipError: a loss is not a number, memory does not suffice, or another process of the training ended.
     """
     if not config.corpus:
         raise ConfigError("name the corpus to train on, such as corpus=my.lance")
-    corpus = Corpus(config.corpus)
+    corpus, out = Corpus(config.corpus), Path(config.out)
     train, held_out = split(corpus, config)
     config = fitted(config, corpus)
-    out = claim(Path(config.out), "run", dump_config(config))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    cast = autocast(config.precision, device)
+    with joined() as ranks, exclusive(out, dump_config(config)) if ranks.is_first else nullcontext():
+        ranks.wait()
+        return _Run(config, corpus, train, held_out, out, ranks).train(probe)
 
-    torch.manual_seed(config.seed)
-    model = VideoCLIP(config.model)
-    if config.init:
-        initialise_from_bert(model, config.init)
-    model.to(device)
-    if device.type == "cuda" and has_compiler():
-        model.compile_layers()
-    optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
-    state = resume(out, model, optimizer)
-    if state.vectors is None and config.batches.vector_from == "training":
-        state.vectors = torch.full((len(train), config.model.hidden_size), torch.nan, dtype=torch.float16)
-    place = {row: i for i, row in enumerate(train)}
-    per_epoch = len(train) // config.batches.videos
-    last_update = per_epoch * config.epochs
-    pairs = config.batches.videos * config.clips.pairs_per_video
-    saved, figures = time.monotonic(), {}
 
-    with (
-        Interruption() as interruption,
-        Log(out, state) as log,
-        track("pretrain", last_update * pairs, "pairs", state.update * pairs) as advance,
+class _Run:
+    """One process's part of a run."""
+
+    def __init__(
+        self, config: PretrainConfig, corpus: Corpus, train: list[int], held_out: list[int], out: Path, ranks: Ranks
     ):
-        while state.epoch < config.epochs:
-            if not state.batch:
-                state.plan = _plan(model, corpus, train, config, state, cast)
-            for batch in load_batches(corpus, state, config):
-                loss, vectors = update(model, optimizer, batch.to(device), config, state.update, last_update, cast)
-                state.note([place[row] for row in state.plan[state.batch]], vectors)
-                state.advance(loss)
-                advance(pairs, f"loss {loss:.2f}")
-                if state.update % config.log_every == 0:
-                    log.write(lr=optimizer.param_groups[0]["lr"])
-                if interruption.asked_for or time.monotonic() - saved > 60 * config.checkpoint_minutes:
-                    save(out, model, optimizer, state)
-                    saved = time.monotonic()
-                interruption.obey()
-            state.epoch, state.batch = state.epoch + 1, 0
-            is_last = state.epoch == config.epochs
-            if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
-                figures = validate(model, corpus, held_out, config, cast)
-                figures |= diagnose(model, corpus, state.plan[0], held_out, config, cast)
-                log.write(**figures, **(probe(model) if probe else {}))
-        save(out, model, optimizer, state)
-    if figures:
-        print(in_words(figures), file=sys.stderr)
-    model.eval()
-    model.save_pretrained(out / "model")
-    result = provenance(config.seed, dump_config(config)) | {"updates": state.update}
-    (out / "result.json").write_text(json.dumps(result, indent=1))
-    return model
+        self.config, self.corpus, self.train_rows, self.held_out = config, corpus, train, held_out
+        self.out, self.ranks = out, ranks
+        self.own = ranks.per_process(config.batches.per_update)
+        """Batches of an update that this process takes."""
+        self.per_update = self.own * ranks.size
+        self.updates_per_epoch = len(train) // config.batches.videos // self.per_update
+        if not self.updates_per_epoch:
+            raise ConfigError(
+                f"an update has {self.per_update} batches of {config.batches.videos} videos, but {corpus.path} has "
+                f"{len(train)} videos to train on; set batches.videos or batches.per_update lower"
+            )
+        device = device_here()
+        self.cast = autocast(config.precision, device)
+        torch.manual_seed(config.seed)
+        self.model = VideoCLIP(config.model)
+        if config.init:
+            initialise_from_bert(self.model, config.init)
+        self.model.to(device)
+        if device.type == "cuda" and has_compiler():
+            self.model.compile_layers()
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True
+        )
+        with ranks.first_before_others():
+            self.state = resume(out, self.model, self.optimizer)
+        if self.state.vectors is None and config.batches.vector_from == "training":
+            self.state.vectors = torch.full((len(train), config.model.hidden_size), torch.nan, dtype=torch.float16)
+        self.trained = ranks.averaging(self.model)
+        self.place = {row: i for i, row in enumerate(train)}
+
+    def train(self, probe: Probe | None) -> VideoCLIP:
+        config, state, figures = self.config, self.state, {}
+        pairs = self.per_update * config.batches.videos * config.clips.pairs_per_video
+        updates = self.updates_per_epoch * config.epochs
+        with (
+            Interruption() as interruption,
+            Log(self.out, state) if self.ranks.is_first else nullcontext() as log,
+            track("pretrain", updates * pairs, "pairs", state.update * pairs, self.ranks.is_first) as advance,
+        ):
+            saved = time.monotonic()
+            while state.epoch < config.epochs:
+                if not state.batch:
+                    state.plan = self._plan()
+                for batches in self._updates():
+                    loss = self._update(batches, updates)
+                    advance(pairs, f"loss {loss:.2f}")
+                    if log and state.update % config.log_every == 0:
+                        log.write(lr=self.optimizer.param_groups[0]["lr"])
+                    is_due = time.monotonic() - saved > 60 * config.checkpoint_minutes
+                    interruption.agree(self.ranks)
+                    if log and (interruption.asked_for or is_due):
+                        save(self.out, self.model, self.optimizer, state)
+                        saved = time.monotonic()
+                    interruption.obey()
+                state.epoch, state.batch = state.epoch + 1, 0
+                is_last = state.epoch == config.epochs
+                if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
+                    figures = validate(self.model, self.corpus, self.held_out, config, self.cast, self.ranks)
+                    if log:
+                        batch = state.plan[0]
+                        figures |= diagnose(self.model, self.corpus, batch, self.held_out, config, self.cast)
+                        log.write(**figures, **(probe(self.model) if probe else {}))
+            if log:
+                save(self.out, self.model, self.optimizer, state)
+        self.model.eval()
+        if self.ranks.is_first:
+            if figures:
+                print(in_words(figures), file=sys.stderr)
+            self.model.save_pretrained(self.out / "model")
+            result = provenance(config.seed, dump_config(config)) | {
+                "updates": state.update, "processes": self.ranks.size, "weights": fingerprint(self.model)
+            }  # fmt: skip
+            (self.out / "result.json").write_text(json.dumps(result, indent=1))
+        self.ranks.wait()
+        return self.model
+
+    def _updates(self) -> Iterator[list[Batch]]:
+        """The rest of an epoch's updates, each with the batches of it that are this process's."""
+        batches = load_batches(self.corpus, self.state, self.config, self._mine())
+        while update := list(islice(batches, self.own)):
+            yield update
+
+    def _mine(self) -> list[int]:
+        """Which of the epoch's batches this process draws: of each update its share, in one piece."""
+        end = self.updates_per_epoch * self.per_update
+        first = self.ranks.rank * self.own
+        return [
+            start + first + i
+            for start in range(self.state.batch, end - self.per_update + 1, self.per_update)
+            for i in range(self.own)
+        ]
+
+    def _update(self, batches: list[Batch], updates: int) -> float:
+        """Train on the batches of one update; returns its loss."""
+        state, config, ranks = self.state, self.config, self.ranks
+        first = state.batch + ranks.rank * self.own
+        videos = state.plan[first : first + self.own]
+        device = self.model.device
+        try:
+            loss, vectors = train_step(
+                self.trained, self.optimizer, [batch.to(device) for batch in batches], videos, config,
+                state.epoch * self.updates_per_epoch * self.per_update + first,
+                config.optimizer.lr_at(state.update, updates), self.cast, ranks,
+            )  # fmt: skip
+        except NotFinite as error:
+            ids = [[self.corpus.ids[row] for row in rows] for rows in videos]
+            raise not_finite(self.out, state.update, ranks.rank, error, batches, ids) from error
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise VideoclipError(
+                f"{self.out}: {len(batches[0])} pairs do not fit into memory; lower batches.videos or "
+                "clips.pairs_per_video, and raise batches.per_update in turn, which gives the same pairs in one update"
+            ) from error
+        loss = float(ranks.sum(torch.tensor(loss, dtype=torch.float64))) / ranks.size
+        if state.vectors is not None:
+            everyone = ranks.gathered(torch.stack(vectors)).cpu()
+            met = state.plan[state.batch : state.batch + self.per_update]
+            for rows, made in zip(met, everyone, strict=True):
+                state.note([self.place[row] for row in rows], made)
+        state.advance(loss, self.per_update)
+        return loss
+
+    def _plan(self) -> list[list[int]]:
+        """The epoch's batches, as rows of the corpus: the same in all processes."""
+        config, state, train = self.config, self.state, self.train_rows
+        vectors = None
+        if config.batches.needs_vectors(state.epoch):
+            if state.vectors is None:
+                vectors = embed_videos(self.model, self.corpus, train, config, self.cast, self.ranks)
+            else:
+                vectors = state.vectors.float().numpy()
+                unmet = np.flatnonzero(np.isnan(vectors[:, 0]))
+                rows = [train[i] for i in unmet]
+                vectors[unmet] = embed_videos(self.model, self.corpus, rows, config, self.cast, self.ranks)
+        plan = None
+        if self.ranks.is_first:
+            rng = random.Random(f"{config.seed} plan {state.epoch}")
+            plan = np.array(plan_epoch(len(train), config.batches, rng, vectors))
+        return [[train[i] for i in batch] for batch in self.ranks.told(plan).tolist()]
 
 
-def update(
-    model, optimizer, batch: Batch, config: PretrainConfig, number: int, last: int, cast
-) -> tuple[float, Tensor]:
-    """One step of Adam on one batch; returns the loss, and a vector per video of the batch, (V, D)."""
-    torch.manual_seed(config.seed * 1_000_003 + number)  # dropout does not depend on what ran before
-    model.train()
-    for group in optimizer.param_groups:
-        group["lr"] = config.optimizer.lr_at(number, last)
-    with cast():
-        video, text = model(batch.video, batch.text)
-    loss = contrastive_loss(video, text, config.loss, batch.overlaps() if config.loss.mask_overlaps else None)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
-    optimizer.step()
-    return float(loss.detach()), video_vectors(video.detach(), text.detach(), batch.owner)
-
-
-def _plan(model, corpus: Corpus, train: list[int], config: PretrainConfig, state: State, cast) -> list[list[int]]:
-    """The epoch's batches, as rows of the corpus."""
-    rng, vectors = random.Random(f"{config.seed} plan {state.epoch}"), None
-    if config.batches.needs_vectors(state.epoch):
-        if state.vectors is None:
-            vectors = embed_videos(model, corpus, train, config, cast)
-        else:
-            vectors = state.vectors.float().numpy()
-            unmet = np.flatnonzero(np.isnan(vectors[:, 0]))
-            vectors[unmet] = embed_videos(model, corpus, [train[i] for i in unmet], config, cast)
-    return [[train[i] for i in batch] for batch in plan_epoch(len(train), config.batches, rng, vectors)]
-
-
-def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
-    """A vector per video: the mean over its pairs of (video + text) / 2 (paper, section 3.3).
-
-    Args:
-        video: pooled clips, (B, D).
-        text: pooled texts, (B × K, D).
-        owner: which video each pair is from, (B,).
-    """
-    pairs = (video.float() + text.float().view(len(video), -1, text.shape[1]).mean(1)) / 2
-    sums = pairs.new_zeros(int(owner.max()) + 1, pairs.shape[1]).index_add_(0, owner, pairs)
-    return sums / owner.bincount()[:, None]
-
-
-def load_batches(corpus: Corpus, state: State, config: PretrainConfig) -> Iterator[Batch]:
-    """The rest of an epoch's batches; ``config.workers`` processes draw them ahead of time."""
-    rest = range(state.batch, len(state.plan))
+def load_batches(
+    corpus: Corpus, state: State, config: PretrainConfig, which: Sequence[int] | None = None
+) -> Iterator[Batch]:
+    """These batches of an epoch, or the rest of it; ``config.workers`` processes draw them ahead of time."""
+    rest = range(state.batch, len(state.plan)) if which is None else which
     yield from DataLoader(
         Draws(corpus, state.plan, config, state.epoch),
         batch_size=None,
@@ -240,8 +302,13 @@ def load_batches(corpus: Corpus, state: State, config: PretrainConfig) -> Iterat
 
 
 @torch.inference_mode()
-def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast) -> np.ndarray:
-    """A vector per video, from some of its clips alone, (len(rows), D) float32 (``video_vectors``)."""
+def embed_videos(
+    model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast: Cast, ranks: Ranks | None = None
+) -> np.ndarray:
+    """A vector per video, from some of its clips alone, (len(rows), D) float32 (``video_vectors``).
+
+    Each process embeds its share, and all have them all.
+    """
     if not rows:
         return np.empty((0, config.model.hidden_size), np.float32)
     model.eval()
@@ -249,54 +316,15 @@ def embed_videos(model: VideoCLIP, corpus: Corpus, rows: list[int], config: Pret
         clips = replace(config.clips, rule="beginning", pairs_per_video=1, max_seconds=config.model.max_seconds)
     else:
         clips = replace(config.clips, rule="aligned", pairs_per_video=config.batches.clips_per_vector)
-    vectors = []
-    for start in range(0, len(rows), config.batches.videos):
+    ranks = ranks or Ranks()
+    vectors = torch.zeros(len(rows), config.model.hidden_size)
+    for chunk in ranks.share(math.ceil(len(rows) / config.batches.videos)):
+        start = chunk * config.batches.videos
         videos = corpus.read(rows[start : start + config.batches.videos])
         batch = draw_batch(videos, clips, config.model.max_text_tokens, random.Random(f"{config.seed} vectors {start}"))
-        video, text = _pooled(model, batch, cast)
-        vectors.append(video_vectors(video, text, batch.owner.to(video.device)))
-    return torch.cat(vectors).cpu().numpy()
-
-
-@torch.inference_mode()
-def validate(model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast) -> dict[str, float]:
-    """Loss and text→video R@1 over pairs of held-out videos, always the same ones."""
-    model.eval()
-    losses, hits, count = [], 0.0, 0
-    size = min(config.batches.videos, len(rows))
-    for start in range(0, len(rows) - size + 1, size):
-        videos = corpus.read(rows[start : start + size])
-        rng = random.Random(f"validation {start}")
-        video, text = _pooled(model, draw_batch(videos, config.clips, config.model.max_text_tokens, rng), cast)
-        losses.append(float(contrastive_loss(video, text, config.loss)))
-        first = text[:: config.clips.texts_per_clip]
-        hits += float(((first @ video.T).argmax(1) == torch.arange(len(video), device=video.device)).sum())
-        count += len(video)
-    return {"validation_loss": sum(losses) / len(losses), "validation_R@1": hits / count}
-
-
-@torch.inference_mode()
-def diagnose(
-    model: VideoCLIP, corpus: Corpus, batch: list[int], held_out: list[int], config: PretrainConfig, cast
-) -> dict[str, float]:
-    """What a batch of training is like, and the lag of speech in some held-out videos (``diagnostics``)."""
-    model.eval()
-    videos, rng = corpus.read(batch), random.Random("diagnostics")
-    drawn = draw_batch(videos, config.clips, config.model.max_text_tokens, rng).to(model.device)
-    video, text = _pooled(model, drawn, cast)
-    figures = batch_diagnostics(video, text[:: config.clips.texts_per_clip], drawn)
-    return figures | {"speech_lag": speech_lag(model, corpus.read(held_out[:LAG_VIDEOS]))}
-
-
-LAG_VIDEOS = 20
-"""Held-out videos from which the lag of speech is estimated."""
-
-
-def _pooled(model: VideoCLIP, batch: Batch, cast) -> tuple[Tensor, Tensor]:
-    batch = batch.to(model.device)
-    with cast():
-        video, text = model(batch.video, batch.text)
-    return video.float(), text.float()
+        video, text = pooled(model, batch, cast)
+        vectors[start : start + len(videos)] = video_vectors(video, text, batch.owner.to(video.device)).cpu()
+    return ranks.sum(vectors).numpy()
 
 
 def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]:
@@ -332,10 +360,3 @@ def fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
     kind = corpus.kind
     model = replace(config.model, feature_size=kind.feature_size, encoder=kind.encoder, normalized=kind.normalized)
     return replace(config, model=model)
-
-
-def autocast(precision: str, device: torch.device):
-    """The context in which a forward pass has this precision (``PretrainConfig.precision``)."""
-    if precision == "bf16" or (precision == "auto" and has_bf16(device)):
-        return lambda: torch.autocast(device.type, torch.bfloat16)
-    return nullcontext

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..checkpoints import newest_checkpoint, save_checkpoint
 from ..errors import ConfigError
 from ..model.packing import Packed, pack_text, pack_video
 from ..model.videoclip import VideoCLIP
@@ -289,16 +290,16 @@ def _save(out: Path, learner: Learner, optimizer: torch.optim.Optimizer, lines: 
     if _since_best(lines) == 0:
         learner.model.save_pretrained(out / "model")
     state = {"model": learner.model.state_dict(), "optimizer": optimizer.state_dict(), "own": learner.own}
-    torch.save(state | {"lines": lines}, out / "checkpoint.pt.new")
-    (out / "checkpoint.pt.new").replace(out / "checkpoint.pt")
+    save_checkpoint(out, len(lines), state | {"lines": lines})
     (out / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _resume(out: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> list[dict]:
-    path = out / "checkpoint.pt"
-    if not path.is_file() or not read_history(out / "history.jsonl"):
+    if not read_history(out / "history.jsonl"):
         return []
-    state = torch.load(path, map_location=learner.model.device, weights_only=True)
+    state = newest_checkpoint(out, learner.model.device)
+    if state is None:
+        return []
     learner.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     for mine, stored in zip(learner.own, state["own"], strict=True):

@@ -1,0 +1,169 @@
+"""One update of the weights: the pairs of some batches, forward and backward, and a step of Adam.
+
+An update has the batches of all processes. With ``batches.negatives=update`` a pair's negatives are the pairs of all of
+them, as if they were one large batch; with ``batch``, those of its own batch, as in the paper.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from ..hardware import has_bf16
+from ..model.loss import contrastive_loss
+from .clips import Batch, overlapping
+from .distributed import Ranks
+
+if TYPE_CHECKING:
+    from ..model.videoclip import VideoCLIP
+    from .trainer import PretrainConfig
+
+Cast = Callable[[], AbstractContextManager]
+Pooled = tuple[Tensor, Tensor]
+
+
+class NotFinite(ArithmeticError):
+    """A loss or a gradient is not a number; the weights are as they were before the update."""
+
+
+def train_step(
+    model: "VideoCLIP | DistributedDataParallel",
+    optimizer: torch.optim.Optimizer,
+    batches: Sequence[Batch],
+    videos: Sequence[Sequence[int]],
+    config: "PretrainConfig",
+    number: int,
+    lr: float,
+    cast: Cast,
+    ranks: Ranks | None = None,
+) -> tuple[float, list[Tensor]]:
+    """One step of Adam on this process's batches of an update.
+
+    Args:
+        videos: of each batch, the rows of its videos in the corpus.
+        number: of the first of these batches, among all batches of the run: what dropout's random numbers depend on.
+        lr: learning rate.
+
+    Returns:
+        The loss of these batches, and for each a vector per video, (V, D).
+
+    Raises:
+        NotFinite: the loss or the gradient is not a number.
+    """
+    ranks = ranks or Ranks()
+    model.train()
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad(set_to_none=True)
+    seeds = [config.seed * 1_000_003 + number + i for i in range(len(batches))]
+    whole = config.batches.negatives == "update" and len(batches) * ranks.size > 1
+    backward = _as_one_batch if whole else _batch_by_batch
+    loss, pooled = backward(model, batches, videos, seeds, config, cast, ranks)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
+    measured, size = torch.stack([loss.detach(), norm.detach()]).tolist()
+    if not all(map(_is_number, (measured, size))):
+        raise NotFinite(f"the loss is {measured:.4g} and the gradient's norm {size:.4g}")
+    optimizer.step()
+    vectors = [video_vectors(v.detach(), t.detach(), b.owner) for (v, t), b in zip(pooled, batches, strict=True)]
+    return measured, vectors
+
+
+def _is_number(x: float) -> bool:
+    return x - x == 0
+
+
+def _batch_by_batch(model, batches, videos, seeds, config, cast, ranks) -> tuple[Tensor, list[Pooled]]:
+    """Gradients of the mean of the batches' losses."""
+    losses, pooled = [], []
+    for i, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
+        with _in_the_end(model, i == len(batches) - 1):
+            video, text = _forward(model, batch, seed, cast)
+            faulty = batch.overlaps() if config.loss.mask_overlaps else None
+            loss = contrastive_loss(video, text, config.loss, faulty) / len(batches)
+            loss.backward()
+        losses.append(loss.detach())
+        pooled.append((video, text))
+    return torch.stack(losses).sum(), pooled
+
+
+def _as_one_batch(model, batches, videos, seeds, config, cast, ranks) -> tuple[Tensor, list[Pooled]]:
+    """Gradients of the loss of all pairs of the update.
+
+    Where this process has several batches, their activations are not kept: the vectors come first, then the loss and
+    its gradients with respect to these, then each batch once more (gradient caching; Gao et al., 2021).
+    """
+    caching = len(batches) > 1
+    with torch.no_grad() if caching else nullcontext():
+        pooled = [_forward(model, batch, seed, cast) for batch, seed in zip(batches, seeds, strict=True)]
+    video, text = (torch.cat(parts) for parts in zip(*pooled, strict=True))
+    if caching:
+        video.requires_grad_()
+        text.requires_grad_()
+    faulty = _overlaps(batches, videos, ranks) if config.loss.mask_overlaps else None
+    loss = contrastive_loss(ranks.gathered(video), ranks.gathered(text), config.loss, faulty)
+    loss.backward()
+    if caching:
+        assert video.grad is not None
+        assert text.grad is not None
+        gradients = zip(
+            video.grad.split([len(v) for v, _ in pooled]), text.grad.split([len(t) for _, t in pooled]), strict=True
+        )
+        for i, (batch, seed, gradient) in enumerate(zip(batches, seeds, gradients, strict=True)):
+            with _in_the_end(model, i == len(batches) - 1):
+                torch.autograd.backward(_forward(model, batch, seed, cast), gradient)
+    return loss, pooled
+
+
+def _forward(model, batch: Batch, seed: int, cast: Cast) -> Pooled:
+    torch.manual_seed(seed)  # dropout does not depend on what ran before
+    with cast():
+        video, text = model(batch.video, batch.text)
+    return video.float(), text.float()
+
+
+def _in_the_end(model, is_last: bool) -> AbstractContextManager:
+    """Processes add up their gradients once, with those of the last batch."""
+    return model.no_sync() if isinstance(model, DistributedDataParallel) and not is_last else nullcontext()
+
+
+@torch.no_grad()
+def _overlaps(batches: Sequence[Batch], videos: Sequence[Sequence[int]], ranks: Ranks) -> Tensor:
+    """``Batch.overlaps`` over all pairs of the update; a video may be in several of its batches."""
+    of_pair = [
+        torch.cat([torch.tensor(rows, device=b.owner.device)[b.owner, None].double(), b.shown, b.spoken], 1)
+        for b, rows in zip(batches, videos, strict=True)
+    ]
+    everyone = ranks.gathered(torch.cat(of_pair))
+    return overlapping(everyone[:, 0], everyone[:, 1:3], everyone[:, 3:])
+
+
+def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
+    """A vector per video: the mean over its pairs of (video + text) / 2 (paper, section 3.3).
+
+    Args:
+        video: pooled clips, (B, D).
+        text: pooled texts, (B × K, D).
+        owner: which video each pair is from, (B,).
+    """
+    pairs = (video.float() + text.float().view(len(video), -1, text.shape[1]).mean(1)) / 2
+    sums = pairs.new_zeros(int(owner.max()) + 1, pairs.shape[1]).index_add_(0, owner, pairs)
+    return sums / owner.bincount()[:, None]
+
+
+@torch.inference_mode()
+def pooled(model: "VideoCLIP", batch: Batch, cast: Cast) -> Pooled:
+    """Vectors of a batch's clips (B, D) and texts (B × K, D), without training on it."""
+    batch = batch.to(model.device)
+    with cast():
+        video, text = model(batch.video, batch.text)
+    return video.float(), text.float()
+
+
+def autocast(precision: str, device: torch.device) -> Cast:
+    """The context in which a forward pass has this precision (``PretrainConfig.precision``)."""
+    if precision == "bf16" or (precision == "auto" and has_bf16(device)):
+        return lambda: torch.autocast(device.type, torch.bfloat16)
+    return nullcontext

@@ -1,0 +1,55 @@
+"""What is measured between epochs: the loss on held-out videos, and what a batch of training is like."""
+
+import random
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..corpus.store import Corpus
+from ..model.loss import contrastive_loss
+from .clips import draw_batch
+from .diagnostics import batch_diagnostics, speech_lag
+from .distributed import Ranks
+from .step import Cast, pooled
+
+if TYPE_CHECKING:
+    from ..model.videoclip import VideoCLIP
+    from .trainer import PretrainConfig
+
+
+@torch.inference_mode()
+def validate(
+    model: "VideoCLIP", corpus: Corpus, rows: list[int], config: "PretrainConfig", cast: Cast, ranks: Ranks
+) -> dict[str, float]:
+    """Loss and text→video R@1 over pairs of held-out videos, always the same ones; each process measures its share."""
+    model.eval()
+    loss, batches, hits, count = 0.0, 0, 0.0, 0
+    size = min(config.batches.videos, len(rows))
+    for group in ranks.share(len(rows) // size):
+        start = group * size
+        videos = corpus.read(rows[start : start + size])
+        rng = random.Random(f"validation {start}")
+        video, text = pooled(model, draw_batch(videos, config.clips, config.model.max_text_tokens, rng), cast)
+        loss, batches = loss + float(contrastive_loss(video, text, config.loss)), batches + 1
+        first = text[:: config.clips.texts_per_clip]
+        hits += float(((first @ video.T).argmax(1) == torch.arange(len(video), device=video.device)).sum())
+        count += len(video)
+    loss, batches, hits, count = ranks.sum(torch.tensor([loss, batches, hits, count], dtype=torch.float64)).tolist()
+    return {"validation_loss": loss / batches, "validation_R@1": hits / count}
+
+
+@torch.inference_mode()
+def diagnose(
+    model: "VideoCLIP", corpus: Corpus, batch: list[int], held_out: list[int], config: "PretrainConfig", cast: Cast
+) -> dict[str, float]:
+    """What a batch of training is like, and the lag of speech in some held-out videos (``diagnostics``)."""
+    model.eval()
+    videos, rng = corpus.read(batch), random.Random("diagnostics")
+    drawn = draw_batch(videos, config.clips, config.model.max_text_tokens, rng).to(model.device)
+    video, text = pooled(model, drawn, cast)
+    figures = batch_diagnostics(video, text[:: config.clips.texts_per_clip], drawn)
+    return figures | {"speech_lag": speech_lag(model, corpus.read(held_out[:LAG_VIDEOS]))}
+
+
+LAG_VIDEOS = 20
+"""Held-out videos from which the lag of speech is estimated."""
