@@ -10,9 +10,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+
+from .errors import UnsafeFileError
 
 KEPT = 2
 PART = "checkpoint.part"
@@ -63,10 +66,18 @@ def newest_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | No
     """The content of the newest whole checkpoint; None where there is none.
 
     A damaged one is set aside, under a name of its own, and the one before is taken; a line on the screen says so.
+
+    Raises:
+        UnsafeFileError: it is whole, and made to run code.
     """
     for path in _newest_first(folder):
         if _digest(path) == path.stem.rpartition("-")[2]:
-            return torch.load(path, map_location=device, weights_only=True)
+            try:
+                return torch.load(path, map_location=device, weights_only=True)
+            except UnpicklingError as error:
+                raise UnsafeFileError(
+                    f"{path}: holds other things than a checkpoint's; nothing of it was run. Remove it to go on"
+                ) from error
         damaged = path.with_suffix(".damaged")
         os.replace(path, damaged)
         before = "the one before it is taken" if _newest_first(folder) else "there is none before it: from the start"

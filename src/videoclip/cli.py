@@ -1,6 +1,8 @@
 """The command line: one thin function per command. Heavy imports happen inside, so that ``--help`` is quick."""
 
 import errno
+import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -35,6 +37,8 @@ FAULTS = {
     errno.EROFS: "choose a folder on a disk that can be written",
     errno.EACCES: "check who may read and write it",
     errno.EPERM: "check who may read and write it",
+    errno.ENOTDIR: "choose a folder; a file lies where one should be",
+    errno.ENOMEM: f"close other programs, or lower --workers, {GO_ON}",
     errno.EIO: f"check the disk {GO_ON}",
 }
 """What to do about a fault of the machine."""
@@ -474,16 +478,26 @@ def main() -> None:
     except VideoclipError as error:
         typer.echo(f"videoclip: {error}", err=True)
         sys.exit(2)
-    except OSError as error:
-        if error.errno not in FAULTS:
+    except (OSError, RuntimeError) as error:
+        fault = _fault(error)
+        if fault is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"videoclip: {where}{error.strerror}; {FAULTS[error.errno]}", err=True)
+        typer.echo(f"videoclip: {fault}", err=True)
         sys.exit(2)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             typer.echo("videoclip: interrupted; the same command goes on from here", err=True)
         raise
+
+
+def _fault(error: OSError | RuntimeError) -> str | None:
+    """What the system refused, where, and what to do; None for what is no fault of the machine."""
+    native = re.search(r"\(os error (\d+)\)", str(error))  # as Lance tells it
+    number = error.errno if isinstance(error, OSError) and error.errno else int(native[1]) if native else 0
+    if number not in FAULTS:
+        return None
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error, OSError) and error.filename else ""
+    return f"{where}{os.strerror(number)}; {FAULTS[number]}"
 
 
 def _stop(*_: object) -> None:

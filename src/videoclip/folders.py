@@ -31,8 +31,11 @@ def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def locked(folder: Path, in_use: VideoclipError) -> Iterator[None]:
+def locked(folder: Path, in_use: VideoclipError, name: str = LOCK) -> Iterator[None]:
     """Keep other processes from writing into a folder, which is made if need be. A dead process keeps no one.
+
+    Args:
+        name: of the lock's file in the folder.
 
     Raises:
         VideoclipError: ``in_use``: one is writing.
@@ -40,7 +43,7 @@ def locked(folder: Path, in_use: VideoclipError) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / name, timeout=0)
     try:
         lock.acquire()
     except Timeout:
