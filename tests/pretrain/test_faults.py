@@ -137,7 +137,7 @@ def test_a_batch_that_does_not_fit_into_memory_says_what_to_lower(config, monkey
 
 FULL = {
     "a full disk": ({resource.RLIMIT_FSIZE: 400_000}, "File too large; raise the limit"),
-    "too few open files": ({resource.RLIMIT_NOFILE: 12}, "Too many open files; raise the limit"),
+    "too few open files": ({resource.RLIMIT_NOFILE: 10}, "Too many open files; raise the limit"),
 }
 
 
