@@ -13,6 +13,7 @@ import typer
 from . import cli_library
 from .errors import Stopped, VideoclipError
 from .folders import output_file
+from .places import Place, is_cut_off, place
 
 app = typer.Typer(
     name="videoclip",
@@ -83,7 +84,7 @@ def world(
 @app.command(rich_help_panel=OWN)
 def extract(
     videos: Annotated[Path, typer.Argument(help="Folder of videos (searched with its subfolders), or one file.")],
-    out: Annotated[Path, typer.Option(help="Corpus to make or to add to, such as my.lance.")],
+    out: Annotated[str, typer.Option(help="Corpus to make or to add to, such as my.lance.")],
     captions: Annotated[
         Path | None, typer.Option(help="Folder of captions [default: beside the videos], or raw_caption.json.")
     ] = None,
@@ -93,9 +94,7 @@ def extract(
     weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
-    reuse: Annotated[
-        Path | None, typer.Option(help="Corpus whose features and captions are taken over, not made again.")
-    ] = None,
+    reuse: Annotated[str, typer.Option(help="Corpus whose features and captions are taken over, not made again.")] = "",
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
     from .corpus.extract import extract as run
@@ -105,7 +104,7 @@ def extract(
 
     sources = find_videos(videos, captions)
     made = Corpus(reuse) if reuse else None
-    summary = run(sources, load_encoder(encoder, weights), out, allow_silent, workers, made)
+    summary = run(sources, load_encoder(encoder, weights), place(out), allow_silent, workers, made)
     _print_set_aside(summary.set_aside, out)
     for warning in summary.warnings[:SHOWN]:
         typer.echo(f"warning: {warning}", err=True)
@@ -152,7 +151,7 @@ def pretrain(
         _print_estimate(run_config)
         return
     run(run_config)
-    typer.echo(f"the model: {Path(run_config.out) / 'model'}")
+    typer.echo(f"the model: {place(run_config.out) / 'model'}")
 
 
 @app.command("train-encoder", rich_help_panel=OWN)
@@ -222,7 +221,7 @@ def convert(
 @app.command("import", rich_help_panel=PUBLISHED)
 def import_(
     features: Annotated[Path, typer.Argument(help="Folder of .npy files, or of the published code's shards.")],
-    out: Annotated[Path, typer.Option(help="Corpus to make or to add to, such as howto100m.lance.")],
+    out: Annotated[str, typer.Option(help="Corpus to make or to add to, such as howto100m.lance.")],
     captions: Annotated[
         Path | None, typer.Option(help="HowTo100M's raw_caption.json, or a folder of caption files.")
     ] = None,
@@ -242,14 +241,14 @@ def import_(
     from .corpus.importers import ImportConfig, import_features
 
     config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
-    summary = import_features(features, out, captions, ids, config)
+    summary = import_features(features, place(out), captions, ids, config)
     _print_set_aside(summary.set_aside, out)
     typer.echo(f"{out}: {summary}; features of {summary.kind}")
 
 
 @app.command(rich_help_panel=PUBLISHED)
 def export(
-    corpus: Annotated[Path, typer.Argument(help="A corpus.")],
+    corpus: Annotated[str, typer.Argument(help="A corpus.")],
     folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
     format: Annotated[str, typer.Option(help="npy (a file per video) or safetensors (many videos a file).")] = "npy",
     match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
@@ -268,9 +267,7 @@ def evaluate(
     ],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
-    corpus: Annotated[
-        Path | None, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")
-    ] = None,
+    corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
     json: Annotated[Path | None, typer.Option(help="File to write figures and predictions into.")] = None,
     report: Annotated[Path | None, typer.Option(help="Page to write: figures, confusions, examples (.html).")] = None,
     split: Annotated[str, typer.Option(help="Which videos: test, val or train.")] = "test",
@@ -378,9 +375,7 @@ def finetune(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as epochs=5 optimizer.lr=1e-4.")
     ] = None,
-    corpus: Annotated[
-        Path | None, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")
-    ] = None,
+    corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
     task: Annotated[str, typer.Option(help="Of a benchmark with several, such as segmentation.")] = "",
 ) -> None:
     """Train a model further on a benchmark's training set; goes on where it was interrupted."""
@@ -424,15 +419,15 @@ def experiment(
     typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {page}")
 
 
-def _corpus_of(data: Path, corpus: Path | None) -> Path:
+def _corpus_of(data: Path, corpus: str) -> Place:
     """The corpus that is named, or the one that lies in a benchmark's folder or beside it."""
     if not data.is_dir():
         raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
-    places = [corpus] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
-    return next((place for place in places if place.exists()), places[0])
+    places = [place(corpus)] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
+    return next((there for there in places if there.exists()), places[0])
 
 
-def _print_set_aside(set_aside: dict[str, str], out: Path) -> None:
+def _print_set_aside(set_aside: dict[str, str], out: str) -> None:
     for name, reason in list(set_aside.items())[:SHOWN]:
         typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
     if len(set_aside) > SHOWN:
@@ -495,7 +490,8 @@ def _fault(error: OSError | RuntimeError) -> str | None:
     native = re.search(r"\(os error (\d+)\)", str(error))  # as Lance tells it
     number = error.errno if isinstance(error, OSError) and error.errno else int(native[1]) if native else 0
     if number not in FAULTS:
-        return None
+        cut_off = f"the line to the object store broke off ({str(error)[:200]}); {GO_ON.removeprefix('and ')}"
+        return cut_off if is_cut_off(error) else None
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error, OSError) and error.filename else ""
     return f"{where}{os.strerror(number)}; {FAULTS[number]}"
 

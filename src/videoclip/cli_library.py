@@ -9,6 +9,7 @@ import typer
 
 from .errors import VideoclipError
 from .folders import output_file
+from .places import Place, place
 
 if TYPE_CHECKING:
     from .library.index import Indexed
@@ -18,7 +19,7 @@ app = typer.Typer()
 PANEL = "Your own videos: find and label moments"
 SHOWN = 20
 """Files that are named on the screen of those set aside."""
-LibraryFolder = Annotated[Path, typer.Option("--library", help="The library's folder.")]
+LibraryFolder = Annotated[str, typer.Option("--library", help="The library's folder.")]
 ModelName = Annotated[str, typer.Option(help="A model's folder or hub name.")]
 EncoderName = Annotated[str, typer.Option(help="As for extract [default: the one the model was trained on].")]
 Weights = Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")]
@@ -47,25 +48,26 @@ def index_(
     from .model.videoclip import VideoCLIP
 
     try:
-        name = model or read_about(library).model
+        name = model or read_about(place(library)).model
     except LibraryError as error:
         raise VideoclipError(f"{library}: no library yet; name a model for it (--model)") from error
     joint = load_model(name)
     known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
     seer = load_encoder(encoder, weights) if encoder else encoder_named(known, weights)
     joint.check_features(seer.kind.encoder, seer.kind.normalized, "--encoder")
-    library.mkdir(parents=True, exist_ok=True)
-    told = note_state(library)
+    folder = place(library)
+    folder.mkdir(parents=True, exist_ok=True)
+    told = note_state(folder)
     resolved = str(Path(name).resolve()) if Path(name).is_dir() else name
 
     def run() -> "Indexed":
-        return index(videos, library, joint, resolved, seer, prune, workers, language, told)
+        return index(videos, folder, joint, resolved, seer, prune, workers, language, told)
 
     for result in watching(videos, run) if watch else [run()]:
-        _print_indexed(result, library)
+        _print_indexed(result, folder)
 
 
-def _print_indexed(result: "Indexed", library: Path) -> None:
+def _print_indexed(result: "Indexed", library: Place) -> None:
     for name, reason in list(result.set_aside.items())[:SHOWN]:
         typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
     if len(result.set_aside) > SHOWN:
@@ -290,4 +292,4 @@ def serve(
     from .library.guard import Options
     from .library.server import run
 
-    run(library, Options(token=token, uploads=uploads, host=host, port=port))
+    run(place(library), Options(token=token, uploads=uploads, host=host, port=port))

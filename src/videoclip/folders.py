@@ -1,14 +1,20 @@
 """A folder that a command writes into: new, or left by the same command with the same configuration."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 from .errors import ConfigError, VideoclipError
+from .places import Place, Remote, changed_at
 
 LOCK = ".lock"
+LEASE = 60.0
+"""Seconds for which a lock in an object store counts, unless it is renewed."""
 
 
 def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
@@ -22,7 +28,7 @@ def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
         differing = sorted(_differing(json.loads(note.read_text()), values))
         if differing:
             raise ConfigError(f"{folder}: holds a {what} with other {', '.join(differing[:5])}; choose another folder")
-    elif folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+    elif folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty and holds no {what}; choose another folder")
     else:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,19 +37,23 @@ def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def locked(folder: Path, in_use: VideoclipError, name: str = LOCK) -> Iterator[None]:
+def locked(folder: Place, in_use: VideoclipError) -> Iterator[None]:
     """Keep other processes from writing into a folder, which is made if need be. A dead process keeps no one.
 
-    Args:
-        name: of the lock's file in the folder.
+    In an object store that is an object which its owner renews, and which counts for ``LEASE`` seconds. Two that begin
+    within the same second are not kept apart there.
 
     Raises:
         VideoclipError: ``in_use``: one is writing.
     """
+    if isinstance(folder, Remote):
+        with _leased(folder / LOCK, in_use):
+            yield
+        return
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / name, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -52,6 +62,29 @@ def locked(folder: Path, in_use: VideoclipError, name: str = LOCK) -> Iterator[N
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _leased(lock: Remote, in_use: VideoclipError) -> Iterator[None]:
+    me, ended = uuid4().hex, Event()
+    if 0 <= time.time() - changed_at(lock) < LEASE:
+        raise in_use
+
+    def renew() -> None:
+        while True:
+            lock.write_text(me)
+            if ended.wait(LEASE / 4):
+                return
+
+    lock.write_text(me)
+    keeper = Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+        lock.unlink(missing_ok=True)
 
 
 def output_file(path: Path) -> Path:

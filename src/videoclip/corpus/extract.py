@@ -17,6 +17,7 @@ import numpy as np
 from ..encoders import AnyEncoder
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
+from ..places import Place, place
 from ..progress import track
 from .store import Corpus, NarratedVideo, is_finite
 
@@ -72,9 +73,9 @@ def find_videos(folder: Path, captions: Path | None) -> list[Source]:
     Raises:
         VideoclipError: no such folder, or no video in it.
     """
-    for place in (folder, captions):
-        if place is not None and not place.exists():
-            raise VideoclipError(f"{place}: no such folder")
+    for given in (folder, captions):
+        if given is not None and not given.exists():
+            raise VideoclipError(f"{given}: no such folder")
     if folder.is_file():
         files, root = [folder], folder.parent
     else:
@@ -119,7 +120,7 @@ def caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 def extract(
     sources: list[Source],
     encoder: AnyEncoder,
-    out: Path,
+    out: Place,
     silent: bool = False,
     workers: int = 0,
     reuse: Corpus | None = None,
@@ -137,8 +138,13 @@ def extract(
     Raises:
         CorpusError: ``out`` is of another encoder, or no video has captions.
     """
-    _finish_widening(out)
+    if isinstance(out, Path):
+        _finish_widening(out)
     if out.exists() and reuse is None and (before := Corpus(out)).kind.parts.keys() < encoder.kind.parts.keys():
+        if not isinstance(out, Path):
+            raise CorpusError(
+                f"{out}: features of more encoders are added to corpora of this machine only; copy it here"
+            )
         widened = _widen(before, sources, encoder, out, workers)
         if Corpus(out).kind == before.kind or all(source.id in before for source in sources):
             return widened
@@ -279,9 +285,9 @@ def _share_cores(workers: int) -> None:
     torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
 
 
-def list_set_aside(out: Path, set_aside: dict[str, str]) -> None:
+def list_set_aside(out: Place, set_aside: dict[str, str]) -> None:
     """Write what was set aside, with the reasons, beside the corpus; or remove the list of an earlier call."""
-    path = Path(f"{out}.set-aside.json")
+    path = place(f"{out}.set-aside.json")
     if set_aside:
         path.write_text(json.dumps(set_aside, indent=1))
     else:

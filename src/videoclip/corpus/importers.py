@@ -14,6 +14,7 @@ import numpy as np
 from ..encoders import FeatureKind
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import Caption, howto100m_captions, read_captions, stream_captions
+from ..places import Place
 from ..progress import track
 from .extract import caption_files, list_set_aside
 from .features import FeatureStore, open_features
@@ -62,7 +63,11 @@ class ImportConfig:
 
 
 def import_features(
-    features: Path, out: Path, captions: Path | None = None, ids: Path | None = None, config: ImportConfig | None = None
+    features: Path,
+    out: Place,
+    captions: Path | None = None,
+    ids: Path | None = None,
+    config: ImportConfig | None = None,
 ) -> ImportSummary:
     """Bring features, and captions if there are any, into the corpus ``out``; what it holds already is left alone.
 

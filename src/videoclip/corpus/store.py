@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from queue import Queue
 from threading import Thread
 
@@ -21,6 +20,7 @@ import numpy as np
 from ..encoders import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
 from ..media.captions import Caption
+from ..places import Place, patiently, place
 
 _METADATA = b"videoclip"
 FORMAT = "2.0"
@@ -53,13 +53,13 @@ class Corpus:
         CorpusError: there is no corpus at the path.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Place):
         self.path = str(path)
         self._owner = -1
         self.kind = _kind(self._dataset, self.path)
 
     @classmethod
-    def create(cls, path: str | Path, kind: FeatureKind) -> "Corpus":
+    def create(cls, path: str | Place, kind: FeatureKind) -> "Corpus":
         """A new corpus, or the one that is there if its features are of the same kind.
 
         Raises:
@@ -67,12 +67,12 @@ class Corpus:
         """
         import lance
 
-        path = Path(path)
-        if path.exists():
+        where = place(path)
+        if where.exists():
             corpus = cls(path)
             corpus.check_kind(kind)
             return corpus
-        path.parent.mkdir(parents=True, exist_ok=True)
+        where.parent.mkdir(parents=True, exist_ok=True)
         schema = _schema(kind)
         lance.write_dataset(schema.empty_table(), str(path), schema=schema, data_storage_version=FORMAT)
         return cls(path)
@@ -90,7 +90,7 @@ class Corpus:
     @cached_property
     def ids(self) -> list[str]:
         """The videos' ids, in row order."""
-        return self._dataset.to_table(columns=["id"])["id"].to_pylist()
+        return patiently(lambda: self._dataset.to_table(columns=["id"]))["id"].to_pylist()
 
     @cached_property
     def _row(self) -> dict[str, int]:
@@ -110,7 +110,7 @@ class Corpus:
 
     def read(self, rows: Sequence[int]) -> list[NarratedVideo]:
         """The videos of these rows, in this order."""
-        table = self._dataset.take(list(rows))
+        table = patiently(lambda: self._dataset.take(list(rows)))
         column = table["features"].combine_chunks()
         flat = column.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.kind.feature_size)
         lengths = np.diff(column.offsets.to_numpy())
@@ -187,10 +187,10 @@ class Corpus:
         if self._owner != os.getpid():
             import lance
 
-            if not Path(self.path).exists():
+            if not place(self.path).exists():
                 raise CorpusError(f"{self.path}: no such corpus; 'videoclip extract' makes one")
             try:
-                self._opened = lance.dataset(self.path)
+                self._opened = patiently(lambda: lance.dataset(self.path))
             except (ValueError, OSError) as error:
                 raise CorpusError(f"{self.path}: is not a corpus ({str(error).splitlines()[0][:120]})") from error
             self._owner = os.getpid()

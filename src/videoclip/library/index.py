@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from socket import gethostname
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ..media.captions import Caption, read_captions
 from ..media.container import embedded_captions, pictures, recorded_at
 from ..media.video import probe
 from ..model.joint import JointModel, fingerprint
+from ..places import Place, write_whole
 from ..progress import clock, track
 from .files import VideoFile, find_files
 from .moments import embedded, everyday, size_of, webp
@@ -60,7 +62,7 @@ class Indexed:
 
 def index(
     places: Sequence[Path],
-    folder: Path,
+    folder: Place,
     model: JointModel,
     model_name: str,
     encoder: AnyEncoder | None,
@@ -101,7 +103,7 @@ def index(
 
 
 def _opened(
-    folder: Path,
+    folder: Place,
     model: JointModel,
     name: str,
     encoder: AnyEncoder | None,
@@ -392,7 +394,7 @@ def _share_cores(workers: int) -> None:
     torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
 
 
-def note_state(folder: Path) -> Callable[[dict], None]:
+def note_state(folder: Place) -> Callable[[dict], None]:
     """Write the state of the work into ``progress.json`` of the library, at most twice a second."""
     last = 0.0
 
@@ -401,9 +403,8 @@ def note_state(folder: Path) -> Callable[[dict], None]:
         if state.get("stage") == "indexing" and time.monotonic() - last < 0.5:
             return
         last = time.monotonic()
-        temporary = folder / "progress.json.new"
-        temporary.write_text(json.dumps(state | {"at": time.time(), "process": os.getpid()}))
-        os.replace(temporary, folder / "progress.json")
+        content = state | {"at": time.time(), "process": os.getpid(), "host": gethostname()}
+        write_whole(folder / "progress.json", json.dumps(content).encode())
 
     return told
 

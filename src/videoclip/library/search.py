@@ -16,6 +16,7 @@ from ..encoders import AnyEncoder, CombinedEncoder, encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
 from ..model.joint import JointModel, load_model
+from ..places import Place
 from ..tasks.metrics import moving_mean
 from .calibration import Calibration
 from .hits import Hit, boundaries, content_words, distinct, is_about, joined, said_during
@@ -113,7 +114,7 @@ class Library:
         LibraryError: there is no library in the folder.
     """
 
-    def __init__(self, folder: str | Path, model: JointModel | None = None):
+    def __init__(self, folder: str | Place, model: JointModel | None = None):
         self.store = Store(folder)
         self._model = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)

@@ -25,6 +25,7 @@ from fastapi.staticfiles import StaticFiles
 
 from .. import __version__
 from ..errors import ConfigError, MediaError, VideoclipError
+from ..places import Place
 from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos
 from .exports import FORMS, in_form
 from .guard import Guard, Options
@@ -295,11 +296,11 @@ def _folders(videos) -> list[str]:
     return sorted({str(Path(video.path).parent) for video in videos})[:100]
 
 
-def _progress(folder: Path) -> Progress:
+def _progress(folder: Place) -> Progress:
     """What the last or running indexing noted; a process that is gone indexes no more."""
     try:
         state = json.loads((folder / "progress.json").read_text())
-        if state.get("stage") not in ("idle", None):
+        if state.get("stage") not in ("idle", None) and state.get("host") == socket.gethostname():
             os.kill(state["process"], 0)
     except PermissionError:
         pass
@@ -308,7 +309,7 @@ def _progress(folder: Path) -> Progress:
     return Progress(**{k: v for k, v in state.items() if k in Progress.model_fields})
 
 
-def run(folder: Path, options: Options) -> None:
+def run(folder: Place, options: Options) -> None:
     """Serve a library until Ctrl-C.
 
     Raises:

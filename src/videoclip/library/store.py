@@ -6,13 +6,13 @@ no search shows them, and the next job removes them (``Store.tidy``). One proces
 """
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from .. import folders
 from ..encoders import FeatureKind, with_kind
 from ..errors import VideoclipError
 from ..media.captions import Caption
+from ..places import Place, changed_at, patiently, place, write_whole
 from .calibration import Calibration, calibrated
 from .tables import (
     CHUNK,
@@ -79,10 +80,10 @@ class Store:
         LibraryError: there is no library, or one of a later format.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Place):
         import lancedb
 
-        self.folder = Path(folder)
+        self.folder = place(folder)
         self.about = read_about(self.folder)
         self._database = lancedb.connect(str(self.folder / "tables"), read_consistency_interval=FRESH)
         self._tables: dict[str, Any] = {}
@@ -91,10 +92,10 @@ class Store:
         self._snapshots: dict[str, _Snapshot] = {}
 
     @classmethod
-    def create(cls, folder: str | Path, about: About) -> "Store":
+    def create(cls, folder: str | Place, about: About) -> "Store":
         """A new library in an empty folder."""
-        folder = Path(folder)
-        if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
+        folder = place(folder)
+        if folder.exists() and any(p.name != folders.LOCK for p in folder.iterdir()):
             raise LibraryError(f"{folder}: is not empty and holds no library; choose another folder")
         (folder / "tables").mkdir(parents=True, exist_ok=True)
         write_about(folder, about)
@@ -326,7 +327,7 @@ class Store:
     def calibration(self) -> Calibration | None:
         """What tells hits from what merely comes closest; None where the library is too new to have it."""
         try:
-            with np.load(self._calibration, allow_pickle=False) as values:
+            with np.load(BytesIO(self._calibration.read_bytes()), allow_pickle=False) as values:
                 return Calibration(values["bank"], float(values["threshold"]))
         except (OSError, ValueError, KeyError):
             return None
@@ -336,19 +337,16 @@ class Store:
         made = calibrated(bank, self.sample(SAMPLE))
         if made is None:
             return
-        temporary = self._calibration.with_suffix(".new.npz")
-        np.savez(temporary, bank=made.bank, threshold=made.threshold)
-        os.replace(temporary, self._calibration)
+        content = BytesIO()
+        np.savez(content, bank=made.bank, threshold=made.threshold)
+        write_whole(self._calibration, content.getvalue())
 
     def calibrated_at(self) -> float:
         """When it was measured; 0 for never."""
-        try:
-            return self._calibration.stat().st_mtime
-        except FileNotFoundError:
-            return 0.0
+        return changed_at(self._calibration)
 
     @property
-    def _calibration(self) -> Path:
+    def _calibration(self) -> Place:
         return self.folder / f"calibration_{self.about.embedding}.npz"
 
     def counts(self) -> dict[str, int]:
@@ -371,7 +369,7 @@ class Store:
                 table.create_index("video", config=BTree())
             if name == self._moments and rows >= INDEX_FROM and "vector_idx" not in present:
                 table.create_index("vector", config=IvfRq(distance_type="dot", num_partitions=rows // PARTITION))
-            table.optimize(cleanup_older_than=kept)
+            patiently(partial(table.optimize, cleanup_older_than=kept))
 
     # Another model --------------------------------------------------------------------------------------------
 
@@ -452,7 +450,7 @@ class _Snapshot:
         return self._dataset.take(rows.tolist(), columns=columns)
 
 
-def read_about(folder: Path) -> About:
+def read_about(folder: Place) -> About:
     """What the library of a folder is made with.
 
     Raises:
@@ -475,14 +473,12 @@ def read_about(folder: Path) -> About:
         raise LibraryError(f"{folder / NOTE}: is damaged ({error}); index into another folder") from error
 
 
-def write_about(folder: Path, about: About) -> None:
+def write_about(folder: Place, about: About) -> None:
     """Note what a library is made with, in one step."""
-    temporary = folder / f"{NOTE}.new"
-    temporary.write_text(json.dumps({"format": FORMAT, **asdict(about)}, indent=1))
-    os.replace(temporary, folder / NOTE)
+    write_whole(folder / NOTE, json.dumps({"format": FORMAT, **asdict(about)}, indent=1).encode())
 
 
-def locked(folder: Path) -> AbstractContextManager[None]:
+def locked(folder: Place) -> AbstractContextManager[None]:
     """Keep other processes from writing into a library.
 
     Raises:

@@ -13,6 +13,7 @@ from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..places import fetch, place
 from .videoclip import VideoCLIP
 
 
@@ -37,9 +38,9 @@ class JointModel(Protocol):
 
 
 def load_model(name: str) -> JointModel:
-    """A model for use: a folder, a hub name, or ``mil-nce`` (``mil-nce:FOLDER``) for the baseline of that name.
+    """A model for use: a folder (also of an object store), a hub name, or ``mil-nce`` (``mil-nce:FOLDER``).
 
-    It is on the GPU if there is one.
+    The last is the baseline of that name. The model is on the GPU if there is one.
 
     Raises:
         WeightsError: there is none, or its files do not fit together.
@@ -49,10 +50,13 @@ def load_model(name: str) -> JointModel:
 
         folder = name.removeprefix("mil-nce").removeprefix(":")
         return MilNce(Path(folder) if folder else None)
-    if not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
+    where = name
+    if "://" in name:
+        where = str(fetch(place(name)))
+    elif not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
     try:
-        return VideoCLIP.from_pretrained(name).eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        return VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
 

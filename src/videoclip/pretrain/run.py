@@ -17,6 +17,7 @@ from ..checkpoints import newest_checkpoint, save_checkpoint
 from ..errors import ConfigError, Stopped, VideoclipError
 from ..folders import claim, locked
 from ..model.videoclip import VideoCLIP
+from ..places import Place, fetch
 from .clips import Batch
 from .distributed import Ranks
 
@@ -48,15 +49,15 @@ class State:
 
 
 @contextmanager
-def exclusive(out: Path, values: dict) -> Iterator[None]:
+def exclusive(where: Place, values: dict) -> Iterator[None]:
     """The folder of the run with this configuration, new or as it was left, for this job alone.
 
     Raises:
         ConfigError: it holds something else, or another job is training into it.
     """
-    claim(out, "run", values)
-    busy = f"{out}: another job is training into it; wait until it is done, stop it, or choose another folder"
-    with locked(out, ConfigError(busy)):
+    claim(fetch(where), "run", values)
+    busy = f"{where}: another job is training into it; wait until it is done, stop it, or choose another folder"
+    with locked(where, ConfigError(busy)):
         yield
 
 

@@ -27,6 +27,7 @@ from ..model.joint import fingerprint
 from ..model.loss import LossConfig
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
+from ..places import fetch, place, publish
 from ..progress import track
 from ..provenance import provenance
 from .clips import Batch, ClipConfig, draw_batch
@@ -130,12 +131,16 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     """
     if not config.corpus:
         raise ConfigError("name the corpus to train on, such as corpus=my.lance")
-    corpus, out = Corpus(config.corpus), Path(config.out)
+    corpus, where = Corpus(config.corpus), place(config.out)
     train, held_out = split(corpus, config)
     config = fitted(config, corpus)
-    with joined() as ranks, exclusive(out, dump_config(config)) if ranks.is_first else nullcontext():
-        ranks.wait()
-        return _Run(config, corpus, train, held_out, out, ranks).train(probe)
+    with joined() as ranks, exclusive(where, dump_config(config)) if ranks.is_first else nullcontext():
+        with ranks.first_before_others():
+            out = fetch(where)
+        model = _Run(config, corpus, train, held_out, out, ranks).train(probe)
+        if ranks.is_first:
+            publish(where)
+        return model
 
 
 class _Run:
@@ -196,6 +201,7 @@ class _Run:
                     interruption.agree(self.ranks)
                     if log and (interruption.asked_for or is_due):
                         save(self.out, self.model, self.optimizer, state)
+                        publish(place(config.out))
                         saved = time.monotonic()
                     interruption.obey()
                 state.epoch, state.batch = state.epoch + 1, 0
