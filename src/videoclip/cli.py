@@ -95,6 +95,9 @@ def extract(
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
     reuse: Annotated[str, typer.Option(help="Corpus whose features and captions are taken over, not made again.")] = "",
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
+    ] = "",
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
     from .corpus.extract import extract as run
@@ -103,8 +106,14 @@ def extract(
     from .encoders import load_encoder
 
     sources = find_videos(videos, captions)
-    made = Corpus(reuse) if reuse else None
-    summary = run(sources, load_encoder(encoder, weights), place(out), allow_silent, workers, made)
+    made, engine = Corpus(reuse) if reuse else None, None
+    if ray:
+        from .corpus.cluster import on_ray
+
+        if reuse:
+            raise VideoclipError("--reuse and --ray do not go together; leave one out")
+        engine = on_ray(ray, encoder, weights, workers)
+    summary = run(sources, load_encoder(encoder, weights), place(out), allow_silent, workers, made, engine)
     _print_set_aside(summary.set_aside, out)
     for warning in summary.warnings[:SHOWN]:
         typer.echo(f"warning: {warning}", err=True)

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -124,6 +124,7 @@ def extract(
     silent: bool = False,
     workers: int = 0,
     reuse: Corpus | None = None,
+    engine: "Engine | None" = None,
 ) -> Summary:
     """Encode every source that the corpus ``out`` does not hold yet.
 
@@ -134,6 +135,7 @@ def extract(
         silent: also take videos without captions.
         workers: files that are worked on at the same time; 0: one per core.
         reuse: a corpus whose features, and captions where a source has none, are taken over instead of made again.
+        engine: works on the files elsewhere than in threads of this process (``cluster``), from scratch.
 
     Raises:
         CorpusError: ``out`` is of another encoder, or no video has captions.
@@ -177,7 +179,8 @@ def extract(
 
     try:
         with track("extract", len(todo), "videos") as advance:
-            for source, (outcome, damage) in _outcomes(todo, encoder, reuse, workers or os.cpu_count() or 1):
+            work = engine(todo) if engine else _outcomes(todo, encoder, reuse, workers or os.cpu_count() or 1)
+            for source, (outcome, damage) in work:
                 summary.warnings += damage
                 if isinstance(outcome, NarratedVideo):
                     ready.append(outcome)
@@ -234,7 +237,7 @@ def _outcomes(
 
         def start(count: int) -> dict:
             some = islice(waiting, count)
-            return {pool.submit(_outcome, s, encoder, _taken_over(s, reuse), stop): s for s in some}
+            return {pool.submit(outcome_of, s, encoder, _taken_over(s, reuse), stop): s for s in some}
 
         try:
             running = start(2 * workers)
@@ -250,12 +253,17 @@ def _taken_over(source: Source, reuse: Corpus | None) -> NarratedVideo | None:
     return reuse[source.id] if reuse and source.id in reuse else None
 
 
-def _outcome(source: Source, encoder: AnyEncoder, before: NarratedVideo | None, stop: threading.Event) -> "Outcome":
+def outcome_of(
+    source: Source,
+    encoder: AnyEncoder,
+    before: NarratedVideo | None = None,
+    stop: threading.Event | None = None,
+) -> "Outcome":
     """The encoded video and warnings about it, or why it cannot be had; between batches, ``stop`` is looked at."""
     damage: list[str] = []
 
     def between() -> None:
-        if stop.is_set():
+        if stop and stop.is_set():
             raise MediaError(f"{source.path}: interrupted")
 
     try:
@@ -276,6 +284,7 @@ def _parts(video: NarratedVideo | None) -> dict[str, np.ndarray]:
 
 
 Outcome = tuple[NarratedVideo | MediaError, list[str]]
+Engine = Callable[[list[Source]], Iterator[tuple[Source, Outcome]]]
 
 
 def _share_cores(workers: int) -> None:

@@ -1,0 +1,131 @@
+"""Extraction on a Ray cluster: Ray Data hands files to actors, each with an encoder of its own.
+
+A worker that dies is replaced, and its files are given to another; each file's outcome reaches the driver once. The
+driver alone writes the corpus, as without Ray, so that it can be started again and goes on from what is written. Files
+and weights must be found under the same paths on all machines.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import MediaError, VideoclipError
+from .extract import Outcome, Source, outcome_of
+from .store import NarratedVideo
+
+if TYPE_CHECKING:
+    from .extract import Engine
+
+LOCAL = "local"
+
+
+def on_ray(address: str, encoder: str, weights: str = "", workers: int = 0) -> "Engine":
+    """An engine for ``extract`` that works on a Ray cluster.
+
+    Args:
+        address: of the cluster, such as ``auto`` or ``ray://host:10001``; ``local``: one on this machine for the time.
+        encoder: name of the encoder, which every actor loads for itself.
+        workers: actors; 0: one per GPU of the cluster, or per core where it has none.
+
+    Raises:
+        VideoclipError: Ray is not installed, or the cluster does not answer.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise VideoclipError("--ray needs Ray: pip install 'videoclip[ray]'") from error
+
+    def outcomes(todo: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
+        if not todo:
+            return
+        _connect(ray, address)
+        try:
+            yield from _outcomes(ray, todo, encoder, weights, workers)
+        finally:
+            ray.shutdown()
+
+    return outcomes
+
+
+def _connect(ray: Any, address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    # A local cluster is of this process's interpreter, whatever it was started with.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address == LOCAL:
+        options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
+    else:
+        options["address"] = address
+    try:
+        _knock(address)
+        ray.init(**options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise VideoclipError(
+            f"--ray {address}: no cluster answers there ({str(error).splitlines()[0][:150]}); 'ray start --head' makes "
+            "one, 'local' needs none"
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise ``OSError`` if nobody listens at HOST:PORT, which Ray itself notices after minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _outcomes(
+    ray: Any, todo: Sequence[Source], encoder: str, weights: str, workers: int
+) -> Iterator[tuple[Source, Outcome]]:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.verbose_progress = False
+    have = ray.cluster_resources()
+    gpus = int(have.get("GPU", 0))
+    actors = workers or gpus or max(int(have.get("CPU", 1)), 1)
+    # One file a block: what a dead worker costs, and the step in which work is handed out.
+    rows = [{"number": i, "source": source} for i, source in enumerate(todo)]
+    files = ray.data.from_items(rows, override_num_blocks=len(todo))
+    made = files.map_batches(
+        Worker,
+        fn_constructor_kwargs={"encoder": encoder, "weights": weights},
+        batch_size=1,
+        num_cpus=1,
+        num_gpus=1 if gpus else 0,
+        compute=ray.data.ActorPoolStrategy(size=min(actors, len(todo))),
+    )
+    for row in made.iter_rows():
+        yield todo[row["number"]], row["outcome"]
+
+
+class Worker:
+    """An actor: sources -> their outcomes."""
+
+    def __init__(self, encoder: str, weights: str):
+        import torch
+
+        from ..encoders import load_encoder
+
+        torch.set_num_threads(1)
+        self.encoder = load_encoder(encoder, weights)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        made = np.empty(len(batch["number"]), object)
+        for i, source in enumerate(batch["source"]):
+            result, damage = outcome_of(source, self.encoder)
+            # Errors travel as what they say: an exception of another process may not be whole there.
+            made[i] = (_bare(result) if isinstance(result, NarratedVideo) else MediaError(str(result)), damage)
+        return {"number": batch["number"], "outcome": made}
+
+
+def _bare(video: NarratedVideo) -> NarratedVideo:
+    """With features that are an ordinary array."""
+    return NarratedVideo(video.id, np.asarray(video.features), video.captions, video.path, video.duration)
