@@ -41,7 +41,7 @@ def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
         try:
             for packet in container.demux(texts):
                 found[packet.stream.index] += _said(packet, start)
-        except FFmpegError:
+        except (FFmpegError, IndexError):
             pass  # what was read until the damage is kept
         for stream in texts:
             if sentences := clean(found[stream.index]):
@@ -111,7 +111,7 @@ def _decoded(path: str | Path, width: int, keys_only: bool, apart: float) -> Ite
                 frames = packet.decode()
             except (StopIteration, EOFError):
                 return
-            except FFmpegError:
+            except (FFmpegError, IndexError):  # the latter of a stream that the header does not name
                 if not keys_only:
                     continue
                 return

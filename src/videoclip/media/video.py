@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import MediaError
+from .limits import limits
 
-MAX_PIXELS = 16384 * 8704  # larger frames are refused: nothing real needs them, and they would fill the memory
+PIXELS_BY_SEVERAL = 2560 * 1440  # of a frame, up to which several are decoded at the same time
 SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
 
 
@@ -156,10 +157,12 @@ class _Resampler:
 
 def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], None]) -> Iterator[np.ndarray]:
     """(size, size, 3) uint8 pictures at a constant rate."""
-    made, faults, resampler = 0, 0, None
+    made, frames, faults, resampler, allowed = 0, 0, 0, None, limits()
     with open_video(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
+        if stream.codec_context.width * stream.codec_context.height > PIXELS_BY_SEVERAL:
+            stream.thread_type = "SLICE"  # frames that are decoded at the same time lie in memory at the same time
         source_fps = float(stream.average_rate or 0)
         start = Fraction(container.start_time or 0, 1_000_000)
         duration = _duration(container)
@@ -168,13 +171,20 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
             if frame is None:
                 faults += 1
                 continue
-            if frame.width * frame.height > MAX_PIXELS:
-                raise MediaError(f"{path}: frames of {frame.width}×{frame.height} pixels are larger than can be read")
+            frames += 1
+            if frames > allowed.frames:
+                raise MediaError(f"{path}: more than {allowed.frames:,} frames; VIDEOCLIP_MAX_FRAMES raises the limit")
+            check_size(frame.width, frame.height, path)
             pts = _shifted(frame, last, start, source_fps or fps)
             seconds = float(pts * frame.time_base)
             if (last is not None and pts <= last) or (duration and seconds > 1.1 * duration + SLACK):
                 faults += 1
                 continue
+            if seconds - (float(last * frame.time_base) if last is not None else 0.0) > allowed.gap:
+                faults += 1
+                continue
+            if seconds > 3600 * allowed.hours:
+                raise MediaError(f"{path}: is longer than {allowed.hours} hours; VIDEOCLIP_MAX_HOURS raises the limit")
             frame.pts = last = pts
             if resampler is None or resampler.key != resampler.key_of(frame):
                 if resampler:
@@ -205,7 +215,7 @@ def _decoded(container, stream) -> Iterator:
             packet = next(packets)
         except StopIteration:
             return
-        except FFmpegError:
+        except (FFmpegError, IndexError):  # of a packet of a stream that the header does not name
             yield None
             return
         try:
@@ -254,7 +264,23 @@ def video_stream(container: Any, path: str | Path) -> Any:
         raise MediaError(f"{path}: has no video stream, only {kinds}")
     if not stream.codec_context:
         raise MediaError(f"{path}: the video is in a codec that this FFmpeg cannot decode")
+    check_size(stream.width, stream.height, path)
+    stream.codec_context.options = {"max_pixels": str(limits().pixels)}  # what the decoder finds may be larger
     return stream
+
+
+def check_size(width: int, height: int, path: str | Path) -> None:
+    """Raise ``MediaError`` if frames of so many pixels are refused (``limits``)."""
+    allowed = limits()
+    if width * height > allowed.pixels:
+        raise MediaError(
+            f"{path}: frames of {width}×{height} pixels are larger than can be read; VIDEOCLIP_MAX_PIXELS raises the "
+            "limit"
+        )
+    if min(width, height) and max(width, height) > allowed.aspect * min(width, height):
+        raise MediaError(
+            f"{path}: frames of {width}×{height} pixels are no pictures; VIDEOCLIP_MAX_ASPECT raises the limit"
+        )
 
 
 def _duration(container) -> float:
