@@ -163,6 +163,20 @@ def pretrain(
     typer.echo(f"the model: {place(run_config.out) / 'model'}")
 
 
+@app.command(rich_help_panel=OWN)
+def rerun(
+    made: Annotated[Path, typer.Argument(help="A run's folder, or what evaluate --json wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is made anew.")],
+) -> None:
+    """Repeat a run or an evaluation from what lies beside it, and compare; exits with 1 where they differ."""
+    from .rerun import print_comparison
+    from .rerun import rerun as run
+
+    compared = run(made, out)
+    print_comparison(compared)
+    raise typer.Exit(int(compared.verdict == "different"))
+
+
 @app.command("train-encoder", rich_help_panel=OWN)
 def train_encoder(
     videos: Annotated[Path, typer.Argument(help="Folder of narrated videos.")],
@@ -310,6 +324,7 @@ def evaluate(
     loaded = load_model(model)
     result = run(Prompted(loaded, template) if template else loaded, features, data, options)
     config = {"benchmark": name, "model": model, "data": str(data), "encoder": features.kind.encoder}
+    config |= {"corpus": features.path}
     config |= {"split": split, "rule": rule, "templates": template or [], "normalization": normalization}
     result |= {"intervals": intervals(result)} | provenance(result.get("seed", 0), config)
     print_scores(result)

@@ -73,7 +73,10 @@ def _npy(folder: Path, videos: list[NarratedVideo], _: Corpus) -> None:
         path = folder / _below(video.id)
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.resolve().is_relative_to(folder.resolve()):
+                raise CorpusError(f"{path.parent}: is a link that leads out of {folder}; remove it")
             new = path.with_name(f"{path.name}.new")
+            new.unlink(missing_ok=True)  # it may be a link, too
             with open(new, "wb") as file:
                 np.save(file, video.features)
             os.replace(new, path)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import MediaError
+from .limits import limits
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".json")
 WINDOW = 1 << 19
@@ -43,6 +44,11 @@ def read_captions(path: str | Path) -> list[Caption]:
     """
     path = Path(path)
     try:
+        if path.stat().st_size > limits().captions:
+            raise MediaError(
+                f"{path}: larger than {limits().captions >> 20} MB, which no video's captions are; "
+                "VIDEOCLIP_MAX_CAPTIONS raises the limit"
+            )
         content = path.read_bytes()
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
@@ -123,6 +129,8 @@ class _Window:
             except json.JSONDecodeError as error:  # cut off by the window's end, or no JSON
                 if len(self.text) - self.place > LARGEST_ENTRY or not self._read_on():
                     raise ValueError(error.msg) from error
+            except RecursionError as error:
+                raise ValueError("nested deeper than any captions") from error
 
     def take(self, sign: str) -> None:
         if not self.is_next(sign):
@@ -199,7 +207,7 @@ def _from_subtitles(text: str, path: Path) -> Iterator[Caption]:
 def _from_json(text: str, path: Path) -> Iterator[Caption]:
     try:
         entry = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MediaError(f"{path}: not JSON ({error})") from error
     if not isinstance(entry, dict) or not all(isinstance(entry.get(k), list) for k in ("start", "end", "text")):
         raise MediaError(f"{path}: expected {{'start': […], 'end': […], 'text': […]}}, one video's captions")

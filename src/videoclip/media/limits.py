@@ -25,6 +25,8 @@ class Limits:
     """Of a video."""
     frames: int = 24 * 3600 * 120
     """Of a video, before they are resampled."""
+    captions: int = 64 << 20
+    """Bytes of a file of one video's captions."""
     gap: int = 3600
     """Seconds between two frames; what is shown after a longer one counts as damaged."""
 
