@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check install clean
+.PHONY: demo test check install install-hashed lock audit sbom clean
 
 install: .venv/installed
 
@@ -21,6 +21,21 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+install-hashed:  ## the same packages, each checked against its hash
+	@$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --require-hashes --extra-index-url https://download.pytorch.org/whl/cpu -r requirements-hashed.txt
+	$(BIN)/pip install -q --no-deps -e .
+	@touch .venv/installed
+
+lock: install  ## constraints.txt and requirements-hashed.txt anew, from what pip would install now
+	$(PYTHON) .ci/lock.py
+
+audit: install  ## known vulnerabilities of what is installed
+	$(BIN)/pip-audit --skip-editable
+
+sbom: install  ## what is installed, as CycloneDX
+	$(BIN)/cyclonedx-py environment .venv --output-file sbom.json
 
 clean:
 	rm -rf .venv runs build dist
