@@ -23,6 +23,7 @@ LAYERS = [
     "report",
     "demo",
     "experiment",
+    "rerun",
     "cli_library",
     "cli",
     "__main__",

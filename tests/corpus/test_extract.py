@@ -14,6 +14,7 @@ from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
 from videoclip.encoders import Encoder
 from videoclip.errors import CorpusError, VideoclipError
+from videoclip.world.render import render_world
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
 
@@ -188,3 +189,26 @@ def test_captions_come_from_one_large_json_file_too(folder):
     assert sorted(corpus.ids) == ["deep/v3", "v0"]  # v3 by its bare name
     assert corpus["v0"].captions[0].text == "stir it"
     assert len(summary.set_aside) == 2
+
+
+def test_a_polite_kill_keeps_what_is_encoded_and_exits_with_0(tmp_path):
+    render_world(tmp_path / "w", 20, 1, "lagging", 8)
+    out = tmp_path / "c.lance"
+    code = (
+        "import sys, videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
+        "from videoclip.cli import main; sys.argv[:1] = ['videoclip']; main()"
+    )
+    command = [sys.executable, "-c", code, "extract", str(tmp_path / "w"), "--encoder", "demo", "--out", str(out)]
+    job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not out.exists() or len(Corpus(out)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    job.send_signal(signal.SIGTERM)
+    _, said = job.communicate(timeout=30)
+    assert job.returncode == 0
+    assert "the same command goes on from here" in said
+    kept = len(Corpus(out))
+    assert 2 <= kept < 20
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{20 - kept} videos added" in done.stdout

@@ -126,6 +126,20 @@ def test_another_model_embeds_stored_features_anew_and_another_encoder_is_refuse
         indexed(encoder=encoder("another"))
 
 
+def test_a_clock_that_jumps_back_neither_hides_nor_doubles_a_video(videos, indexed, tmp_path, monkeypatch):
+    indexed()
+    store = Store(tmp_path / "library")
+    before = max(store.videos())
+    paint(videos / "later.mp4", ("red", 6))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86400 * 365)
+    monkeypatch.setattr(time, "time_ns", lambda: int((now - 86400 * 365) * 1e9))
+    assert indexed().added == 1
+    assert indexed().added == 0
+    assert max(Store(tmp_path / "library").videos()) > before
+    assert len(Library(tmp_path / "library", Painted()).search("red", limit=50).hits) >= 2
+
+
 def test_only_one_process_indexes_at_a_time(videos, indexed, tmp_path):
     indexed()
     with locked(tmp_path / "library"), pytest.raises(LibraryError, match="another process"):

@@ -14,6 +14,7 @@ import torch
 from made_corpus import made_corpus
 
 from videoclip.checkpoints import newest_checkpoint
+from videoclip.config import load_config
 from videoclip.corpus.store import Corpus
 from videoclip.errors import ConfigError
 from videoclip.model.loss import contrastive_loss
@@ -22,6 +23,7 @@ from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import Batch
 from videoclip.pretrain.distributed import Ranks
 from videoclip.pretrain.run import read_history
+from videoclip.pretrain.trainer import PretrainConfig, pretrain
 
 FOLDER = Path(__file__).parent
 
@@ -44,7 +46,9 @@ def corpus(tmp_path_factory) -> str:
 def updates(corpus, tmp_path_factory) -> dict[int, dict]:
     """What an update gives, on 1, 2 and 4 processes."""
     folder, made = tmp_path_factory.mktemp("ranks"), {}
-    for processes in (1, 2, 4):
+    ranks_worker.main(corpus, str(folder / "1.pt"))
+    made[1] = torch.load(folder / "1.pt", weights_only=True)
+    for processes in (2, 4):
         out = folder / f"{processes}.pt"
         command = torchrun(processes, str(FOLDER / "ranks_worker.py"), corpus, str(out))
         subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=300)
@@ -119,7 +123,7 @@ def losses(out: Path) -> list[float]:
 def test_a_process_that_dies_ends_the_job_which_goes_on_with_another_number(corpus, tmp_path):
     """Killed among two without restarts; killed among two with one restart; ended by one process."""
     whole, out = tmp_path / "whole", tmp_path / "run"
-    subprocess.run([sys.executable, *command_line(corpus, whole, "epochs=30")], check=True, env=environment())
+    pretrain(load_config(PretrainConfig, "", [*command_line(corpus, whole)[3:], "epochs=30"]))
     job = start(torchrun(2, *command_line(corpus, out, "epochs=30")))
     kill_one_of(job, out, beyond=5)
     _, complaint = job.communicate(timeout=120)

@@ -58,11 +58,9 @@ def _connect(ray: Any, address: str) -> None:
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
         options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
-    else:
-        options["address"] = address
     try:
         _knock(address)
         ray.init(**options)
