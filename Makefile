@@ -15,7 +15,7 @@ demo: install  ## the whole system on rendered videos, from pixels to a report
 	$(BIN)/videoclip demo --out runs/demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .
