@@ -29,8 +29,9 @@ from videoclip.encoders import FeatureKind
 from videoclip.model.videoclip import ModelConfig
 from videoclip.pretrain.clips import Batch
 from videoclip.pretrain.estimate import made_up
+from videoclip.pretrain.loading import load_batches
 from videoclip.pretrain.run import State
-from videoclip.pretrain.trainer import PretrainConfig, load_batches
+from videoclip.pretrain.trainer import PretrainConfig
 from videoclip.progress import track
 
 PLAIN_BATCHES, PLAIN_VIDEOS = 20, 640

@@ -42,7 +42,7 @@ def write(name: str, figures: dict, table: list[dict]) -> None:
     for row in table:
         shown.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values()))
     Console().print(shown)
-    made = {"name": name, "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:3]]), "machine": machine()}
+    made = {"name": name, "command": f"reliability.py {sys.argv[1]}", "machine": machine()}
     made |= {"versions": versions(), "figures": figures, "table": table}
     (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
 

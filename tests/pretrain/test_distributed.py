@@ -131,7 +131,7 @@ def test_processes_that_die_are_brought_back_and_then_end_the_job_which_one_proc
     assert job.returncode != 0
     assert "another process of this training has ended" in complaint
     assert "--max-restarts" in complaint
-    assert reached + 4 <= newest_checkpoint(out, torch.device("cpu"))["state"]["update"] < 60
+    assert reached < newest_checkpoint(out, torch.device("cpu"))["state"]["update"] < 60
     pretrain(load_config(PretrainConfig, "", [*command_line(corpus, out)[3:], "epochs=30"]))
     assert np.allclose(losses(out), losses(whole), atol=2e-3)
     one, two = (VideoCLIP.from_pretrained(folder / "model") for folder in (whole, out))
@@ -145,7 +145,7 @@ def start(command: list[str]) -> subprocess.Popen:
 def kill_one_of(job: subprocess.Popen, out: Path, beyond: int) -> None:
     """Kill the second process, without warning, once so many updates are in the log."""
     deadline = time.monotonic() + 120
-    while len(read_lines(out)) < beyond:
+    while sum('"loss"' in line for line in read_lines(out)) < beyond:
         assert job.poll() is None, job.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)

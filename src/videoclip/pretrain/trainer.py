@@ -9,7 +9,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from ..config import dump_config
 from ..corpus.store import Corpus
@@ -33,8 +32,9 @@ from ..provenance import provenance
 from .clips import Batch, ClipConfig, draw_batch
 from .diagnostics import in_words
 from .distributed import Ranks, device_here, joined
+from .loading import load_batches
 from .neighbours import BatchConfig, plan_epoch
-from .run import Interruption, Log, State, exclusive, not_finite, resume, save
+from .run import Interruption, Log, exclusive, not_finite, resume, save
 from .step import Cast, NotFinite, autocast, pooled, train_step, video_vectors
 from .validation import diagnose, validate
 
@@ -98,23 +98,6 @@ class PretrainConfig:
             )
         if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
             raise ValueError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
-
-
-class Draws(Dataset):
-    """The batches of one epoch: batch ``i`` is the same whoever draws it, and whenever."""
-
-    def __init__(self, corpus: Corpus, plan: list[list[int]], config: PretrainConfig, epoch: int):
-        self.corpus, self.plan, self.config, self.epoch = corpus, plan, config, epoch
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __getitem__(self, i: int) -> Batch:
-        if i >= len(self.plan):
-            raise IndexError(i)
-        rng = random.Random(f"{self.config.seed} {self.epoch} {i}")
-        videos = self.corpus.read(self.plan[i])
-        return draw_batch(videos, self.config.clips, self.config.model.max_text_tokens, rng)
 
 
 def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
@@ -290,21 +273,6 @@ class _Run:
             rng = random.Random(f"{config.seed} plan {state.epoch}")
             plan = np.array(plan_epoch(len(train), config.batches, rng, vectors))
         return [[train[i] for i in batch] for batch in self.ranks.told(plan).tolist()]
-
-
-def load_batches(
-    corpus: Corpus, state: State, config: PretrainConfig, which: Sequence[int] | None = None
-) -> Iterator[Batch]:
-    """These batches of an epoch, or the rest of it; ``config.workers`` processes draw them ahead of time."""
-    rest = range(state.batch, len(state.plan)) if which is None else which
-    yield from DataLoader(
-        Draws(corpus, state.plan, config, state.epoch),
-        batch_size=None,
-        sampler=rest,
-        num_workers=config.workers,
-        multiprocessing_context="forkserver" if config.workers else None,  # Lance does not survive a fork
-        pin_memory=torch.cuda.is_available(),
-    )
 
 
 @torch.inference_mode()
