@@ -94,3 +94,24 @@ def test_a_full_disk_is_an_oserror_and_harms_nothing(folder):
     assert done.stdout.strip() == "File too large", done.stderr
     assert newest_checkpoint(folder, CPU)["number"] == 200
     assert not (folder / "checkpoint.part").exists()
+
+
+def test_the_order_of_writes_survives_a_power_cut(tmp_path, monkeypatch):
+    """Contents reach the disk before the name does, and the name before older checkpoints go."""
+    done = []
+    fsync, rename, unlink = os.fsync, os.replace, Path.unlink
+
+    def note(what, original):
+        def call(*arguments, **options):
+            done.append(what)
+            return original(*arguments, **options)
+
+        return call
+
+    for number in (1, 2):
+        save_checkpoint(tmp_path, number, {"number": number})
+    monkeypatch.setattr(os, "fsync", note("fsync", fsync))
+    monkeypatch.setattr(os, "replace", note("rename", rename))
+    monkeypatch.setattr(Path, "unlink", note("unlink", unlink))
+    save_checkpoint(tmp_path, 3, {"number": 3})
+    assert done == ["fsync", "rename", "fsync", "unlink"]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,11 @@ import numpy as np
 from ..errors import CorpusError, VideoclipError
 from ..pickles import InertUnpickler
 
+UNREADABLE = (
+    OSError, ValueError, EOFError, TypeError, AttributeError, SyntaxError, TokenError, RecursionError, MemoryError,
+    OverflowError,
+)  # fmt: skip
+"""What NumPy raises for damaged files; their headers are Python's syntax."""
 _VERSION_1 = b"\x93NUMPY\x01\x00"
 
 
@@ -110,7 +116,7 @@ def read_npy(path: str) -> np.ndarray:
         begin = 10 + int.from_bytes(content[8:10], "little")
         shape, fortran, dtype = _header(content[8:begin])
         return np.frombuffer(content, dtype, offset=begin).reshape(shape, order="F" if fortran else "C")
-    except (OSError, ValueError, EOFError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise CorpusError(f"{path}: not an .npy file of numbers ({_reason(error)})") from error
 
 
@@ -170,7 +176,7 @@ class Shards:
             try:
                 data = np.load(path, mmap_mode="r", allow_pickle=False)
                 starts = np.load(starts_path, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
+            except UNREADABLE as error:
                 raise CorpusError(f"{path}: this shard or its starts cannot be read ({_reason(error)})") from error
             whole = data.ndim == 2 and data.dtype.kind == "f" and starts.ndim == 1 and starts.dtype.kind in "iu"
             if not whole or not len(starts) or starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():

@@ -227,7 +227,8 @@ def _is_timed(caption: Caption) -> bool:
 
 
 def _numbers(*values) -> bool:
-    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    """Whether all are numbers, and none an integer that no float can hold."""
+    return all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 1e300 for v in values)
 
 
 def write_captions(path: Path, captions: Iterable[Caption]) -> None:
