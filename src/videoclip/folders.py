@@ -68,7 +68,7 @@ def locked(folder: Place, in_use: VideoclipError) -> Iterator[None]:
 def _leased(lock: Remote, in_use: VideoclipError) -> Iterator[None]:
     me, ended = uuid4().hex, Event()
     if 0 <= time.time() - changed_at(lock) < LEASE:
-        raise in_use
+        raise type(in_use)(f"{in_use} (where it has died, its lock in the object store ends after {LEASE:.0f} s)")
 
     def renew() -> None:
         while True:

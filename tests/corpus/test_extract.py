@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from made import write
 from videoclip.corpus import extract as module
 from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import Encoder
+from videoclip.encoders import Encoder, load_encoder
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.world.render import render_world
 
@@ -191,19 +192,42 @@ def test_captions_come_from_one_large_json_file_too(folder):
     assert len(summary.set_aside) == 2
 
 
-def test_a_polite_kill_keeps_what_is_encoded_and_exits_with_0(tmp_path):
-    render_world(tmp_path / "w", 20, 1, "lagging", 8)
-    out = tmp_path / "c.lance"
+def eager_extraction(videos: Path, out: Path) -> list[str]:
+    """A command that writes each video as soon as it is encoded."""
     code = (
         "import sys, videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
         "from videoclip.cli import main; sys.argv[:1] = ['videoclip']; main()"
     )
-    command = [sys.executable, "-c", code, "extract", str(tmp_path / "w"), "--encoder", "demo", "--out", str(out)]
+    return [sys.executable, "-c", code, "extract", str(videos), "--encoder", "demo", "--out", str(out)]
+
+
+def started(command: list[str], out: Path) -> subprocess.Popen:
+    """The process of such a command, with the first videos written."""
     job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not out.exists() or len(Corpus(out)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    return job
+
+
+def test_a_second_extraction_into_the_same_corpus_is_refused(tmp_path):
+    render_world(tmp_path / "w", 1, 1, "lagging", 8)
+    out = tmp_path / "c.lance"
+    command = eager_extraction(tmp_path / "w", out)
+    with Corpus.create(out, load_encoder("demo").kind).writing():
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert "another process is adding to it" in second.stderr
+    subprocess.run(command, capture_output=True, check=True)
+    assert len(Corpus(out)) == 1
+
+
+def test_a_polite_kill_keeps_what_is_encoded_and_exits_with_0(tmp_path):
+    render_world(tmp_path / "w", 20, 1, "lagging", 8)
+    out = tmp_path / "c.lance"
+    command = eager_extraction(tmp_path / "w", out)
+    job = started(command, out)
     job.send_signal(signal.SIGTERM)
     _, said = job.communicate(timeout=30)
     assert job.returncode == 0

@@ -158,42 +158,43 @@ def extract(
             "name their folder with --captions, or pass --allow-silent"
         )
     corpus = Corpus.create(out, encoder.kind)
-    todo = [source for source in sources if source.id not in corpus]
-    summary = Summary(present=len(sources) - len(todo))
-    if not silent:
-        mute = [source for source in todo if not source.captions and source.id not in spoken]
-        summary.set_aside |= {str(s.path): "no captions; pass --allow-silent to take it" for s in mute}
-        todo = [source for source in todo if source.captions or source.id in spoken]
-    ready: list[NarratedVideo] = []
-    written = time.monotonic()
-
-    def flush() -> None:
-        nonlocal written
+    with corpus.writing():
+        todo = [source for source in sources if source.id not in corpus]
+        summary = Summary(present=len(sources) - len(todo))
+        if not silent:
+            mute = [source for source in todo if not source.captions and source.id not in spoken]
+            summary.set_aside |= {str(s.path): "no captions; pass --allow-silent to take it" for s in mute}
+            todo = [source for source in todo if source.captions or source.id in spoken]
+        ready: list[NarratedVideo] = []
         written = time.monotonic()
-        if ready:
-            corpus.append(ready)
-            summary.added += len(ready)
-            summary.seconds += sum(video.seconds for video in ready)
-            summary.silent += sum(not video.captions for video in ready)
-            ready.clear()
 
-    try:
-        with track("extract", len(todo), "videos") as advance:
-            work = engine(todo) if engine else _outcomes(todo, encoder, reuse, workers or os.cpu_count() or 1)
-            for source, (outcome, damage) in work:
-                summary.warnings += damage
-                if isinstance(outcome, NarratedVideo):
-                    ready.append(outcome)
-                else:
-                    summary.set_aside[str(source.path)] = str(outcome)
-                gathered = sum(video.seconds for video in ready)
-                if gathered >= APPEND_SECONDS or time.monotonic() - written > APPEND_EVERY:
-                    flush()
-                advance()
-    finally:  # what is encoded is kept, whatever stopped the rest
-        flush()
-    list_set_aside(out, summary.set_aside)
-    return summary
+        def flush() -> None:
+            nonlocal written
+            written = time.monotonic()
+            if ready:
+                corpus.append(ready)
+                summary.added += len(ready)
+                summary.seconds += sum(video.seconds for video in ready)
+                summary.silent += sum(not video.captions for video in ready)
+                ready.clear()
+
+        try:
+            with track("extract", len(todo), "videos") as advance:
+                work = engine(todo) if engine else _outcomes(todo, encoder, reuse, workers or os.cpu_count() or 1)
+                for source, (outcome, damage) in work:
+                    summary.warnings += damage
+                    if isinstance(outcome, NarratedVideo):
+                        ready.append(outcome)
+                    else:
+                        summary.set_aside[str(source.path)] = str(outcome)
+                    gathered = sum(video.seconds for video in ready)
+                    if gathered >= APPEND_SECONDS or time.monotonic() - written > APPEND_EVERY:
+                        flush()
+                    advance()
+        finally:  # what is encoded is kept, whatever stopped the rest
+            flush()
+        list_set_aside(out, summary.set_aside)
+        return summary
 
 
 def _widen(before: Corpus, sources: list[Source], encoder: AnyEncoder, out: Path, workers: int) -> Summary:

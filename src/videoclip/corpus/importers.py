@@ -90,7 +90,7 @@ def import_features(
     if captions is None and not config.silent:
         raise CorpusError("no captions to go with the features: name them with --captions, or pass --allow-silent")
     corpus, summary = Corpus.create(out, kind), ImportSummary(kind)
-    with track("import", len(store), "videos") as advance, corpus.appending() as writer:
+    with corpus.writing(), track("import", len(store), "videos") as advance, corpus.appending() as writer:
         for key, video, said in _pairs(store, captions, config):
             advance()
             if wanted is not None and key not in names:

@@ -7,7 +7,7 @@ is part of the corpus, so that features of two encoders are never mixed.
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..encoders import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
+from ..folders import locked
 from ..media.captions import Caption
 from ..places import Place, patiently, place
 
@@ -148,6 +149,15 @@ class Corpus:
         if len({video.id for video in videos}) < len(videos):
             raise CorpusError(f"{self.path}: the same id twice among the videos to add")
         self._write([_batch(videos, self.kind)])
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Keep other processes from adding to the corpus meanwhile: two would add the same videos.
+
+        Raises:
+            CorpusError: one is adding to it.
+        """
+        busy = f"{self.path}: another process is adding to it; wait until it is done, or stop it"
+        return locked(place(self.path), CorpusError(busy))
 
     @contextmanager
     def appending(self) -> Iterator["Writer"]:
