@@ -50,6 +50,24 @@ def test_the_api_has_the_abilities_of_the_library(web, library):
     assert "a.mp4" in playlist.text
 
 
+def test_names_and_queries_with_line_breaks_add_no_header(videos, indexed, tmp_path):
+    name = "a.mp4\r\nset-cookie: stolen=1\r\n.mp4"
+    assert any(line.startswith("set-cookie") for line in f"content-disposition: inline; filename={name}".splitlines())
+    paint(videos / name, ("red", 6))
+    indexed()
+    web = client(Library(tmp_path / "library", Painted()))
+    number = next(v["video"] for v in web.get("/api/videos").json()["videos"] if "stolen" in v["name"])
+    for answer in (
+        web.get(f"/api/videos/{number}/file"),
+        web.get(f"/api/videos/{number}/picture", params={"start": 0, "end": 4}),
+        web.get("/api/export/m3u", params={"q": "red\r\nset-cookie: stolen=1"}),
+        web.get("/api/search", params={"q": "red\r\nset-cookie: stolen=1"}),
+    ):
+        assert answer.status_code == 200
+        assert "set-cookie" not in answer.headers
+        assert not any("\n" in value or "\r" in value for value in answer.headers.values())
+
+
 def test_a_video_is_sent_in_ranges(web, videos):
     address, content = f"/api/videos/{number_of(web, 'a.mp4')}/file", (videos / "a.mp4").read_bytes()
     whole = web.get(address)
