@@ -19,7 +19,7 @@ def main() -> None:
     parts = [HEAD]
     for path in sorted(RESULTS.glob("*.json")):
         made = json.loads(path.read_text())
-        if "ours" in made:  # soaks and simulations have no baseline, and pages of their own
+        if "table" in made:  # a simulation has none, and measures nothing
             parts.append(section(made))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     print(PAGE)
@@ -28,8 +28,14 @@ def main() -> None:
 def section(made: dict) -> str:
     columns = list(made["table"][0])
     lines = [f"## {made['name']}", "", f"`python bench/{made['command']}`"]
-    lines += ["", f"{made['ours']:,.4g} {made['unit']}; baseline {made['baseline']:,.4g}; **{made['ratio']:.2f} ×**."]
-    if made["limit"]:
+    if "figures" in made:
+        lines += ["", "; ".join(f"{what} {figure}" for what, figure in made["figures"].items()) + "."]
+    else:
+        lines += [
+            "",
+            f"{made['ours']:,.4g} {made['unit']}; baseline {made['baseline']:,.4g}; **{made['ratio']:.2f} ×**.",
+        ]
+    if made.get("limit"):
         lines[-1] += f" Limit: {made['limit']}."
     lines += ["", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     lines += [f"| {' | '.join(cell(row[column]) for column in columns)} |" for row in made["table"]]

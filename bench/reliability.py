@@ -23,28 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result import RESULTS, machine
-
-from videoclip.provenance import versions
+from result import soaked
 
 HANG, MEMORY = 30.0, 1 << 30
 """Seconds and bytes that reading one file may take."""
-
-
-def write(name: str, figures: dict, table: list[dict]) -> None:
-    """Print the figures, and write them with what made them."""
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(title=f"{name}: {', '.join(f'{k} {v}' for k, v in figures.items())}")
-    for column in table[0]:
-        shown.add_column(column)
-    for row in table:
-        shown.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console().print(shown)
-    made = {"name": name, "command": f"reliability.py {sys.argv[1]}", "machine": machine()}
-    made |= {"versions": versions(), "figures": figures, "table": table}
-    (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
 
 
 # Hostile files ------------------------------------------------------------------------------------------------
@@ -183,9 +165,16 @@ def media(mutations: int, folder: Path | None) -> None:
                 print(broken[-1], f"{took:.1f} s", f"{memory / 2**20:.0f} MiB", flush=True)
             by_kind[mutate.__name__]["broken" if is_broken else outcome] += 1
             outcomes["broken" if is_broken else outcome] += 1
-    figures = {"mutations": mutations, "files": len(files), **outcomes}
+    figures = {
+        "mutations": mutations,
+        "files": len(files),
+        "frames": outcomes["frames"],
+        "refused": outcomes["refused"],
+    }
     figures |= {"slowest s": round(slowest, 1), "largest MiB": largest >> 20}
-    write("reliability-media", figures | {"broken": len(broken)}, [{"mutation": k, **v} for k, v in by_kind.items()])
+    rows = [{"mutation": k} | {o: v[o] for o in ("frames", "refused", "broken")} for k, v in by_kind.items()]
+    command = f"reliability.py media {mutations}{' FOLDER' if folder else ''}"
+    soaked("reliability-media", command, figures | {"broken": len(broken)}, rows)
     if broken:
         raise SystemExit(f"{len(broken)} of {mutations} broke a promise")
 
@@ -301,7 +290,7 @@ def kill(times: int) -> None:
         table.append(
             survive("indexing", command(*index, library), library, lambda: shelved(library) == held, times, rng)
         )
-    write("reliability-kill", {"killed": sum(row["killed"] for row in table)}, table)
+    soaked("reliability-kill", f"reliability.py kill {times}", {"killed": sum(row["killed"] for row in table)}, table)
 
 
 # Many at once -------------------------------------------------------------------------------------------------
@@ -383,7 +372,8 @@ def server(library: str, minutes: float) -> None:
         "errors": sum(errors.values()), "GiB after a fifth": round(early, 2), "GiB at the end": round(memory[-1], 2),
         "exit": process.returncode,
     }  # fmt: skip
-    write("reliability-server", figures, [{"minutes": minutes, "searchers": 50, "slow lines": 20, **dict(errors)}])
+    rows = [{"minutes": minutes, "searchers": 50, "slow lines": 20, **errors}]
+    soaked("reliability-server", f"reliability.py server LIBRARY {minutes:g}", figures, rows)
     if errors:
         raise SystemExit(f"errors: {dict(errors)}")
 

@@ -27,27 +27,37 @@ def report(
         limit: what bounds the figure.
         better: whether ``more`` or ``less`` of the unit is better; the ratio is above 1 where ours is better.
     """
+    ratio = ours / baseline if better == "more" else baseline / ours
+    print_table(f"{name}: {ours:,.4g} {unit}, baseline {baseline:,.4g}: {ratio:.2f} ×", table)
+    made = {"name": name, "ours": ours, "baseline": baseline, "ratio": ratio, "unit": unit, "limit": limit}
+    made |= {"command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+    write(name if accelerator() is None else f"{name}.gpu", made, table)
+
+
+def soaked(name: str, command: str, figures: dict, table: list[dict]) -> None:
+    """As ``report``, of figures that have no baseline: what was tried, and what came of it."""
+    print_table(f"{name}: {', '.join(f'{what} {figure}' for what, figure in figures.items())}", table)
+    write(name, {"name": name, "command": command, "figures": figures}, table)
+
+
+def write(name: str, made: dict, table: list[dict]) -> None:
+    """What was measured, with where, with what, and when."""
+    RESULTS.mkdir(exist_ok=True)
+    made |= {"machine": machine(), "versions": versions(), "date": datetime.now(UTC).date().isoformat(), "table": table}
+    (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
+
+
+def print_table(title: str, rows: list[dict]) -> None:
+    """Rows of the same columns, on the screen."""
     from rich.console import Console
     from rich.table import Table
 
-    ratio = ours / baseline if better == "more" else baseline / ours
-    shown = Table(title=f"{name}: {ours:,.4g} {unit}, baseline {baseline:,.4g}: {ratio:.2f} ×")
-    for column in table[0]:
+    shown = Table(title=title)
+    for column in rows[0]:
         shown.add_column(column)
-    for row in table:
+    for row in rows:
         shown.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values()))
     Console().print(shown)
-    RESULTS.mkdir(exist_ok=True)
-    made = {"name": name, "ours": ours, "baseline": baseline, "ratio": ratio, "unit": unit, "limit": limit}
-    made |= {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "machine": machine(),
-        "versions": versions(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "table": table,
-    }
-    kind = "" if accelerator() is None else ".gpu"
-    (RESULTS / f"{name}{kind}.json").write_text(json.dumps(made, indent=1) + "\n")
 
 
 def machine() -> str:

@@ -10,11 +10,10 @@ another. Retrieval rounds wait for the slowest process. Training goes on from it
 import heapq
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
+from result import RESULTS, print_table
 
-RESULTS = Path(__file__).parent / "results"
 VIDEO = 390.0
 """Seconds of a video of HowTo100M, in the mean."""
 
@@ -136,20 +135,6 @@ def training(videos: int, epochs: int, machines: int, a: Assumed, rng: np.random
     }  # fmt: skip
 
 
-def shown(title: str, rows: list[dict]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title)
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(
-            *(f"{v:,.3g}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v for v in row.values())
-        )
-    Console(width=200).print(table)
-
-
 def main(seed: int = 0) -> None:
     a, rng = Assumed(), np.random.default_rng(seed)
     made = {
@@ -167,7 +152,7 @@ def main(seed: int = 0) -> None:
         ],
     }
     for name, rows in made.items():
-        shown(name, rows)
+        print_table(name, rows)
     note = {"name": "simulate-cluster", "command": "simulate_cluster.py", "seed": seed, "assumed": asdict(a)}
     (RESULTS / "simulate-cluster.json").write_text(json.dumps(note | made, indent=1, default=float) + "\n")
 

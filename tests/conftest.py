@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-sys.path[:0] = [str(TESTS), str(TESTS / "media")]
+sys.path[:0] = [str(TESTS), str(TESTS / "media"), str(TESTS / "pretrain")]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["VIDEOCLIP_WEIGHTS"] = os.devnull  # not what this user has downloaded
 

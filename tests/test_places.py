@@ -183,6 +183,18 @@ def test_one_job_at_a_time_and_a_dead_ones_lock_ends(bucket, monkeypatch):
         pass
 
 
+def test_a_working_copy_leaves_the_lock_of_its_folder_alone(bucket):
+    url, _ = bucket
+    run = place(f"{url}/run")
+    with locked(run, ConfigError("busy")):
+        (fetch(run)).mkdir(parents=True, exist_ok=True)
+        (working_copy(run) / "one.txt").write_text("1")
+        publish(run)
+        publish(run)
+        assert set(run.files()) == {"one.txt", ".lock"}
+        assert not (working_copy(run) / ".lock").exists()
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("world")

@@ -166,13 +166,15 @@ def pretrain(
 @app.command(rich_help_panel=OWN)
 def rerun(
     made: Annotated[Path, typer.Argument(help="A run's folder, or what evaluate --json wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder for what is made anew.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is made anew [default: beside it, …-again].")
+    ] = None,
 ) -> None:
     """Repeat a run or an evaluation from what lies beside it, and compare; exits with 1 where they differ."""
     from .rerun import print_comparison
     from .rerun import rerun as run
 
-    compared = run(made, out)
+    compared = run(made, out or made.with_name(f"{made.stem}-again"))
     print_comparison(compared)
     raise typer.Exit(int(compared.verdict == "different"))
 

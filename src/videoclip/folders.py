@@ -1,13 +1,14 @@
 """A folder that a command writes into: new, or left by the same command with the same configuration."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from threading import Event, Thread
 from typing import Any
-from uuid import uuid4
 
 from .errors import ConfigError, VideoclipError
 from .places import Place, Remote, changed_at
@@ -66,7 +67,7 @@ def locked(folder: Place, in_use: VideoclipError) -> Iterator[None]:
 
 @contextmanager
 def _leased(lock: Remote, in_use: VideoclipError) -> Iterator[None]:
-    me, ended = uuid4().hex, Event()
+    me, ended = f"{gethostname()}, process {os.getpid()}", Event()
     if 0 <= time.time() - changed_at(lock) < LEASE:
         raise type(in_use)(f"{in_use} (where it has died, its lock in the object store ends after {LEASE:.0f} s)")
 

@@ -70,16 +70,16 @@ class Remote:
             yield self / PurePosixPath(info.path).name
 
     def files(self) -> dict[str, list[int]]:
-        """All files in the folder and below: their names from here, bytes, and times of change in ns."""
+        """All files in the folder and below: their names from here, and the ``state`` of each."""
         return {
             str(PurePosixPath(info.path).relative_to(self._path)): [info.size, info.mtime_ns]
             for info in self._listed(recursive=True)
             if info.is_file
         }
 
-    def files_state(self, name: str) -> list[int]:
-        """Of one file of the folder, as in ``files``."""
-        info = (self / name)._info()
+    def state(self) -> list[int]:
+        """Of a file: bytes, and the time of change in ns."""
+        info = self._info()
         return [info.size, info.mtime_ns]
 
     def mkdir(self, **_: Any) -> None:
@@ -214,8 +214,7 @@ def place(text: str | Place) -> Place:
 def changed_at(where: Place) -> float:
     """When a file was last changed, in seconds since 1970; 0 where there is none."""
     if isinstance(where, Remote):
-        info = where._info()
-        return info.mtime_ns / 1e9 if info.is_file else 0.0
+        return where.state()[1] / 1e9 if where.is_file() else 0.0
     try:
         return where.stat().st_mtime
     except FileNotFoundError:
@@ -253,6 +252,8 @@ def fetch(where: Place) -> Path:
         noted = _read_note(copy)
         for name, state in where.files().items():
             path = copy / name
+            if path.name.startswith("."):  # a lock
+                continue
             if not path.is_file() or noted.get(name, [None])[0] != state:
                 (where / name).download(path)
                 noted[name] = [state, _state(path)]
@@ -265,22 +266,21 @@ def publish(where: Place) -> None:
     if not isinstance(where, Remote):
         return
     copy = working_copy(where)
-    noted, gone = _read_note(copy), []
+    noted = _read_note(copy)
     here = {
         str(path.relative_to(copy)): _state(path)
         for path in copy.rglob("*")
-        if path.is_file() and path.name not in (NOTE, ".lock") and path.suffix not in (".part", ".new")
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".part", ".new")
     }
     # A checkpoint comes before the history that it belongs to, so that whatever is cut off, both can be gone on from.
     for name in sorted(here):
         if noted.get(name, [None, None])[1] != here[name]:
             (where / name).upload(copy / name)
-            noted[name] = [where.files_state(name), here[name]]
+            noted[name] = [(where / name).state(), here[name]]
             _write_note(copy, noted)
     for name in noted.keys() - here:
         (where / name).unlink(missing_ok=True)
-        gone.append(name)
-    _write_note(copy, {name: states for name, states in noted.items() if name not in gone})
+    _write_note(copy, {name: noted[name] for name in here})
 
 
 NOTE = ".copy.json"

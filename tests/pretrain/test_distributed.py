@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import ranks_worker
 import torch
-from made_corpus import made_corpus
+from made_corpus import SETTINGS, made_corpus
 
 from videoclip.checkpoints import newest_checkpoint
 from videoclip.config import load_config
@@ -100,16 +100,6 @@ def joined_batch(parts: list[Batch]) -> Batch:
 def test_the_vectors_of_a_retrieval_round_are_the_same(updates):
     for processes in (2, 4):
         assert torch.equal(updates[processes]["vectors"], updates[1]["vectors"])
-
-
-SETTINGS = [
-    "model.hidden_size=32", "model.heads=2", "model.intermediate_size=64", "model.video_layers=1",
-    "model.text_layers=1", "model.positions=64", "init=", "clips.rule=overlapped", "clips.pairs_per_video=4",
-    "clips.max_seconds=8", "clips.min_text_tokens=4", "clips.max_text_tokens=12", "validation_videos=v2?",
-    "batches.rule=retrieved", "batches.videos=2", "batches.candidates=4", "batches.vector_from=training",
-    "batches.per_update=4", "optimizer.lr=1e-3", "optimizer.warmup_updates=5", "optimizer.decay_updates=0",
-    "log_every=1", "precision=fp32", "checkpoint_minutes=0",
-]  # fmt: skip
 
 
 def command_line(corpus: str, out: Path, *more: str) -> list[str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_corpus import made_corpus
-from test_distributed import SETTINGS, losses, read_lines
+from made_corpus import SETTINGS, made_corpus
+from test_distributed import losses, read_lines
 
 from videoclip.checkpoints import newest_checkpoint
 from videoclip.config import load_config

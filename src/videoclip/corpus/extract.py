@@ -143,9 +143,10 @@ def extract(
     if isinstance(out, Path):
         _finish_widening(out)
     if out.exists() and reuse is None and (before := Corpus(out)).kind.parts.keys() < encoder.kind.parts.keys():
-        if not isinstance(out, Path):
+        if engine or not isinstance(out, Path):
             raise CorpusError(
-                f"{out}: features of more encoders are added to corpora of this machine only; copy it here"
+                f"{out}: features of more encoders are added by this machine alone, to corpora that lie on it; copy "
+                "it here, and leave out --ray"
             )
         widened = _widen(before, sources, encoder, out, workers)
         if Corpus(out).kind == before.kind or all(source.id in before for source in sources):

@@ -37,9 +37,9 @@ class BatchConfig:
     per_update: int = 0
     """Batches of an update, those of all processes together; 0: one for each process. The same number gives the same
     training, on however many processes."""
-    negatives: str = "update"
-    """Where a pair's negatives are from: all pairs of the ``update``; or its own ``batch``, as in the paper, whatever
-    the number of processes. With one batch in an update it is the same."""
+    negatives: str = "batch"
+    """Where a pair's negatives are from: its own ``batch``, as in the paper; or all pairs of the ``update``, of all
+    processes. With one batch in an update it is the same."""
     exhaustive_up_to: int = 2_000_000
     """Corpora up to this many videos are searched exactly, larger ones through an inverted file.
 

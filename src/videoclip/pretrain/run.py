@@ -17,7 +17,7 @@ from ..checkpoints import newest_checkpoint, save_checkpoint
 from ..errors import ConfigError, Stopped, VideoclipError
 from ..folders import claim, locked
 from ..model.videoclip import VideoCLIP
-from ..places import Place, fetch
+from ..places import Place, Remote, fetch
 from .clips import Batch
 from .distributed import Ranks
 
@@ -55,9 +55,12 @@ def exclusive(where: Place, values: dict) -> Iterator[None]:
     Raises:
         ConfigError: it holds something else, or another job is training into it.
     """
-    claim(fetch(where), "run", values)
+    if isinstance(where, Path):  # a stranger's folder gets no lock
+        claim(where, "run", values)
     busy = f"{where}: another job is training into it; wait until it is done, stop it, or choose another folder"
     with locked(where, ConfigError(busy)):
+        if isinstance(where, Remote):
+            claim(fetch(where), "run", values)
         yield
 
 
@@ -162,7 +165,8 @@ class Interruption:
 
     def agree(self, ranks: Ranks) -> None:
         """Whether it was asked for in any process: they stop at the same update."""
-        self.asked_for = bool(ranks.sum(torch.tensor(int(self.asked_for))))
+        asked, politely = ranks.sum(torch.tensor([int(self.asked_for), int(self._politely)])).tolist()
+        self.asked_for, self._politely = bool(asked), bool(politely)
 
     def obey(self) -> None:
         """Raise, if it was asked for: ``Stopped`` after a polite kill, ``KeyboardInterrupt`` after Ctrl-C."""

@@ -4,6 +4,7 @@ An update has the batches of all processes. With ``batches.negatives=update`` a 
 them, as if they were one large batch; with ``batch``, those of its own batch, as in the paper.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -64,15 +65,11 @@ def train_step(
     loss, pooled = backward(model, batches, videos, seeds, config, cast, ranks)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
     measured, size = torch.stack([loss.detach(), norm.detach()]).tolist()
-    if not all(map(_is_number, (measured, size))):
+    if not (math.isfinite(measured) and math.isfinite(size)):
         raise NotFinite(f"the loss is {measured:.4g} and the gradient's norm {size:.4g}")
     optimizer.step()
     vectors = [video_vectors(v.detach(), t.detach(), b.owner) for (v, t), b in zip(pooled, batches, strict=True)]
     return measured, vectors
-
-
-def _is_number(x: float) -> bool:
-    return x - x == 0
 
 
 def _batch_by_batch(model, batches, videos, seeds, config, cast, ranks) -> tuple[Tensor, list[Pooled]]:
