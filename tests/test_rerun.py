@@ -26,6 +26,14 @@ def test_a_run_is_repeated_from_its_folder_and_is_the_same(run, tmp_path, videoc
     assert weights[0] == weights[1]
 
 
+def test_a_run_of_several_processes_is_repeated_by_one(run, tmp_path):
+    """Its batches of an update are those of all its processes."""
+    result = json.loads((run / "result.json").read_text())
+    result["config"]["batches"]["per_update"], result["processes"] = 0, 4
+    (run / "result.json").write_text(json.dumps(result))
+    assert rerun(run, tmp_path / "again").verdict == "identical"
+
+
 def test_what_differs_is_named(run, tmp_path, videoclip):
     lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     lines[0]["loss"] *= 1.5

@@ -160,7 +160,8 @@ def pretrain(
         _print_estimate(run_config)
         return
     run(run_config)
-    typer.echo(f"the model: {place(run_config.out) / 'model'}")
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+        typer.echo(f"the model: {place(run_config.out) / 'model'}")
 
 
 @app.command(rich_help_panel=OWN)

@@ -62,7 +62,8 @@ def _pretraining(made: Path, out: Path) -> Compared:
 
     result = json.loads((made / "result.json").read_text())
     settings = [f"{key}={json.dumps(value)}" for key, value in _flat(result["config"])]
-    config = load_config(PretrainConfig, "", [*settings, f"out={out}"])
+    per_update = result["config"]["batches"]["per_update"] or result["processes"]  # the same training on one process
+    config = load_config(PretrainConfig, "", [*settings, f"batches.per_update={per_update}", f"out={out}"])
     pretrain(config)
     figures: dict[str, tuple[Any, Any]] = {}
     lines = [read_history(folder / "history.jsonl") for folder in (made, out)]

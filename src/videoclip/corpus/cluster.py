@@ -8,6 +8,7 @@ and weights must be found under the same paths on all machines.
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +54,10 @@ def on_ray(address: str, encoder: str, weights: str = "", workers: int = 0) -> "
 
 def _connect(ray: Any, address: str) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what goes wrong comes as an exception
     # A local cluster is of this process's interpreter, whatever it was started with.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "lance is not fork-safe")  # Ray starts programs of its own, by fork and exec
     options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
         options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
@@ -83,9 +83,10 @@ def _outcomes(
 ) -> Iterator[tuple[Source, Outcome]]:
     import ray.data
 
+    for logger in ("ray.data", "ray.data._internal"):
+        logging.getLogger(logger).setLevel(logging.ERROR)  # our own progress is shown in place of Ray's
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.execution_options.verbose_progress = False
     have = ray.cluster_resources()
     gpus = int(have.get("GPU", 0))
     actors = workers or gpus or max(int(have.get("CPU", 1)), 1)
