@@ -16,7 +16,7 @@ from result import report
 from videoclip.benchmarks.world import read_truth
 from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import AnyEncoder, load_encoder
+from videoclip.encoders.encoder import AnyEncoder, load_encoder
 from videoclip.encoders.s3d import S3D, folded
 from videoclip.world.render import render_world
 

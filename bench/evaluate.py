@@ -19,7 +19,7 @@ from result import report
 
 from videoclip.benchmarks.msrvtt import evaluate_msrvtt, evaluate_msrvtt_questions
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 
 SECONDS, QUESTIONS, PART = 10, 300, 20

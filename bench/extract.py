@@ -22,7 +22,7 @@ from result import product_rate, report
 
 from videoclip.corpus.extract import Source, extract
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import Encoder
+from videoclip.encoders.encoder import Encoder
 from videoclip.encoders.s3d import S3D, fast_network
 from videoclip.hardware import has_bf16
 

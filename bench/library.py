@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 from result import report
 
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.library.calibration import Calibration
 from videoclip.library.moments import windows
+from videoclip.library.rows import Entry, Video
 from videoclip.library.search import Library, Query
 from videoclip.library.store import About, Store, locked
-from videoclip.library.tables import Entry, Video
 from videoclip.media.captions import Caption
 
 SIZE, SCENES, VIDEO_SECONDS = 768, 20_000, 120
@@ -192,7 +192,7 @@ def exact(vectors: np.ndarray, texts: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def world(demo: Path) -> None:
     """Is the moment that is described found, and are its boundaries right? By speech, by sight, and by both."""
     from videoclip.benchmarks.world import read_truth
-    from videoclip.encoders import load_encoder
+    from videoclip.encoders.encoder import load_encoder
     from videoclip.library.index import index
     from videoclip.model.joint import load_model
 
@@ -332,7 +332,7 @@ def adding(demo: Path) -> None:
     """Add two minutes of video to a library with S3D and a model of full size, both with random weights."""
     import torch
 
-    from videoclip.encoders import Encoder
+    from videoclip.encoders.encoder import Encoder
     from videoclip.encoders.s3d import S3D, fast_network
     from videoclip.library.index import index
     from videoclip.model.videoclip import ModelConfig, VideoCLIP

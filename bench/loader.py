@@ -25,7 +25,7 @@ from result import gib_in_use, report
 from torch.utils.data import DataLoader, Dataset
 
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.model.videoclip import ModelConfig
 from videoclip.pretrain.clips import Batch
 from videoclip.pretrain.estimate import made_up

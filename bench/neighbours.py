@@ -23,13 +23,13 @@ import numpy as np
 import torch
 from result import gib_in_use, report
 
-from videoclip.checkpoints import newest_checkpoint
 from videoclip.config import load_config
 from videoclip.corpus.store import Corpus
 from videoclip.pretrain.clips import draw_batch
 from videoclip.pretrain.neighbours import BatchConfig, nearest
 from videoclip.pretrain.step import train_step
 from videoclip.pretrain.trainer import PretrainConfig, autocast, embed_videos, fitted, pretrain, split
+from videoclip.storage.checkpoints import newest_checkpoint
 
 EPOCHS, NEIGHBOURS = 12, (16, 64)
 SPREAD = 0.7 ** np.arange(64).repeat(12)[:768].astype(np.float32) ** 0.25

@@ -185,7 +185,7 @@ PATCHED = """
 import sys
 import videoclip.corpus.extract as extract, videoclip.corpus.store as store, videoclip.library.index as index
 extract.APPEND_EVERY, store.COMMIT_BYTES, store.BATCH_BYTES, index.COMMIT_EVERY = 0.0, 1 << 12, 1 << 12, 0.0
-from videoclip.cli import main
+from videoclip.cli.main import main
 sys.argv[:1] = ["videoclip"]
 main()
 """

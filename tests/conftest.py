@@ -24,7 +24,7 @@ def samples() -> Path:
 def videoclip(monkeypatch, capsys):
     """Run the command line in this process: arguments -> (exit code, what it printed, what it complained of)."""
 
-    from videoclip import cli
+    from videoclip.cli import main as cli
 
     def run(*arguments) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["videoclip", *map(str, arguments)])

@@ -10,13 +10,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .corpus.store import Corpus
-    from .encoders import load_encoder
+    from .encoders.encoder import load_encoder
     from .library.search import Library
     from .model.videoclip import VideoCLIP
 
 _WHERE = {
     "VideoCLIP": ".model.videoclip",
-    "load_encoder": ".encoders",
+    "load_encoder": ".encoders.encoder",
     "Corpus": ".corpus.store",
     "Library": ".library.search",
 }

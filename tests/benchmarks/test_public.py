@@ -10,12 +10,12 @@ import pytest
 import torch
 from malicious import dangerous
 
-from videoclip.benchmarks import NAMES, Clip, Options, annotation_file, benchmark
+from videoclip.benchmarks.benchmark import NAMES, Clip, Options, annotation_file, benchmark
 from videoclip.benchmarks.crosstask import read_videos
 from videoclip.benchmarks.examples import task_of, training_examples
 from videoclip.benchmarks.youcook2 import read_clips
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError, UnsafeFileError, VideoclipError
 from videoclip.media.captions import Caption
 from videoclip.model.videoclip import ModelConfig, VideoCLIP

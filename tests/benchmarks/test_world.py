@@ -5,7 +5,7 @@ import pytest
 
 from videoclip.benchmarks.world import CHOICES, evaluate_world, moments, questions, read_truth
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 from videoclip.world.render import describe_world

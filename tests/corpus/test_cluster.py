@@ -12,7 +12,7 @@ import pytest
 
 from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import load_encoder
+from videoclip.encoders.encoder import load_encoder
 from videoclip.world.render import render_world
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'videoclip[ray]'")
@@ -68,7 +68,7 @@ def test_workers_and_the_driver_are_killed_and_the_corpus_is_that_without_ray(vi
     extract(find_videos(videos, None), load_encoder("demo"), tmp_path / "plain.lance")
     code = (
         "import sys; import videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
-        "from videoclip.cli import main; sys.argv[:1] = ['videoclip']; main()"
+        "from videoclip.cli.main import main; sys.argv[:1] = ['videoclip']; main()"
     )
     out = tmp_path / "ray.lance"
     arguments = ["extract", str(videos), "--encoder", "demo", "--out", str(out), "--ray", "local"]

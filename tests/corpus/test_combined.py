@@ -10,7 +10,7 @@ from made import write
 from videoclip.corpus import extract as module
 from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import CombinedEncoder, Encoder, FeatureKind, Features, load_encoder
+from videoclip.encoders.encoder import CombinedEncoder, Encoder, FeatureKind, Features, load_encoder
 from videoclip.errors import CorpusError, MediaError, VideoclipError
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 

@@ -13,7 +13,7 @@ from made import write
 from videoclip.corpus import extract as module
 from videoclip.corpus.extract import extract, find_videos
 from videoclip.corpus.store import Corpus
-from videoclip.encoders import Encoder, load_encoder
+from videoclip.encoders.encoder import Encoder, load_encoder
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.world.render import render_world
 
@@ -92,7 +92,7 @@ def test_what_was_encoded_before_an_interruption_is_kept(folder):
 def test_a_killed_extraction_goes_on_without_repeating_or_losing_a_video(folder):
     code = (
         "import sys, time, torch; from pathlib import Path\n"
-        "from videoclip.corpus import extract as m; from videoclip.encoders import Encoder\n"
+        "from videoclip.corpus import extract as m; from videoclip.encoders.encoder import Encoder\n"
         "m.APPEND_SECONDS = 1\n"
         "def net(p):\n"
         "    time.sleep(0.2); mean = p.float().mean((1, 2, 3)) / 255\n"
@@ -196,7 +196,7 @@ def eager_extraction(videos: Path, out: Path) -> list[str]:
     """A command that writes each video as soon as it is encoded."""
     code = (
         "import sys, videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
-        "from videoclip.cli import main; sys.argv[:1] = ['videoclip']; main()"
+        "from videoclip.cli.main import main; sys.argv[:1] = ['videoclip']; main()"
     )
     return [sys.executable, "-c", code, "extract", str(videos), "--encoder", "demo", "--out", str(out)]
 

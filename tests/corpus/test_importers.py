@@ -12,7 +12,7 @@ from videoclip.corpus.export import export
 from videoclip.corpus.features import NpyFolder, open_features, read_npy
 from videoclip.corpus.importers import ImportConfig, import_features, read_ids
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, MediaError, UnsafeFileError, VideoclipError
 from videoclip.media.captions import Caption, read_captions
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError
 from videoclip.media.captions import Caption
 

@@ -9,9 +9,9 @@ from malicious import archive, dangerous
 from safetensors.torch import save_file
 
 from videoclip import load_encoder
-from videoclip.encoders import batches
-from videoclip.encoders.mil_nce import EncoderConfig, mil_nce, train_encoder
+from videoclip.encoders.encoder import batches
 from videoclip.encoders.s3d import S3D, blocks_of, fast_network, folded, max_pool_same
+from videoclip.encoders.train import EncoderConfig, mil_nce, train_encoder
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.media.video import seconds_of
 from videoclip.world.render import render_world

@@ -9,7 +9,7 @@ from painted import paint
 
 from videoclip.errors import ConfigError
 from videoclip.library.exports import FORMS, export_clips, in_form
-from videoclip.library.hits import Hit
+from videoclip.library.ranking import Hit
 from videoclip.media.video import probe, seconds_of
 
 

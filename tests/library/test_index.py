@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from painted import Painted, encoder, paint
 
-from videoclip.errors import MediaError
-from videoclip.library.files import find_files
+from videoclip.errors import MediaError, VideoclipError
 from videoclip.library.index import index, watch
 from videoclip.library.moments import windows
 from videoclip.library.search import Library
 from videoclip.library.store import LibraryError, Store, locked
+from videoclip.media.files import find_files
 
 
 def test_windows_cover_every_second_and_end_with_the_video():
@@ -35,7 +35,7 @@ def test_files_are_found_with_the_captions_in_the_wanted_language(videos, tmp_pa
     }
     assert found == {"a.mp4": ("a.en.srt", "en"), "b.mp4": ("b.en.vtt", "en"), "c.webm": ("", "")}
     assert {f.path.name: f.language for f in find_files([videos], "de")}["a.mp4"] == "de"
-    with pytest.raises(LibraryError, match="no such file"):
+    with pytest.raises(VideoclipError, match="no such file"):
         find_files([tmp_path / "nowhere"])
 
 
@@ -171,7 +171,7 @@ def test_killed_ten_times_at_any_moment_nothing_is_lost_or_double(tmp_path):
     for number in range(24):
         colour = ("red", "green", "blue", "yellow")[number % 4]
         paint(folder / f"{number:02d}.mp4", (colour, 4 + number % 3), ("white", 4))
-    code = CHILD.format(tests=str(Path(__file__).parent), videos=str(folder), library=str(library))
+    code = CHILD.format(tests=str(Path(__file__).parent.parent), videos=str(folder), library=str(library))
     rng, kills = np.random.default_rng(0), 0
     for _ in range(10):
         child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
@@ -202,7 +202,7 @@ def test_searching_works_while_another_process_indexes(tmp_path):
     index([folder], library, Painted(), "painted", encoder())
     for number in range(12):
         paint(folder / f"{number:02d}.mp4", ("red", 5), ("blue", 5))
-    code = CHILD.format(tests=str(Path(__file__).parent), videos=str(folder), library=str(library))
+    code = CHILD.format(tests=str(Path(__file__).parent.parent), videos=str(folder), library=str(library))
     child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     searcher, seen = Library(library, Painted()), []
     while child.poll() is None:

@@ -8,9 +8,10 @@ from painted import Painted, paint
 from PIL import Image
 
 from videoclip.library.calibration import calibrated
-from videoclip.library.hits import Hit, boundaries, content_words, distinct, is_about
+from videoclip.library.ranking import Hit, content_words, distinct, is_about
 from videoclip.library.search import Library, Query
 from videoclip.library.store import LibraryError
+from videoclip.tasks.boundaries import boundaries
 
 
 def names(found) -> list[str]:

@@ -9,7 +9,7 @@ from golden_cases import shapes
 from malicious import archive, dangerous
 
 from videoclip import VideoCLIP
-from videoclip.cli import app
+from videoclip.cli.main import app
 from videoclip.errors import ConfigError, UnsafeFileError, WeightsError
 from videoclip.model.official import convert, load_official
 

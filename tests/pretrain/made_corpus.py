@@ -3,7 +3,7 @@
 import numpy as np
 
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.media.captions import Caption
 
 WORDS = ["onion", "bread", "cheese", "pan", "cake", "egg", "pot", "pepper"]

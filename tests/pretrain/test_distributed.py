@@ -13,7 +13,6 @@ import ranks_worker
 import torch
 from made_corpus import SETTINGS, made_corpus
 
-from videoclip.checkpoints import newest_checkpoint
 from videoclip.config import load_config
 from videoclip.corpus.store import Corpus
 from videoclip.errors import ConfigError
@@ -24,6 +23,7 @@ from videoclip.pretrain.clips import Batch
 from videoclip.pretrain.distributed import Ranks
 from videoclip.pretrain.run import read_history
 from videoclip.pretrain.trainer import PretrainConfig, pretrain
+from videoclip.storage.checkpoints import newest_checkpoint
 
 FOLDER = Path(__file__).parent
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from golden_cases import shapes
 
-from videoclip.cli import app
+from videoclip.cli.main import app
 from videoclip.config import load_config
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError
 from videoclip.media.captions import Caption
 from videoclip.model.videoclip import VideoCLIP

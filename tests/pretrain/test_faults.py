@@ -16,13 +16,13 @@ import torch
 from made_corpus import SETTINGS, made_corpus
 from test_distributed import losses, read_lines
 
-from videoclip.checkpoints import newest_checkpoint
 from videoclip.config import load_config
 from videoclip.corpus import store
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.errors import VideoclipError
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.trainer import PretrainConfig, pretrain
+from videoclip.storage.checkpoints import newest_checkpoint
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 import torch
 from made_corpus import made_corpus
 
-from videoclip.checkpoints import newest_checkpoint
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders import FeatureKind
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
 from videoclip.model.joint import load_model
 from videoclip.model.loss import LossConfig
@@ -21,6 +20,7 @@ from videoclip.pretrain.clips import ClipConfig
 from videoclip.pretrain.neighbours import BatchConfig
 from videoclip.pretrain.run import read_history
 from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain
+from videoclip.storage.checkpoints import newest_checkpoint
 
 ON_RECORD = [
     6.3894, 7.0794, 6.8048, 5.9899, 5.8802, 5.5014, 5.3173, 5.1705, 5.2641, 5.3908,

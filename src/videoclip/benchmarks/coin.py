@@ -12,7 +12,7 @@ from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.metrics import segmentation_metrics
 from ..tasks.segmentation import background_text, labels_of_seconds, segment
-from . import DEFAULT, Options, annotation_file, features_of
+from .benchmark import DEFAULT, Options, annotation_file, features_of
 
 FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
 SUBSETS = {"test": "testing", "val": "testing", "train": "training"}

@@ -11,7 +11,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
-from . import DEFAULT, Options, annotation_file, features_of
+from .benchmark import DEFAULT, Options, annotation_file, features_of
 
 WHERE = "https://github.com/DmZhukov/CrossTask"
 ALL = "videos.csv"

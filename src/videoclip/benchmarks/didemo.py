@@ -15,7 +15,7 @@ from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.moments import CHUNK_SECONDS, CHUNKS, mean_rank, moment_scores, rank_moments
 from ..tasks.retrieval import retrieve
-from . import DEFAULT, Clip, Options, annotation_file, available, features_of
+from .benchmark import DEFAULT, Clip, Options, annotation_file, available, features_of
 
 FILES = {"test": ["test_data.json", "didemo_test_data.json"], "val": ["val_data.json"], "train": ["train_data.json"]}
 LENGTH = CHUNK_SECONDS * CHUNKS

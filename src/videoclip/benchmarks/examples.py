@@ -16,7 +16,8 @@ from ..corpus.store import Corpus
 from ..errors import ConfigError, VideoclipError
 from ..tasks.finetune import Described, Example, Labelled, Timed, one_label
 from ..tasks.segmentation import labels_of_seconds
-from . import Options, annotation_file, available, coin, crosstask, didemo, features_of, msrvtt, world, youcook2
+from . import coin, crosstask, didemo, msrvtt, world, youcook2
+from .benchmark import Options, annotation_file, available, features_of
 
 TASKS = {
     "world": ("retrieval", "multiple-choice", "segmentation", "localization"),

@@ -10,7 +10,7 @@ from ..corpus.store import Corpus, NarratedVideo
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.alignment import align, alignment_metrics
-from . import DEFAULT, Options, annotation_file, videos_of
+from .benchmark import DEFAULT, Options, annotation_file, videos_of
 
 FILES, WHERE = ["htm_align.json"], "https://www.robots.ox.ac.uk/~vgg/research/tan"
 

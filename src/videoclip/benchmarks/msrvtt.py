@@ -9,7 +9,7 @@ from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.multiple_choice import answer
-from . import DEFAULT, Clip, Options, annotation_file, available, features_of, retrieve_clips
+from .benchmark import DEFAULT, Clip, Options, annotation_file, available, features_of, retrieve_clips
 
 RETRIEVAL, QUESTIONS = "MSRVTT_JSFUSION_test.csv", "MSR_MC_test.csv"
 WHERE = "https://github.com/yj-yu/lsmdc (the split of JSFusion)"

@@ -6,13 +6,13 @@ from pathlib import Path
 from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError
-from ..folders import claim
 from ..model.joint import load_model
 from ..model.videoclip import VideoCLIP
 from ..provenance import provenance
+from ..storage.folders import claim
 from ..tasks.finetune import FinetuneConfig
 from ..tasks.finetune import finetune as train
-from . import benchmark
+from .benchmark import benchmark
 from .examples import FIGURES, figure_of, task_of, test_options, training_examples
 
 

@@ -22,7 +22,7 @@ from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
 from ..tasks.retrieval import Retrieval, retrieve
 from ..tasks.segmentation import background_text, label_seconds_as_published, segment
 from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
-from . import DEFAULT, Options
+from .benchmark import DEFAULT, Options
 
 CHOICES = 5
 SHOWN = 5

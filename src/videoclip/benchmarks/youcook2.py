@@ -11,9 +11,9 @@ from pathlib import Path
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
-from ..pickles import InertUnpickler
+from ..published.pickles import InertUnpickler
 from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
-from . import DEFAULT, Clip, Options, annotation_file, features_of, retrieve_clips
+from .benchmark import DEFAULT, Clip, Options, annotation_file, features_of, retrieve_clips
 
 ANNOTATIONS = "youcookii_annotations_trainval.json"
 ZERO_SHOT = "youcook2_zero_shot.csv"

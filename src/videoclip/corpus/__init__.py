@@ -1,0 +1,1 @@
+"""Features and captions of narrated videos on disk, one Lance dataset."""

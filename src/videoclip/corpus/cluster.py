@@ -111,7 +111,7 @@ class Worker:
     def __init__(self, encoder: str, weights: str):
         import torch
 
-        from ..encoders import load_encoder
+        from ..encoders.encoder import load_encoder
 
         torch.set_num_threads(1)
         self.encoder = load_encoder(encoder, weights)

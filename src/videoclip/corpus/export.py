@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ..errors import CorpusError, VideoclipError
-from ..folders import claim
 from ..progress import track
 from ..provenance import provenance
+from ..storage.folders import claim
 from .importers import KIND
 from .store import Corpus, NarratedVideo
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..encoders import AnyEncoder
+from ..encoders.encoder import AnyEncoder
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
-from ..places import Place, place
 from ..progress import track
+from ..storage.places import Place, place
 from .store import Corpus, NarratedVideo, is_finite
 
 CONTAINERS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv")

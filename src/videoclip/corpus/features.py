@@ -3,27 +3,18 @@
 All are asked the same: which videos they hold, and the features of one of them.
 """
 
-import io
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import CorpusError, VideoclipError
-from ..pickles import InertUnpickler
-
-UNREADABLE = (
-    OSError, ValueError, EOFError, TypeError, AttributeError, SyntaxError, TokenError, RecursionError, MemoryError,
-    OverflowError,
-)  # fmt: skip
-"""What NumPy raises for damaged files; their headers are Python's syntax."""
-_VERSION_1 = b"\x93NUMPY\x01\x00"
+from ..published.arrays import UNREADABLE, read_npy, reason
+from ..published.pickles import InertUnpickler
 
 
 class FeatureStore(Protocol):
@@ -99,35 +90,6 @@ def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
         yield root, sorted(name for name in names if name.endswith(".npy"))
 
 
-def read_npy(path: str) -> np.ndarray:
-    """The array of an ``.npy`` file, read without pickle.
-
-    The headers of files of the same shape are the same and parsed once, which makes many small files several times
-    faster to read than with ``np.load``.
-
-    Raises:
-        CorpusError: it cannot be read, or is not such a file.
-    """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read()
-        if not content.startswith(_VERSION_1):
-            return np.load(io.BytesIO(content), allow_pickle=False)
-        begin = 10 + int.from_bytes(content[8:10], "little")
-        shape, fortran, dtype = _header(content[8:begin])
-        return np.frombuffer(content, dtype, offset=begin).reshape(shape, order="F" if fortran else "C")
-    except UNREADABLE as error:
-        raise CorpusError(f"{path}: not an .npy file of numbers ({_reason(error)})") from error
-
-
-@lru_cache(4096)
-def _header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(header))
-    if dtype.kind != "f":
-        raise ValueError(f"holds {dtype}, not floating-point numbers")
-    return shape, fortran, dtype
-
-
 class Shards:
     """The published code's shards: in ``S_data.npy`` the seconds of many videos, in ``S_starts.npy`` where each begins.
 
@@ -177,7 +139,7 @@ class Shards:
                 data = np.load(path, mmap_mode="r", allow_pickle=False)
                 starts = np.load(starts_path, allow_pickle=False)
             except UNREADABLE as error:
-                raise CorpusError(f"{path}: this shard or its starts cannot be read ({_reason(error)})") from error
+                raise CorpusError(f"{path}: this shard or its starts cannot be read ({reason(error)})") from error
             whole = data.ndim == 2 and data.dtype.kind == "f" and starts.ndim == 1 and starts.dtype.kind in "iu"
             if not whole or not len(starts) or starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():
                 raise CorpusError(f"{path}: this shard does not fit {starts_path.name}")
@@ -238,7 +200,7 @@ class SafetensorsFolder:
                 with safe_open(path, "numpy") as file:
                     self._where |= dict.fromkeys(file.keys(), path)
             except (SafetensorError, OSError) as error:
-                raise CorpusError(f"{path}: is not a file of safetensors ({_reason(error)})") from error
+                raise CorpusError(f"{path}: is not a file of safetensors ({reason(error)})") from error
 
     def __len__(self) -> int:
         return len(self._where)
@@ -277,7 +239,3 @@ def open_features(folder: Path) -> FeatureStore:
     if not len(found):
         raise VideoclipError(f"{folder}: no .npy files in it")
     return found
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).splitlines()[0][:120]

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..encoders import FeatureKind
+from ..encoders.encoder import FeatureKind
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import Caption, howto100m_captions, read_captions, stream_captions
-from ..places import Place
 from ..progress import track
+from ..storage.places import Place
 from .extract import caption_files, list_set_aside
 from .features import FeatureStore, open_features
 from .store import Corpus, NarratedVideo

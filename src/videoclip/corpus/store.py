@@ -17,11 +17,11 @@ from threading import Thread
 
 import numpy as np
 
-from ..encoders import FeatureKind, with_kind
+from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
-from ..folders import locked
 from ..media.captions import Caption
-from ..places import Place, patiently, place
+from ..storage.folders import locked
+from ..storage.places import Place, patiently, place
 
 _METADATA = b"videoclip"
 FORMAT = "2.0"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoclipError, WeightsError
-from . import Encoder
+from .encoder import Encoder
 
 FRAMES = 2
 """Frames per second that are looked at by default."""

@@ -18,8 +18,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import WeightsError
 from ..hardware import has_bf16, has_compiler, keep_memory
-from . import Encoder
-from .s3d_text import SentenceEmbedding, read_words
+from ..published.arrays import read_words
+from .encoder import Encoder
+from .s3d_text import SentenceEmbedding
 
 # Output channels of the branches of each inception block: 1×1×1; 1×1×1 → 3×3×3; 1×1×1 → 3×3×3; pool → 1×1×1.
 _BLOCKS = {

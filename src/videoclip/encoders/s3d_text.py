@@ -5,14 +5,10 @@ Its features and those of S3D were trained together by MIL-NCE, so that their do
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from ..errors import WeightsError
 
 _WORD = re.compile(r"[\w']+")
 
@@ -45,18 +41,3 @@ class SentenceEmbedding(nn.Module):
             known = [self.ids[word] for word in _WORD.findall(text.lower()) if word in self.ids][: self.max_words]
             row[: len(known)] = torch.tensor(known, dtype=torch.long)
         return rows
-
-
-def read_words(path: Path) -> list[str]:
-    """The vocabulary in ``s3d_dict.npy``: an array of strings, read without pickle.
-
-    Raises:
-        WeightsError: no such file, or not an array of words.
-    """
-    try:
-        words = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise WeightsError(f"{path}: not an array of words ({str(error).splitlines()[0][:120]})") from error
-    if not isinstance(words, np.ndarray) or words.ndim != 1 or words.dtype.kind not in "US":
-        raise WeightsError(f"{path}: expected an array of words, not {getattr(words, 'dtype', type(words).__name__)}")
-    return (np.char.decode(words, "utf-8") if words.dtype.kind == "S" else words).tolist()

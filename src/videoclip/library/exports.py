@@ -14,7 +14,7 @@ from ..errors import ConfigError, MediaError
 from ..media.container import cut
 from ..media.video import probe
 from ..progress import track
-from .hits import Hit
+from .ranking import Hit
 
 USUAL_RATE = 25
 """Frames per second where a file does not say."""

@@ -19,18 +19,18 @@ from socket import gethostname
 import numpy as np
 
 from ..corpus.store import is_finite
-from ..encoders import AnyEncoder
+from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
 from ..media.captions import Caption, read_captions
 from ..media.container import embedded_captions, pictures, recorded_at
+from ..media.files import VideoFile, find_files
 from ..media.video import probe
 from ..model.joint import JointModel, fingerprint
-from ..places import Place, write_whole
 from ..progress import clock, track
-from .files import VideoFile, find_files
+from ..storage.places import Place, write_whole
 from .moments import embedded, everyday, size_of, webp
+from .rows import Entry, Video
 from .store import About, LibraryError, Store, locked, read_about
-from .tables import Entry, Video
 
 PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
 """Seconds for each of which there is a picture, and its pixels across."""

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..encoders import AnyEncoder, CombinedEncoder, encoder_named
+from ..encoders.encoder import AnyEncoder, CombinedEncoder, encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
 from ..model.joint import JointModel, load_model
-from ..places import Place
+from ..storage.places import Place
+from ..tasks.boundaries import boundaries
 from ..tasks.metrics import moving_mean
 from .calibration import Calibration
-from .hits import Hit, boundaries, content_words, distinct, is_about, joined, said_during
+from .ranking import Hit, content_words, distinct, is_about, joined, said_during
+from .rows import Video
 from .store import LibraryError, Store
-from .tables import Video
 
 if TYPE_CHECKING:
     from .index import Indexed

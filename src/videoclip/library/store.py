@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import folders
-from ..encoders import FeatureKind, with_kind
+from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import VideoclipError
 from ..media.captions import Caption
-from ..places import Place, changed_at, patiently, place, write_whole
+from ..storage import folders
+from ..storage.places import Place, changed_at, patiently, place, write_whole
 from .calibration import Calibration, calibrated
-from .tables import (
+from .rows import (
     CHUNK,
     Entry,
     Video,

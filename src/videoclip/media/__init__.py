@@ -1,0 +1,1 @@
+"""Files to frames and timed sentences; which files belong together."""

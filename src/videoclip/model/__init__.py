@@ -1,0 +1,1 @@
+"""The two transformers, their loss, published weights, and other joint models."""

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..places import fetch, place
+from ..storage.places import fetch, place
 from .videoclip import VideoCLIP
 
 

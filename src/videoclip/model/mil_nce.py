@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..encoders.s3d import published_text
 from ..errors import VideoclipError
-from ..published import published_path, weights_folder
+from ..published.catalogue import published_path, weights_folder
 
 FEATURE_SIZE = 512
 

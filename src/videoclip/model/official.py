@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..folders import claim
 from ..provenance import provenance
+from ..published.torch_files import StoredTensor, read_checkpoint
+from ..storage.folders import claim
 from ..tokenizer import bert_tokenizer
-from .checkpoint import StoredTensor, read_checkpoint
 from .videoclip import ModelConfig, VideoCLIP
 
 _LAYER = {

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from ..encoders import COMBINED, length_of
+from ..encoders.encoder import COMBINED, length_of
 from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
 from .attention import attend

@@ -1,0 +1,1 @@
+"""Configurations of pre-training by name."""

@@ -1,0 +1,1 @@
+"""Overlapped clips, retrieval-augmented batches, and the training loop."""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoints import newest_checkpoint, save_checkpoint
 from ..errors import ConfigError, Stopped, VideoclipError
-from ..folders import claim, locked
 from ..model.videoclip import VideoCLIP
-from ..places import Place, Remote, fetch
+from ..storage.checkpoints import newest_checkpoint, save_checkpoint
+from ..storage.folders import claim, locked
+from ..storage.places import Place, Remote, fetch
 from .clips import Batch
 from .distributed import Ranks
 

@@ -26,9 +26,9 @@ from ..model.joint import fingerprint
 from ..model.loss import LossConfig
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
-from ..places import fetch, place, publish
 from ..progress import track
 from ..provenance import provenance
+from ..storage.places import fetch, place, publish
 from .clips import Batch, ClipConfig, draw_batch
 from .diagnostics import in_words
 from .distributed import Ranks, device_here, joined

@@ -1,0 +1,1 @@
+"""Retrieval, multiple choice, segmentation, localisation, alignment and moments, with their metrics."""

@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..checkpoints import newest_checkpoint, save_checkpoint
 from ..errors import ConfigError
 from ..model.packing import Packed, pack_text, pack_video
 from ..model.videoclip import VideoCLIP
 from ..pretrain.run import read_history
 from ..pretrain.trainer import OptimizerConfig
 from ..progress import track
+from ..storage.checkpoints import newest_checkpoint, save_checkpoint
 from ..tokenizer import bert_tokenizer
 from .localization import locate_steps, step_recall
 from .metrics import BACKGROUND

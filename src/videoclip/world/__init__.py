@@ -1,0 +1,1 @@
+"""Rendered narrated videos with exact ground truth."""

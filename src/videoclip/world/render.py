@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import VideoclipError
-from ..folders import claim
 from ..progress import track
+from ..storage.folders import claim
 from .script import (
     COLOURS,
     FAMILIES,

@@ -1,0 +1,295 @@
+"""The commands for one's own videos: index, search, segment, steps, ask, serve."""
+
+import json as json_module
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import VideoclipError
+from ..storage.folders import output_file
+from ..storage.places import Place, place
+
+if TYPE_CHECKING:
+    from ..library.index import Indexed
+    from ..library.search import Found
+
+app = typer.Typer()
+PANEL = "Your own videos: find and label moments"
+SHOWN = 20
+"""Files that are named on the screen of those set aside."""
+LibraryFolder = Annotated[str, typer.Option("--library", help="The library's folder.")]
+ModelName = Annotated[str, typer.Option(help="A model's folder or hub name.")]
+EncoderName = Annotated[str, typer.Option(help="As for extract [default: the one the model was trained on].")]
+Weights = Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")]
+OwnVideo = Annotated[Path, typer.Argument(help="A video file.")]
+Json = Annotated[Path | None, typer.Option(help="File to write the result into.")]
+
+
+@app.command("index", rich_help_panel=PANEL)
+def index_(
+    videos: Annotated[list[Path], typer.Argument(help="Folders, searched with their subfolders, or files.")],
+    library: LibraryFolder,
+    model: Annotated[str, typer.Option(help="A model's folder or hub name [default: the library's].")] = "",
+    encoder: EncoderName = "",
+    weights: Weights = "",
+    prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and index what changes.")] = False,
+    language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
+    workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
+) -> None:
+    """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
+    from ..encoders.encoder import encoder_named, load_encoder
+    from ..library.index import index, note_state
+    from ..library.index import watch as watching
+    from ..library.store import LibraryError, read_about
+    from ..model.joint import load_model
+    from ..model.videoclip import VideoCLIP
+
+    try:
+        name = model or read_about(place(library)).model
+    except LibraryError as error:
+        raise VideoclipError(f"{library}: no library yet; name a model for it (--model)") from error
+    joint = load_model(name)
+    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
+    seer = load_encoder(encoder, weights) if encoder else encoder_named(known, weights)
+    joint.check_features(seer.kind.encoder, seer.kind.normalized, "--encoder")
+    folder = place(library)
+    folder.mkdir(parents=True, exist_ok=True)
+    told = note_state(folder)
+    resolved = str(Path(name).resolve()) if Path(name).is_dir() else name
+
+    def run() -> "Indexed":
+        return index(videos, folder, joint, resolved, seer, prune, workers, language, told)
+
+    for result in watching(videos, run) if watch else [run()]:
+        _print_indexed(result, folder)
+
+
+def _print_indexed(result: "Indexed", library: Place) -> None:
+    for name, reason in list(result.set_aside.items())[:SHOWN]:
+        typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
+    if len(result.set_aside) > SHOWN:
+        typer.echo(f"… and {len(result.set_aside) - SHOWN} more, listed in {library / 'progress.json'}", err=True)
+    for warning in result.warnings[:SHOWN]:
+        typer.echo(f"warning: {warning}", err=True)
+    if result.missing:
+        typer.echo(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them", err=True)
+    typer.echo(f"{library}: {result}")
+
+
+@app.command(rich_help_panel=PANEL)
+def search(
+    library: LibraryFolder,
+    text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
+    mode: Annotated[str, typer.Option(help="both, sight or speech.")] = "both",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Moments at most.")] = 10,
+    like: Annotated[Path | None, typer.Option(help="A video clip or an image: moments that look like it.")] = None,
+    folder: Annotated[str, typer.Option(help="Only videos below this folder.")] = "",
+    after: Annotated[str, typer.Option(help="Only videos recorded since this date, such as 2026-01-31.")] = "",
+    before: Annotated[str, typer.Option(help="Only videos recorded until this date.")] = "",
+    shortest: Annotated[float | None, typer.Option(help="Only videos of at least so many seconds.")] = None,
+    longest: Annotated[float | None, typer.Option(help="Only videos of at most so many seconds.")] = None,
+    language: Annotated[str, typer.Option(help="Only videos with captions in this language.")] = "",
+    by_video: Annotated[bool, typer.Option("--by-video", help="List the moments of a video together.")] = False,
+    everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
+    form: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
+    out: Annotated[Path | None, typer.Option(help="File to write, in the form of its suffix.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Folder for clips of the moments.")] = None,
+    encode: Annotated[bool, typer.Option("--encode", help="Cut clips at the very frame, encoding anew.")] = False,
+    weights: Weights = "",
+) -> None:
+    """Find moments of your videos by describing them."""
+    from ..encoders.encoder import encoder_named
+    from ..library.exports import export_clips, in_form
+    from ..library.search import Library, Query
+
+    opened = Library(library)
+    query = Query(
+        text, mode, limit, None, folder, _date(after, "--after"), _date(before, "--before", 86400.0), shortest, longest,
+        language, by_video, everything,
+    )  # fmt: skip
+    vector = None
+    if like:
+        vector = opened.vector_of(like, encoder_named(opened.store.about.encoder.encoder, weights))
+    found, title = opened.search(query, vector), text or f"like {like}"
+    if out:
+        output_file(out).write_text(in_form(out.suffix.lstrip(".").lower(), found.hits, title), encoding="utf-8")
+    if form != "list":
+        typer.echo(in_form(form, found.hits, title), nl=False)
+    else:
+        _print_hits(found)
+    if export and found.hits:
+        made, failed = export_clips(found.hits, export, encode)
+        for reason in failed.values():
+            typer.echo(f"not cut: {reason}", err=True)
+        typer.echo(f"{export}: {len(made)} clips", err=form != "list")
+
+
+def _print_hits(found: "Found") -> None:
+    if not found.hits:
+        typer.echo(found.note)
+    for number, hit in enumerate(found.hits, 1):
+        when = f"{_clock(hit.start)}–{_clock(hit.end)}"
+        said_only = hit.sight is None or (hit.sight < 0.5 and hit.speech is not None)
+        sure = "said" if said_only else f"{100 * (hit.sight or 0):.0f} %"
+        typer.echo(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
+        if hit.said:
+            typer.echo(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")
+
+
+def _shortest(path: str) -> str:
+    """A path as it is, or from the working folder on, if it lies there."""
+    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
+
+
+def _clock(seconds: float) -> str:
+    from ..progress import clock
+
+    return clock(seconds)
+
+
+def _date(text: str, option: str, more: float = 0.0) -> float | None:
+    """A date as seconds since 1970, plus what is added to a bare day."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp() + (more if len(text) == 10 else 0.0)
+    except ValueError as error:
+        raise VideoclipError(f"{option} '{text}': write a date such as 2026-01-31") from error
+
+
+@app.command(rich_help_panel=PANEL)
+def segment(
+    video: OwnVideo,
+    labels: Annotated[Path, typer.Option(help="Text file: a label a line.")],
+    model: ModelName,
+    out: Annotated[Path | None, typer.Option(help="Captions to write, .srt or .vtt.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Timeline to write (.svg).")] = None,
+    json: Json = None,
+    rule: Annotated[str, typer.Option(help="spread (ours), paper, or background (after fine-tuning).")] = "spread",
+    encoder: EncoderName = "",
+    weights: Weights = "",
+) -> None:
+    """Say which of your labels each second of a video shows."""
+    from ..tasks.one_video import read_lines, segments
+    from ..tasks.segmentation import RULES
+
+    if rule not in RULES:
+        raise VideoclipError(f"--rule '{rule}'; choose from {', '.join(RULES)}")
+    names = read_lines(labels)
+    _check_outputs(out, picture, json)
+    joint, features = _understood(video, model, encoder, weights)
+    _write_segments(segments(joint, features, names, rule), names, len(features), video, out, picture, json)
+
+
+@app.command(rich_help_panel=PANEL)
+def steps(
+    video: OwnVideo,
+    steps: Annotated[Path, typer.Option("--steps", help="Text file: a step a line, in their order.")],
+    model: ModelName,
+    out: Annotated[Path | None, typer.Option(help="Captions to write, .srt or .vtt.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Timeline to write (.svg).")] = None,
+    json: Json = None,
+    encoder: EncoderName = "",
+    weights: Weights = "",
+) -> None:
+    """Find out when each of ordered steps is shown in a video."""
+    from ..tasks.one_video import read_lines
+    from ..tasks.one_video import steps as run
+
+    names = read_lines(steps)
+    _check_outputs(out, picture, json)
+    joint, features = _understood(video, model, encoder, weights)
+    _write_segments(run(joint, features, names), names, len(features), video, out, picture, json)
+
+
+@app.command(rich_help_panel=PANEL)
+def ask(
+    video: OwnVideo,
+    choices: Annotated[list[str], typer.Argument(help="Possible answers.")],
+    model: ModelName,
+    question: Annotated[str, typer.Option(help="Stands before each answer.")] = "",
+    start: Annotated[float, typer.Option(min=0, help="Second from which on the video counts.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Second until which it counts.")] = None,
+    json: Json = None,
+    encoder: EncoderName = "",
+    weights: Weights = "",
+) -> None:
+    """Choose which of several answers fits a video."""
+    from ..tasks.one_video import answers
+
+    if len(choices) < 2:
+        raise VideoclipError("name at least two answers to choose from")
+    _check_outputs(json)
+    joint, features = _understood(video, model, encoder, weights)
+    part = features[int(start) : None if end is None else max(int(end), int(start) + 1)]
+    if not len(part):
+        raise VideoclipError(f"--start {start:g}: the video ends at {len(features)} s")
+    shares = answers(joint, part, choices, question)
+    for share, choice in sorted(zip(shares, choices, strict=True), reverse=True):
+        typer.echo(f"{100 * share:5.1f} %  {choice}")
+    if json:
+        answer = choices[shares.index(max(shares))]
+        result = {"video": str(video), "question": question, "answer": answer}
+        json.write_text(json_module.dumps(result | {"shares": dict(zip(choices, shares, strict=True))}, indent=1))
+
+
+def _check_outputs(*paths: Path | None) -> None:
+    for path in paths:
+        if path:
+            output_file(path)
+
+
+def _understood(video: Path, model: str, encoder: str, weights: str):
+    """A model, and the features of a video for it."""
+    from ..encoders.encoder import encoder_named, load_encoder
+    from ..model.joint import load_model
+    from ..model.videoclip import VideoCLIP
+
+    joint = load_model(model)
+    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
+    seer = load_encoder(encoder, weights) if encoder else encoder_named(known, weights)
+    return joint, seer.encode_file(video)
+
+
+def _write_segments(
+    found: list, names: list[str], seconds: int, video: Path, out: Path | None, picture: Path | None, json: Path | None
+) -> None:
+    from dataclasses import asdict
+
+    from ..media.captions import write_captions
+    from ..report.plots import stretches
+    from ..tasks.one_video import as_captions
+
+    for part in found:
+        typer.echo(f"{_clock(part.start):>8}–{_clock(part.end):<8} {part.label}")
+    labelled = sum(part.end - part.start for part in found)
+    typer.echo(f"{len(found)} segments; {100 * labelled / max(seconds, 1):.0f} % of {_clock(seconds)} are labelled")
+    if out:
+        write_captions(out, as_captions(found))
+    if picture:
+        picture.write_text(stretches(seconds, [(p.start, p.end, p.label) for p in found], names), encoding="utf-8")
+    if json:
+        result = {"video": str(video), "seconds": seconds, "segments": [asdict(part) for part in found]}
+        json.write_text(json_module.dumps(result, indent=1))
+
+
+@app.command(rich_help_panel=PANEL)
+def serve(
+    library: LibraryFolder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8400,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but this machine's own needs --token.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str, typer.Option(envvar="VIDEOCLIP_TOKEN", help="What a visitor must know, at least 16 characters.")
+    ] = "",
+    uploads: Annotated[bool, typer.Option("--uploads", help="Allow searching by an uploaded image or clip.")] = False,
+) -> None:
+    """Search your videos in the browser."""
+    from ..serve.access import Options
+    from ..serve.server import run
+
+    run(place(library), Options(token=token, uploads=uploads, host=host, port=port))

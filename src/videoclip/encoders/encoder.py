@@ -1,0 +1,249 @@
+"""Frozen encoders: from the frames of one second of video to one feature.
+
+``load_encoder`` knows S3D with the published weights (``s3d``), any vision model of the Hugging Face hub
+(``image:NAME``), the small encoder that ships with the package (``demo``), and folders written by
+``videoclip train-encoder``; and several of them side by side (``s3d+image:NAME``).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import MediaError, VideoclipError
+from ..media.video import seconds_of, warn_of_damage
+from ..published.catalogue import published_path
+
+if TYPE_CHECKING:
+    import torch
+
+COMBINED = "+"
+"""Between the names of encoders whose features stand side by side."""
+SHIPPED = Path(__file__).parent.parent / "data" / "demo-encoder"
+
+
+@dataclass(frozen=True)
+class FeatureKind:
+    """Which encoder made the features, how long they are, and whether they have unit length.
+
+    Features of several encoders side by side are named ``a+b``; ``sizes`` says how long each part is, and each part is
+    normalised by itself.
+    """
+
+    encoder: str
+    feature_size: int
+    normalized: bool = True
+    sizes: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"encoder '{self.encoder}' ({self.feature_size}-d, {length_of(self.normalized)})"
+
+    @property
+    def parts(self) -> dict[str, slice]:
+        """Where in a feature each encoder's part lies, by the encoder's name."""
+        if not self.sizes:
+            return {self.encoder: slice(0, self.feature_size)}
+        ends = list(accumulate(self.sizes))
+        names = self.encoder.split(COMBINED)
+        return {name: slice(end - size, end) for name, size, end in zip(names, self.sizes, ends, strict=True)}
+
+
+class Features(np.ndarray):
+    """An array (seconds, F) that remembers its ``kind``, so that a model can refuse features it was not made for.
+
+    Slices keep the kind; what is computed from the array is an ordinary one.
+    """
+
+    kind: FeatureKind | None = None
+
+    def __array_finalize__(self, source: object) -> None:
+        self.kind = getattr(source, "kind", None)
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return array[()] if return_scalar else np.asarray(array)
+
+
+def with_kind(features: np.ndarray, kind: FeatureKind) -> Features:
+    """The same array, remembering its kind."""
+    known = features.view(Features)
+    known.kind = kind
+    return known
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A frozen network and what it wants to see.
+
+    ``network`` maps pixels, (N, fps, H, W, 3) uint8 with H = W = ``frame_size``, to features, (N, feature_size).
+    """
+
+    name: str
+    """Identity: features of encoders with different names are never mixed."""
+    feature_size: int
+    fps: int
+    """Frames that it wants of each second."""
+    frame_size: int
+    """Height and width of those frames in pixels."""
+    network: "Callable[[torch.Tensor], torch.Tensor]"
+    normalized: bool = True
+    """Whether features are scaled to unit length."""
+    batch_seconds: int = 16
+
+    @property
+    def kind(self) -> FeatureKind:
+        return FeatureKind(self.name, self.feature_size, self.normalized)
+
+    def encode(self, seconds: np.ndarray) -> np.ndarray:
+        """Features of N seconds: (N, fps, H, W, 3) uint8 -> (N, F) float16."""
+        import torch
+        import torch.nn.functional as F
+
+        with torch.inference_mode():
+            features = self.network(torch.from_numpy(seconds)).float()
+            return (F.normalize(features, dim=-1) if self.normalized else features).cpu().numpy().astype(np.float16)
+
+    def encode_file(
+        self,
+        path: str | Path,
+        damage: Callable[[str], None] = warn_of_damage,
+        between: Callable[[], None] | None = None,
+        known: Mapping[str, np.ndarray] | None = None,
+    ) -> Features:
+        """Features of a video file, (seconds, F) float16, in memory that does not grow with its duration.
+
+        Args:
+            damage: called with what is wrong with a file of which something can be used all the same.
+            between: called between batches; what it raises ends the work.
+            known: features of this file by encoder, which are not computed again.
+
+        Raises:
+            MediaError: the file holds no picture that can be decoded.
+        """
+        if known and self.name in known:
+            return with_kind(np.asarray(known[self.name]), self.kind)
+        parts = []
+        for batch in batches(seconds_of(path, self.fps, self.frame_size, damage), self.batch_seconds):
+            if between:
+                between()
+            parts.append(self.encode(batch))
+        return with_kind(np.concatenate(parts), self.kind)
+
+
+@dataclass(frozen=True)
+class CombinedEncoder:
+    """Several encoders, whose features of a second are put side by side, each normalised by itself."""
+
+    encoders: tuple[Encoder, ...]
+
+    @property
+    def kind(self) -> FeatureKind:
+        kinds = [encoder.kind for encoder in self.encoders]
+        sizes = tuple(kind.feature_size for kind in kinds)
+        name = COMBINED.join(kind.encoder for kind in kinds)
+        return FeatureKind(name, sum(sizes), all(kind.normalized for kind in kinds), sizes)
+
+    @property
+    def name(self) -> str:
+        return self.kind.encoder
+
+    @property
+    def feature_size(self) -> int:
+        return self.kind.feature_size
+
+    def encode_file(
+        self,
+        path: str | Path,
+        damage: Callable[[str], None] = warn_of_damage,
+        between: Callable[[], None] | None = None,
+        known: Mapping[str, np.ndarray] | None = None,
+    ) -> Features:
+        """As ``Encoder.encode_file``; parts that are known are not decoded for.
+
+        Each encoder wants frames of its own, so that the last second, of which there may be little, can exist for one
+        and not for another. The first encoder's seconds count.
+        """
+        parts = []
+        for encoder in self.encoders:
+            parts.append(encoder.encode_file(path, damage, between, known))
+            damage = _again
+            if abs(len(parts[-1]) - len(parts[0])) > 1:
+                raise MediaError(
+                    f"{path}: has {len(parts[0])} seconds for {self.encoders[0].name} and {len(parts[-1])} for "
+                    f"{encoder.name}; is it the file that the features are of?"
+                )
+        rows = np.arange(len(parts[0]))
+        return with_kind(np.hstack([part[np.minimum(rows, len(part) - 1)] for part in parts]), self.kind)
+
+
+AnyEncoder = Encoder | CombinedEncoder
+
+
+def _again(_: str) -> None:
+    """What is wrong with a file is said once."""
+
+
+def length_of(normalized: bool) -> str:
+    """How errors and summaries speak of normalisation."""
+    return "unit length" if normalized else "not normalised"
+
+
+def batches(seconds: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """Stack up to ``size`` seconds: arrays of (fps, H, W, 3) -> arrays of (N, fps, H, W, 3)."""
+    seconds = iter(seconds)
+    while batch := list(islice(seconds, size)):
+        yield np.stack(batch)
+
+
+def load_encoder(name: str, weights: str | Path = "") -> AnyEncoder:
+    """An encoder by name: ``s3d``, ``image:NAME``, ``demo``, a trained encoder's folder, or several with + between.
+
+    Args:
+        weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
+
+    Raises:
+        WeightsError: weights are missing or do not fit.
+        VideoclipError: there is no such encoder.
+    """
+    if COMBINED not in name or Path(name).is_dir():
+        return _load(name, weights)
+    names = name.split(COMBINED)
+    if len(set(names)) < len(names) or not all(names):
+        raise VideoclipError(
+            f"encoder '{name}': name several different encoders with + between, such as s3d+image:NAME"
+        )
+    return CombinedEncoder(tuple(_load(part, weights) for part in names))
+
+
+def encoder_named(identity: str, weights: str | Path = "") -> AnyEncoder:
+    """The encoder of this identity, which models note: ``s3d``, ``image:NAME``, the demo's, or several of them.
+
+    Raises:
+        VideoclipError: it is one that only its maker has.
+    """
+    demo = load_encoder("demo").kind.encoder
+    parts = ["demo" if part == demo else part for part in identity.split(COMBINED)]
+    if not all(part in ("demo", "s3d") or part.startswith("image:") for part in parts):
+        raise VideoclipError(f"the model understands features of '{identity}'; name that encoder's folder (--encoder)")
+    return load_encoder(COMBINED.join(parts), weights)
+
+
+def _load(name: str, weights: str | Path) -> Encoder:
+    if name == "s3d":
+        from .s3d import published_s3d
+
+        return published_s3d(Path(weights) if weights else published_path("s3d-howto100m", "s3d_howto100m.pth"))
+    if name.startswith("image:"):
+        from .image import image_encoder
+
+        return image_encoder(name.removeprefix("image:"))
+    folder = SHIPPED if name == "demo" else Path(name)
+    if (folder / "config.json").is_file():
+        from .s3d import trained_s3d
+
+        return trained_s3d(folder)
+    raise VideoclipError(
+        f"no encoder '{name}'; choose s3d, demo, image:NAME, the folder of a trained encoder, or several with + between"
+    )

@@ -1,0 +1,110 @@
+"""Hits: which of those that overlap is kept, and how two rankings become one."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..media.captions import Caption
+
+OVERLAP = 0.25
+"""Share of the shorter of two windows from which on they are one moment."""
+CONSTANT, SPEECH_WEIGHT = 10.0, 0.35
+"""Of joining: ranks count as weight / (constant + rank)."""
+NEAR = 6.0
+"""Seconds by which speech leads or lags what it speaks of, and is still taken to be of the same moment."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A moment that was found: ``start`` to ``end`` in seconds; ``score`` is higher for better ones of the same query.
+
+    ``sight`` is how sure it is that this is seen, from 0 to 1 (half is where hits begin); ``speech`` is the BM25 score
+    of what is said. Either is None where it did not find the moment.
+    """
+
+    video: int
+    path: str
+    start: float
+    end: float
+    score: float
+    sight: float | None
+    speech: float | None
+    said: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is more than what merely comes closest."""
+        return self.speech is not None or (self.sight or 0.0) >= 0.5
+
+    def overlaps(self, other: "Hit", share: float = OVERLAP) -> bool:
+        """Whether both are of the same video and share that much of the shorter one."""
+        common = min(self.end, other.end) - max(self.start, other.start)
+        return self.video == other.video and common > share * min(self.end - self.start, other.end - other.start)
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """The best of hits that overlap: sorted by score, each is dropped that shares its seconds with a better one."""
+    kept: dict[int, list[Hit]] = {}
+    made = []
+    for hit in sorted(hits, key=lambda hit: -hit.score):
+        if not any(hit.overlaps(better) for better in kept.get(hit.video, ())):
+            kept.setdefault(hit.video, []).append(hit)
+            made.append(hit)
+    return made
+
+
+def joined(sight: Sequence[Hit], speech: Sequence[Hit]) -> list[Hit]:
+    """Both rankings as one, by reciprocal ranks; a passage belongs to the best moment that is near it."""
+    if not speech or not sight:
+        return [replace(h, score=1 / (CONSTANT + rank)) for rank, h in enumerate(sight or speech, 1)]
+    made = [replace(hit, score=1 / (CONSTANT + rank)) for rank, hit in enumerate(sight, 1)]
+    of_video: dict[int, list[int]] = {}
+    for place, hit in enumerate(made):
+        of_video.setdefault(hit.video, []).append(place)
+    spoken: set[int] = set()
+    for rank, passage in enumerate(speech, 1):
+        worth = SPEECH_WEIGHT / (CONSTANT + rank)
+        near = [
+            place
+            for place in of_video.get(passage.video, ())
+            if made[place].start < passage.end + NEAR and made[place].end > passage.start - NEAR
+        ]
+        if near and near[0] in spoken:
+            continue
+        if near:
+            spoken.add(near[0])
+            best = made[near[0]]
+            made[near[0]] = replace(best, score=best.score + worth, speech=passage.speech)
+        else:
+            made.append(replace(passage, score=worth))
+    return sorted(made, key=lambda hit: -hit.score)
+
+
+COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "a an the and or of to in on at by for from with into is are was were be been being it its this that these "
+        "those i you he she we they my your his her our their one some someone something person people man woman can "
+        "do does doing how what when where who which as not no",
+    )
+)
+"""Words that say nothing about a moment."""
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a query that say something; all of them where none does."""
+    words = re.findall(r"\w+", text.lower())
+    return [word for word in words if word not in COMMON] or words
+
+
+def is_about(text: str, words: Sequence[str]) -> bool:
+    """Whether a passage has at least half of these words, in some form: one chance word is no hit."""
+    spoken = set(re.findall(r"\w+", text.lower()))
+    stems = {word[: max(len(word) - 3, 4)] for word in spoken}
+    there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in words)
+    return 2 * there >= len(words)
+
+
+def said_during(captions: Sequence[Caption], start: float, end: float) -> str:
+    """What is said while a moment is shown."""
+    return " ".join(c.text for c in captions if c.start < end and c.end > start)

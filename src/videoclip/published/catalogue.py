@@ -1,0 +1,112 @@
+"""The files that others published and that are used here: what each is, where it was, and whether it is the same still.
+
+Files lie in one folder, ``$VIDEOCLIP_WEIGHTS`` or the user's cache. Beside them, ``published.json`` holds the SHA-256
+of each as it first came, or as it is pinned here; a file that differs from it is an error ever after.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import WeightsError
+
+RECORD = "published.json"
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file that was published at ``url``; ``size`` in bytes and ``sha256`` are empty where nobody has noted them."""
+
+    file: str
+    url: str
+    what: str
+    elsewhere: str = ""
+    """Where people say that copies are."""
+    size: int = 0
+    sha256: str = ""
+
+
+_S3D = PublishedFile(
+    "s3d_howto100m.pth",
+    "https://www.rocq.inria.fr/cluster-willow/amiech/howto100m/s3d_howto100m.pth",
+    "S3D trained on HowTo100M by MIL-NCE, video and text side, about 125 MB",
+    "https://github.com/antoine77340/S3D_HowTo100M/issues/14",
+)
+_WORDS = PublishedFile(
+    "s3d_dict.npy",
+    "https://www.rocq.inria.fr/cluster-willow/amiech/howto100m/s3d_dict.npy",
+    "the words of its text side, in the order of their ids",
+    "https://github.com/antoine77340/S3D_HowTo100M/issues/14",
+)
+_VIDEOCLIP = PublishedFile(
+    "checkpoint_best.pt",
+    "https://dl.fbaipublicfiles.com/MMPT/retri/videoclip/checkpoint_best.pt",
+    "VideoCLIP as published, a training checkpoint",
+)
+PUBLISHED = {"videoclip": (_VIDEOCLIP,), "s3d-howto100m": (_S3D,), "mil-nce": (_S3D, _WORDS)}
+"""What can be asked for by name, and the files that it takes."""
+
+
+def weights_folder() -> Path:
+    """Where published files lie: ``$VIDEOCLIP_WEIGHTS``, or ``videoclip/weights`` in the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("VIDEOCLIP_WEIGHTS") or cache / "videoclip" / "weights")
+
+
+def published_path(name: str, file: str, folder: Path | None = None) -> Path:
+    """The path of one of the files of ``name`` that were downloaded, after a look at its SHA-256.
+
+    Raises:
+        WeightsError: it is not there, or differs from what was downloaded.
+    """
+    folder = folder or weights_folder()
+    if not (folder / file).is_file():
+        raise WeightsError(
+            f"{folder / file}: no such file; 'videoclip download {name}' gets it, and takes a copy of yours with --from"
+        )
+    check_known(next(f for f in PUBLISHED[name] if f.file == file), folder, folder / file)
+    return folder / file
+
+
+def check_known(published: PublishedFile, folder: Path, path: Path, source: str = "") -> None:
+    """Compare a file with what is pinned or was recorded in the folder; record it where nothing was.
+
+    Args:
+        source: where the file came from.
+
+    Raises:
+        WeightsError: it differs.
+    """
+    record = folder / RECORD
+    known = json.loads(record.read_text()) if record.is_file() else {}
+    digest, size = sha256(path), path.stat().st_size
+    wanted = published.sha256 or known.get(published.file, {}).get("sha256", digest)
+    if digest != wanted or (published.size and size != published.size):
+        since = "the published file" if published.sha256 else f"the one that came on {known[published.file]['date']}"
+        raise WeightsError(
+            f"{path}: is not {since} (SHA-256 {digest[:16]}…, {size:,} bytes, expected {wanted[:16]}…); get it again "
+            f"with 'videoclip download', adding --forget if you trust the new one more"
+        )
+    if published.file not in known:
+        date = datetime.now(UTC).date().isoformat()
+        known[published.file] = {"sha256": digest, "size": size, "from": source or published.url, "date": date}
+        new = record.with_suffix(".new")
+        new.write_text(json.dumps(known, indent=1))
+        os.replace(new, record)
+
+
+def forget(published: PublishedFile, folder: Path) -> None:
+    """Drop what was recorded of a file, so that another one can take its place."""
+    record = folder / RECORD
+    if record.is_file():
+        known = json.loads(record.read_text())
+        known.pop(published.file, None)
+        record.write_text(json.dumps(known, indent=1))
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""What strings whole commands together: the demo, experiments, repeating a run."""

@@ -1,0 +1,100 @@
+"""The whole system on rendered narrated videos: from pixels to a report, in one folder and in minutes.
+
+Each stage is taken up where an interrupted call left it.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..benchmarks.world import evaluate_world, read_truth, recall_probe
+from ..config import dump_config, load_config
+from ..corpus.extract import extract, find_videos
+from ..corpus.store import Corpus
+from ..encoders.encoder import load_encoder
+from ..library.index import index
+from ..pretrain.run import read_history
+from ..pretrain.trainer import PretrainConfig, pretrain
+from ..provenance import provenance
+from ..report.page import write_report
+from ..storage.folders import claim
+from ..world.render import render_world
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What the demo renders and how it trains; ``preset`` is a configuration of ``videoclip pretrain``."""
+
+    videos: int = 400
+    seed: int = 1
+    preset: str = "demo"
+    set: list[str] = field(default_factory=list)
+    """Changes to the preset, as ``key=value``."""
+
+
+def run_demo(out: Path, config: DemoConfig) -> dict:
+    """Render, extract, pre-train, evaluate, index and report into ``out``; returns what ``metrics.json`` holds.
+
+    Raises:
+        ConfigError: ``out`` holds something else, or a demo of another configuration.
+    """
+    clock = Clock(claim(out, "demo", dump_config(config)) / "seconds.json")
+    with clock("render"):
+        render_world(out / "videos", config.videos, config.seed)
+    with clock("extract"):
+        extract(find_videos(out / "videos", None), load_encoder("demo"), out / "corpus.lance")
+    corpus, truth = Corpus(out / "corpus.lance"), read_truth(out)
+    overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}"]
+    overrides += ["train_videos=train/*", "validation_videos=val/*", *config.set]
+    training = load_config(PretrainConfig, config.preset, overrides)
+    with clock("pretrain"):
+        model = pretrain(training, recall_probe(corpus, truth))
+        model.save_pretrained(out / "model")
+    with clock("evaluate"):
+        result = evaluate_world(model, corpus, truth)
+    with clock("library"):
+        place = str((out / "model").resolve())
+        index([out / "videos" / "test"], out / "library", model, place, load_encoder("demo"))
+    counts = [entry["split"] for entry in truth["videos"].values()]
+    result |= provenance(config.seed, {"demo": dump_config(config), "pretrain": dump_config(training)})
+    result |= {"training_videos": counts.count("train"), "test_videos": counts.count("test")}
+    result |= {"command": f"videoclip demo --out DIR --videos {config.videos} --seed {config.seed}"}
+    started = time.monotonic()
+    result |= {"seconds": clock.seconds, "killed": clock.killed}
+    write_report(
+        out / "report.html", result, read_history(out / "run" / "history.jsonl"), lambda v: out / "videos" / f"{v}.mp4"
+    )
+    clock.seconds["report"] = time.monotonic() - started
+    metrics = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    (out / "predictions.json").write_text(json.dumps({"items": result["items"], "videos": result["videos"]}))
+    return metrics
+
+
+class Clock:
+    """Seconds of each stage, over all the calls that it took.
+
+    A stage that was killed could not write down its time: ``killed`` then says that the seconds are too few.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        noted = json.loads(path.read_text()) if path.is_file() else {"seconds": {}, "running": "", "killed": False}
+        self.seconds: dict[str, float] = noted["seconds"]
+        self.killed: bool = noted["killed"] or bool(noted["running"])
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.monotonic()
+        self._note(stage)
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.monotonic() - started, 1)
+            self._note("")
+
+    def _note(self, running: str) -> None:
+        self._path.write_text(json.dumps({"seconds": self.seconds, "running": running, "killed": self.killed}))

@@ -1,0 +1,280 @@
+"""Evidence for the method: variants of a training run, each with several seeds, on rendered narrated videos.
+
+A seed makes a world (videos, speech, truth) and a training of its own, so that the spread over seeds is that of both.
+Every variant of a seed sees the same videos and the same number of pairs. What is finished is not done again.
+"""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..progress import track
+from ..provenance import provenance
+from ..storage.folders import claim
+
+SMALL = (
+    "init=", "model.hidden_size=128", "model.heads=4", "model.intermediate_size=512", "model.video_layers=2",
+    "model.text_layers=2", "model.positions=64", "clips.pairs_per_video=8", "clips.min_seconds=3",
+    "clips.max_seconds=10", "clips.min_text_tokens=6", "clips.max_text_tokens=24", "batches.videos=32",
+    "batches.candidates=64", "batches.clips_per_vector=4", "optimizer.lr=2e-3", "optimizer.warmup_updates=50",
+    "optimizer.decay_updates=0", "epochs=16", "validate_epochs=16", "train_videos=train/*",
+    "validation_videos=val/*",
+)  # fmt: skip
+"""What makes a preset small enough for a world: sizes, lengths and steps, nothing of the method."""
+
+Figure = Callable[[dict], float]
+FIGURES: dict[str, Figure] = {
+    "R@1": lambda r: r["retrieval"]["text_to_video"]["R@1"],
+    "R@10": lambda r: r["retrieval"]["text_to_video"]["R@10"],
+    "R@1, unseen pairs": lambda r: r["retrieval"]["unseen_pairs"]["R@1"],
+    "multiple choice": lambda r: r["multiple_choice"]["accuracy"],
+    "frame accuracy": lambda r: r["segmentation"]["frame_accuracy"],
+    "labelled accuracy": lambda r: r["segmentation"]["labelled_accuracy"],
+    "F1@50": lambda r: r["segmentation"]["F1@50"],
+    "localisation": lambda r: r["localization"]["recall"],
+    "alignment R@1": lambda r: r["alignment"]["recall"],
+    "alignability AUC": lambda r: r["alignment"]["auc"],
+}
+"""What is compared, by its place in the result of ``evaluate world``."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training run: a preset and what is changed of it."""
+
+    preset: str
+    changes: tuple[str, ...] = ()
+
+    def with_(self, *changes: str) -> "Variant":
+        return Variant(self.preset, self.changes + changes)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Variants that are compared with the first one, on worlds of so many families."""
+
+    title: str
+    families: int
+    variants: dict[str, Variant]
+    base: tuple[str, ...] = SMALL
+
+
+def experiment(name: str) -> Experiment:
+    """An experiment by name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in EXPERIMENTS:
+        raise ConfigError(f"no experiment '{name}'; there are {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+PAPER, BEST = Variant("paper"), Variant("best", ("clips.max_seconds=6",))
+STEADY = BEST.with_("loss.each_positive=0.5", "batches.rule=clusters", "batches.cluster_size=16")
+RANDOM = PAPER.with_("batches.rule=random")
+DEMO = ("model.similarity=cosine", "loss.mask_overlaps=true", "loss.soft_targets=0.3")
+FEW, MANY = 8, 64
+"""Families: with few, a random batch of 32 videos holds look-alikes of each video; with many, hardly any."""
+EXPERIMENTS = {
+    "ablation": Experiment(
+        "What each technique of the paper brings",
+        MANY,
+        {
+            "paper": PAPER,
+            "random batches": RANDOM,
+            "random batches, aligned clips": RANDOM.with_("clips.rule=aligned"),
+            "MIL-NCE clips and loss": PAPER.with_(
+                "clips.rule=mil-nce", "loss.kind=mil-nce", "clips.bag=5", "clips.max_seconds=4"
+            ),
+            "one shared transformer": PAPER.with_("model.shared=true"),
+            "exactly k neighbours": PAPER.with_("batches.candidates=32"),
+            "first 32 s for video vectors": PAPER.with_("batches.vector_from=beginning"),
+            "[CLS] pooling": PAPER.with_("model.pooling=cls"),
+        },
+    ),
+    "beyond": Experiment(
+        "What can be had beyond the paper, at the same compute",
+        MANY,
+        {
+            "paper": PAPER,
+            "overlaps masked": PAPER.with_("loss.mask_overlaps=true"),
+            "cosine": PAPER.with_("model.similarity=cosine"),
+            "soft targets": PAPER.with_("loss.soft_targets=0.3"),
+            "MIL-NCE over three captions": PAPER.with_(
+                "clips.rule=mil-nce", "loss.kind=mil-nce", "clips.bag=3", "clips.max_seconds=6"
+            ),
+            "cosine, overlaps masked, soft targets": PAPER.with_(*DEMO),
+            "best": BEST,
+            "best, each positive, clusters of 16": STEADY,
+        },
+    ),
+    "few-families": Experiment(
+        "The same where random batches are hard already",
+        FEW,
+        {
+            "paper": PAPER,
+            "random batches": RANDOM,
+            "random batches, cosine, overlaps masked, soft targets": RANDOM.with_(*DEMO),
+            "best": BEST,
+            "best, random batches": BEST.with_("batches.rule=random"),
+            "best, each positive, clusters of 16": STEADY,
+        },
+    ),
+}
+
+
+def run_experiment(
+    name: str, out: Path, seeds: Sequence[int], only: Sequence[str] = (), videos: int = 400, workers: int = 0
+) -> dict:
+    """Run variants with several seeds into ``out`` and write ``<name>.json``; returns what it holds.
+
+    Experiments in the same folder share their worlds, and the runs of variants that have the same name.
+
+    Args:
+        only: names of variants; by default all.
+        workers: trainings at the same time, each on one core; 0: as many as there are cores.
+
+    Raises:
+        ConfigError: no such experiment or variant, or ``out`` holds another one.
+    """
+    chosen = experiment(name)
+    unknown = [variant for variant in only if variant not in chosen.variants]
+    if unknown:
+        raise ConfigError(f"{name} has no variant '{unknown[0]}'; it has {', '.join(chosen.variants)}")
+    claim(out, "experiment", {"videos": videos})
+    began, workers = time.monotonic(), workers or os.cpu_count() or 1
+    for seed in seeds:
+        _make_world(_world_of(out, chosen, seed), videos, seed, chosen.families)
+    wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
+    missing = [(v, seed) for v, seed in wanted if not _is_made(out, chosen, v, seed)]
+    with track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance:
+        for variant in _made(name, missing, out, workers):
+            advance(1, variant)
+    result = _collect(name, out, [v for v in chosen.variants if not only or v in only], seeds)
+    result |= {"seconds": time.monotonic() - began, "workers": workers, "runs_made": len(missing)}
+    command = f"videoclip experiment {name} --out DIR --videos {videos} --seeds {','.join(map(str, seeds))}"
+    result["command"] = command + "".join(f" --only '{variant}'" for variant in only)
+    config = {variant: list(_settings(chosen, variant)) for variant in chosen.variants}
+    result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1))
+    return result
+
+
+def _made(name: str, missing: list[tuple[str, int]], out: Path, workers: int) -> Iterator[str]:
+    """Make the runs and yield the variant of each when it is done."""
+    if workers == 1:
+        for variant, seed in missing:
+            _run(name, variant, seed, out)
+            yield variant
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
+        for done in as_completed(runs):
+            done.result()
+            yield runs[done]
+
+
+def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
+    from ..corpus.extract import extract, find_videos
+    from ..encoders.encoder import load_encoder
+    from ..world.render import render_world
+
+    render_world(folder / "videos", videos, seed, families=families)
+    extract(find_videos(folder / "videos", None), load_encoder("demo"), folder / "corpus.lance")
+
+
+def _run(name: str, variant: str, seed: int, out: Path) -> None:
+    """One training and its evaluation, on one core, in a process of its own."""
+    import torch
+
+    from ..benchmarks.world import evaluate_world, read_truth
+    from ..config import dump_config, load_config
+    from ..corpus.store import Corpus
+    from ..pretrain.trainer import PretrainConfig, pretrain
+
+    torch.set_num_threads(1)
+    chosen = experiment(name)
+    world, target = _world_of(out, chosen, seed), _result_of(out, chosen, variant, seed)
+    preset, *changes = _settings(chosen, variant)
+    places = [f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}"]
+    config = load_config(PretrainConfig, preset, [*changes, *places])
+    began = time.monotonic()
+    model = pretrain(config)
+    trained = time.monotonic() - began
+    result = evaluate_world(model, Corpus(config.corpus), read_truth(world / "videos"))
+    kept = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
+    kept |= {"training_seconds": trained, "settings": [preset, *changes]} | provenance(seed, dump_config(config))
+    target.write_text(json.dumps(kept, indent=1))
+
+
+def _world_of(out: Path, chosen: Experiment, seed: int) -> Path:
+    return out / "worlds" / f"{chosen.families}-families-{seed}"
+
+
+def _result_of(out: Path, chosen: Experiment, variant: str, seed: int) -> Path:
+    name = "".join(c if c.isalnum() else "-" for c in variant)
+    return out / "runs" / f"{chosen.families}-families-{name}-{seed}" / "metrics.json"
+
+
+def _is_made(out: Path, chosen: Experiment, variant: str, seed: int) -> bool:
+    """Whether a run is finished.
+
+    Raises:
+        ConfigError: one is, of that name and with other settings.
+    """
+    path = _result_of(out, chosen, variant, seed)
+    if not path.is_file():
+        return False
+    if json.loads(path.read_text())["settings"] != list(_settings(chosen, variant)):
+        raise ConfigError(f"{path.parent}: holds a run of '{variant}' with other settings; move it away")
+    return True
+
+
+def _settings(chosen: Experiment, variant: str) -> tuple[str, ...]:
+    run = chosen.variants[variant]
+    return (run.preset, *chosen.base, *run.changes)
+
+
+def _collect(name: str, out: Path, variants: Sequence[str], seeds: Sequence[int]) -> dict:
+    """Figures of every variant and seed, their means and spreads, and differences to the first variant by seed."""
+    chosen = experiment(name)
+    rows, first = [], None
+    for variant in variants:
+        results = [json.loads(_result_of(out, chosen, variant, seed).read_text()) for seed in seeds]
+        values = {figure: [of(result) for result in results] for figure, of in FIGURES.items()}
+        first = first or values
+        row: dict = {"variant": variant, "seeds": list(seeds)}
+        for figure, numbers in values.items():
+            differences = [a - b for a, b in zip(numbers, first[figure], strict=True)]
+            row[figure] = {
+                "values": numbers,
+                "mean": statistics.mean(numbers),
+                "spread": _spread(numbers),
+                "difference": statistics.mean(differences),
+                "spread_of_difference": _spread(differences),
+            }
+        row["diagnostics"] = _last_diagnostics(_result_of(out, chosen, variant, seeds[-1]).parent)
+        row["training_seconds"] = [result["training_seconds"] for result in results]
+        rows.append(row)
+    return {"experiment": name, "title": chosen.title, "families": chosen.families, "variants": rows}
+
+
+def _last_diagnostics(run: Path) -> dict[str, float]:
+    from ..pretrain.run import read_history
+
+    names = ("hard_negatives", "overlapping_negatives", "alike_texts", "near_duplicates", "speech_lag")
+    lines = [line for line in read_history(run / "history.jsonl") if "speech_lag" in line]
+    return {key: lines[-1][key] for key in names} if lines else {}
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Standard deviation over the seeds; zero for a single one."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0

@@ -1,0 +1,139 @@
+"""Repeat what made a result, from what lies beside it, and compare."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..provenance import versions
+
+CLOSE = 1e-3
+"""Relative difference up to which a figure counts as close: other hardware adds up in another order."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Figures as they were and as they are now, and whether a model's weights are the same, where there is one."""
+
+    figures: dict[str, tuple[Any, Any]]
+    other_versions: list[str]
+    """Packages whose versions are not those of then."""
+    folder: Path
+    same_weights: bool = True
+
+    @property
+    def differing(self) -> dict[str, tuple[Any, Any]]:
+        return {name: pair for name, pair in self.figures.items() if pair[0] != pair[1]}
+
+    @property
+    def verdict(self) -> str:
+        """``identical``, ``close`` (every number within ``CLOSE``, whatever the weights), or ``different``."""
+        if not self.differing and self.same_weights:
+            return "identical"
+        return "close" if all(_is_close(*pair) for pair in self.differing.values()) else "different"
+
+
+def rerun(made: Path, out: Path) -> Compared:
+    """Repeat a pre-training, or an evaluation, and compare.
+
+    Args:
+        made: a run's folder, or the file that ``videoclip evaluate --json`` wrote.
+        out: folder for what is made anew.
+
+    Raises:
+        ConfigError: there is nothing that says how it was made.
+    """
+    if made.is_dir() and (made / "run.json").is_file():
+        if not (made / "result.json").is_file():
+            raise ConfigError(f"{made}: this run has not ended, so that there is nothing to compare with; end it first")
+        return _pretraining(made, out)
+    if made.is_file():
+        return _evaluation(made, out)
+    raise ConfigError(f"{made}: neither a run's folder nor an evaluation's file (videoclip evaluate --json)")
+
+
+def _pretraining(made: Path, out: Path) -> Compared:
+    from ..config import load_config
+    from ..pretrain.run import read_history
+    from ..pretrain.trainer import PretrainConfig, pretrain
+
+    result = json.loads((made / "result.json").read_text())
+    settings = [f"{key}={json.dumps(value)}" for key, value in _flat(result["config"])]
+    per_update = result["config"]["batches"]["per_update"] or result["processes"]  # the same training on one process
+    config = load_config(PretrainConfig, "", [*settings, f"batches.per_update={per_update}", f"out={out}"])
+    pretrain(config)
+    figures: dict[str, tuple[Any, Any]] = {}
+    lines = [read_history(folder / "history.jsonl") for folder in (made, out)]
+    for before, after in zip(*lines, strict=False):
+        for name in before.keys() & after.keys() - {"update", "epoch", "lr"}:
+            figures[f"{name} at update {before['update']}"] = before[name], after[name]
+    again = json.loads((out / "result.json").read_text())
+    figures["updates"] = result["updates"], again["updates"]
+    return Compared(figures, _other(result), out, result["weights"] == again["weights"])
+
+
+def _evaluation(made: Path, out: Path) -> Compared:
+    from ..benchmarks.benchmark import Options, benchmark
+    from ..corpus.store import Corpus
+    from ..model.joint import load_model
+    from ..model.prompts import Prompted
+
+    try:
+        result = json.loads(made.read_text())
+        config = result["config"]
+        run, data = benchmark(config["benchmark"]), Path(config["data"])
+        options = Options(config["split"], config["rule"], config["normalization"])
+        corpus, name, templates = config["corpus"], config["model"], config["templates"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{made}: does not say how it was made; only files of videoclip evaluate --json do"
+        ) from error
+    model = load_model(name)
+    again = run(Prompted(model, templates) if templates else model, Corpus(corpus), data, options)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / made.name).write_text(json.dumps(again, indent=1, default=str))
+    again = json.loads((out / made.name).read_text())
+    left_out = ("items", "intervals", "seconds", "versions", "config", "date", "commit", "machine", "seed")
+    now = dict(_flat({key: value for key, value in again.items() if key not in left_out}))
+    before = dict(_flat({key: value for key, value in result.items() if key not in left_out}))
+    return Compared({key: (before[key], now.get(key)) for key in before if key in now}, _other(result), out)
+
+
+def _flat(values: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and their values."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _other(result: dict) -> list[str]:
+    now = versions()
+    return [
+        f"{name} {version} (here {now.get(name, 'none')})"
+        for name, version in result.get("versions", {}).items()
+        if now.get(name) != version
+    ]
+
+
+def _is_close(before: Any, after: Any) -> bool:
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return False
+    return abs(before - after) <= CLOSE * max(abs(before), abs(after))
+
+
+def print_comparison(compared: Compared, shown: int = 10) -> None:
+    """Print what differs, and the verdict."""
+    for name, (before, after) in list(compared.differing.items())[:shown]:
+        print(f"{name}: {before} before, {after} now")
+    if len(compared.differing) > shown:
+        print(f"… and {len(compared.differing) - shown} more of {len(compared.figures)} figures")
+    if not compared.same_weights:
+        print("the weights are others")
+    if compared.other_versions:
+        print(f"made with other versions: {', '.join(compared.other_versions)}", file=sys.stderr)
+    print(f"{compared.verdict}: {len(compared.figures)} figures compared; what was made anew: {compared.folder}")

@@ -1,0 +1,1 @@
+"""A library in the browser and as a JSON API; nothing imports it."""

@@ -1,0 +1,339 @@
+"""A library in the browser, and as a JSON API: searching, watching, reading along; nothing can be changed through it.
+
+Only what the library names is served: a request says the number of a video, never a path, and a file is sent only if it
+is still the very file that was indexed. Listening to other machines needs a token.
+"""
+
+import json
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi import Path as PathParameter
+from fastapi import Query as QueryParameter
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from .. import __version__
+from ..errors import ConfigError, MediaError, VideoclipError
+from ..library.exports import FORMS, in_form
+from ..library.rows import Video
+from ..library.search import LONGEST_QUERY, Found, Library, Query
+from ..library.store import LibraryError
+from ..storage.places import Place
+from .access import Guard, Options
+from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos
+
+WEB = Path(__file__).parent / "web"
+MOST_HITS = 100
+"""Hits of one request."""
+LARGEST_UPLOAD = 64 << 20
+"""Bytes."""
+UPLOADED = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+}
+PLAYED = {
+    **{".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
+    **{".mkv": "video/x-matroska", ".ogv": "video/ogg"},
+}
+"""Types under which files are sent; browsers try to play these."""
+AT_ONCE, PATIENCE = 2 * (os.cpu_count() or 1), 10.0
+"""Searches that run at the same time, and seconds that others wait for their turn."""
+
+
+VideoNumber = Annotated[int, PathParameter(ge=0, le=2**62)]
+Seconds = Annotated[float, QueryParameter(ge=0, le=1e7, allow_inf_nan=False)]
+ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 401, 403, 404, 410, 503)}
+
+
+def wanted(
+    q: Annotated[str, QueryParameter(max_length=LONGEST_QUERY, description="What is looked for")] = "",
+    mode: Literal["both", "sight", "speech"] = "both",
+    limit: Annotated[int, QueryParameter(ge=1, le=MOST_HITS)] = 24,
+    folder: Annotated[str, QueryParameter(max_length=1000)] = "",
+    after: Annotated[float | None, QueryParameter(allow_inf_nan=False)] = None,
+    before: Annotated[float | None, QueryParameter(allow_inf_nan=False)] = None,
+    shortest: Annotated[float | None, QueryParameter(allow_inf_nan=False)] = None,
+    longest: Annotated[float | None, QueryParameter(allow_inf_nan=False)] = None,
+    language: Annotated[str, QueryParameter(max_length=20)] = "",
+    by_video: bool = False,
+    everything: bool = False,
+    like_video: Annotated[int | None, QueryParameter(ge=0, le=2**62, description="A moment in place of a text")] = None,
+    like_start: Seconds = 0.0,
+    like_end: Seconds = 0.0,
+) -> Query:
+    """The query of a request."""
+    like = None if like_video is None else (like_video, like_start, like_end)
+    return Query(
+        q, mode, limit, like, folder.replace("\0", ""), after, before, shortest, longest, language, by_video, everything
+    )
+
+
+class _Served:
+    """What the requests share: a library, how it is served, and whose turn it is."""
+
+    def __init__(self, library: Library, options: Options):
+        self.library, self.options = library, options
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A search's turn; 503 where too many others wait."""
+        if not self._turns.acquire(timeout=PATIENCE):
+            raise HTTPException(503, "too many searches at once; try again in a moment", {"retry-after": "2"})
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def video(self, number: int) -> Video:
+        """A video by its number; 404 where there is none."""
+        video = self.library.store.videos().get(number)
+        if video is None:
+            raise HTTPException(404, "the library has no such video; it may have been replaced, search again")
+        return video
+
+    def answered(self, found: Found) -> Moments:
+        """Hits as the API gives them."""
+        videos = self.library.store.videos()
+        return Moments(
+            hits=[_moment(hit, videos[hit.video]) for hit in found.hits if hit.video in videos], note=found.note
+        )
+
+
+def _served(request: Request) -> _Served:
+    return request.app.state.served
+
+
+Here = Annotated[_Served, Depends(_served)]
+Wanted = Annotated[Query, Depends(wanted)]
+HitCount = Annotated[int, QueryParameter(ge=1, le=MOST_HITS)]
+api = APIRouter(prefix="/api")
+
+
+@api.get("/library")
+def about(served: Here) -> About:
+    """What the library holds."""
+    store = served.library.store
+    videos = store.videos().values()
+    return About(
+        version=__version__, **store.counts(), model=Path(store.about.model).name,
+        encoder=store.about.encoder.encoder,
+        languages=sorted({v.language for v in videos if v.language}), folders=_folders(videos),
+        uploads=served.options.uploads, forms=list(FORMS),
+    )  # fmt: skip
+
+
+@api.get("/progress")
+def progress(served: Here) -> Progress:
+    """How far an indexing is."""
+    return _progress(served.library.store.folder)
+
+
+@api.get("/search")
+def search(served: Here, query: Wanted) -> Moments:
+    """Moments that fit a text, or are like another moment."""
+    with served.turn():
+        return served.answered(served.library.search(query))
+
+
+@api.get("/export/{form}", response_class=Response)
+def export(served: Here, form: Literal["json", "csv", "m3u", "edl", "fcpxml"], query: Wanted) -> Response:
+    """The hits of a search as a file for other programs."""
+    with served.turn():
+        text = in_form(form, served.library.search(query).hits, query.text or "moments")
+    headers = {"content-disposition": f'attachment; filename="moments.{form}"'}
+    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+BODY = {
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in UPLOADED},
+    "required": True,
+}
+TOO_MUCH: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (411, 413, 415)}
+
+
+@api.post("/search/file", openapi_extra={"requestBody": BODY}, responses=TOO_MUCH)
+async def search_by_file(served: Here, request: Request, limit: HitCount = 24) -> Moments:
+    """Moments that look like the image or the clip that is sent."""
+    if not served.options.uploads:
+        raise HTTPException(403, "uploads are off; start the server with --uploads")
+    suffix = UPLOADED.get(request.headers.get("content-type", "").split(";")[0].strip().lower())
+    if suffix is None:
+        raise HTTPException(415, f"send one of {', '.join(UPLOADED)}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{suffix}"
+        await _receive(request, path)
+        return await anyio.to_thread.run_sync(partial(_by_file, served, path, limit))
+
+
+def _by_file(served: _Served, path: Path, limit: int) -> Moments:
+    with served.turn():
+        try:
+            vector = served.library.vector_of(path)
+        except MediaError as error:
+            raise HTTPException(400, "the file is neither an image nor a video that can be read") from error
+        return served.answered(served.library.search(Query(limit=limit), vector))
+
+
+@api.get("/videos")
+def videos(served: Here, offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0, limit: HitCount = 50) -> Videos:
+    """The library's videos, in the order of their paths."""
+    every = served.library.videos
+    return Videos(total=len(every), videos=[VideoInfo(**_info(v)) for v in every[offset : offset + limit]])
+
+
+@api.get("/videos/{number}")
+def video(served: Here, number: VideoNumber) -> VideoDetail:
+    """A video, and what is said in it."""
+    found = served.video(number)
+    said = [Sentence(start=c.start, end=c.end, text=c.text) for c in served.library.transcript(number)]
+    return VideoDetail(**_info(found), transcript=said)
+
+
+@api.get("/videos/{number}/timeline")
+def timeline(
+    served: Here, number: VideoNumber, q: Annotated[str, QueryParameter(min_length=1, max_length=LONGEST_QUERY)]
+) -> Timeline:
+    """How sure it is that each second shows a text."""
+    served.video(number)
+    with served.turn():
+        return Timeline(scores=[round(float(x), 3) for x in served.library.timeline(number, q)])
+
+
+@api.get("/videos/{number}/picture", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
+def picture(served: Here, number: VideoNumber, start: Seconds = 0.0, end: Seconds = 0.0) -> Response:
+    """A picture of a moment."""
+    served.video(number)
+    image = served.library.picture(number, start, end)
+    if image is None:
+        raise HTTPException(404, "the video gave no picture")
+    return Response(image, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
+
+
+@api.get("/videos/{number}/file", response_class=FileResponse, responses={206: {}, 416: {}})
+def file(served: Here, number: VideoNumber) -> FileResponse:
+    """The video itself, or a range of it."""
+    path = Path(served.video(number).path)
+    if not _is_there(path):
+        raise HTTPException(410, f"the file of this video is gone: {path.name}; index its folder again")
+    kind = PLAYED.get(path.suffix.lower(), "application/octet-stream")
+    return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+
+def make_app(library: Library, options: Options | None = None) -> FastAPI:
+    """The web application of a library."""
+    app = FastAPI(
+        title="videoclip", version=__version__, description="Moments of your videos, by describing them.",
+        docs_url=None, redoc_url=None, responses=ERRORS,
+    )  # fmt: skip
+    app.state.served = _Served(library, options or Options())
+    app.include_router(api)
+    app.add_exception_handler(VideoclipError, _unusable)
+    app.add_api_route("/", _page, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.add_middleware(Guard, options=app.state.served.options)
+    return app
+
+
+def _unusable(_: Request, error: Exception) -> Response:
+    missing = isinstance(error, LibraryError) and "has no video" in str(error)
+    return JSONResponse({"detail": str(error)}, 404 if missing else 400)
+
+
+def _page() -> FileResponse:
+    return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
+
+
+async def _receive(request: Request, path: Path) -> None:
+    """Write a request's body into a file, as long as it is not too large."""
+    size = 0
+    with open(path, "wb") as file:
+        async for part in request.stream():
+            size += len(part)
+            if size > LARGEST_UPLOAD:
+                raise HTTPException(413, f"the file is larger than {LARGEST_UPLOAD >> 20} MB")
+            file.write(part)
+    if not size:
+        raise HTTPException(400, "the file is empty")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is still the one that was indexed, not a link to another."""
+    return path.is_file() and os.path.realpath(path) == str(path)
+
+
+def _info(video: Video) -> dict[str, Any]:
+    return {
+        "video": video.id, "name": Path(video.path).name, "path": video.path, "duration": video.duration,
+        "recorded": video.recorded, "width": video.width, "height": video.height, "language": video.language,
+        "there": _is_there(Path(video.path)),
+    }  # fmt: skip
+
+
+def _moment(hit, video: Video) -> Moment:
+    return Moment(
+        video=hit.video, name=Path(hit.path).name, path=hit.path, start=hit.start, end=hit.end, duration=video.duration,
+        score=hit.score, sight=hit.sight, speech=hit.speech, said=hit.said,
+    )  # fmt: skip
+
+
+def _folders(videos) -> list[str]:
+    """Folders that hold videos of the library, the first hundred."""
+    return sorted({str(Path(video.path).parent) for video in videos})[:100]
+
+
+def _progress(folder: Place) -> Progress:
+    """What the last or running indexing noted; a process that is gone indexes no more."""
+    try:
+        state = json.loads((folder / "progress.json").read_text())
+        if state.get("stage") not in ("idle", None) and state.get("host") == socket.gethostname():
+            os.kill(state["process"], 0)
+    except PermissionError:
+        pass
+    except (OSError, ValueError, KeyError):
+        return Progress()
+    return Progress(**{k: v for k, v in state.items() if k in Progress.model_fields})
+
+
+def run(folder: Place, options: Options) -> None:
+    """Serve a library until Ctrl-C.
+
+    Raises:
+        LibraryError: there is no library in the folder.
+        ConfigError: the port is taken.
+    """
+    import uvicorn
+
+    library = Library(folder)
+    app = make_app(library, options)
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((options.host, options.port))
+        except OSError as error:
+            raise ConfigError(
+                f"{options.host}:{options.port} cannot be used ({error.strerror}); choose --port"
+            ) from error
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        query = f"?token={quote(options.token, safe='')}" if options.token else ""
+        print(f"videoclip: {folder} at http://{host}:{listening.getsockname()[1]}/{query} (Ctrl-C ends)", flush=True)
+        threading.Thread(target=lambda: library.model, daemon=True).start()  # loaded before the first question
+        config = uvicorn.Config(
+            app, log_level="warning", limit_concurrency=200, timeout_keep_alive=10, server_header=False
+        )
+        uvicorn.Server(config).run(sockets=[listening])

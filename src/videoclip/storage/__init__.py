@@ -1,0 +1,1 @@
+"""Where things lie: folders of this machine and of object stores, locks, whole writes, checkpoints."""

@@ -1,0 +1,113 @@
+"""A folder that a command writes into: new, or left by the same command with the same configuration."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import gethostname
+from threading import Event, Thread
+from typing import Any
+
+from ..errors import ConfigError, VideoclipError
+from .places import Place, Remote, changed_at
+
+LOCK = ".lock"
+LEASE = 60.0
+"""Seconds for which a lock in an object store counts, unless it is renewed."""
+
+
+def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
+    """Make the folder for a ``what`` made with ``values``, noted in ``<what>.json``; or find the same one there.
+
+    Raises:
+        ConfigError: the folder holds something else, or a ``what`` made with other values.
+    """
+    note, values = folder / f"{what}.json", json.loads(json.dumps(values))
+    if note.is_file():
+        differing = sorted(_differing(json.loads(note.read_text()), values))
+        if differing:
+            raise ConfigError(f"{folder}: holds a {what} with other {', '.join(differing[:5])}; choose another folder")
+    elif folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty and holds no {what}; choose another folder")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(values, indent=1))
+    return folder
+
+
+@contextmanager
+def locked(folder: Place, in_use: VideoclipError) -> Iterator[None]:
+    """Keep other processes from writing into a folder, which is made if need be. A dead process keeps no one.
+
+    In an object store that is an object which its owner renews, and which counts for ``LEASE`` seconds. Two that begin
+    within the same second are not kept apart there.
+
+    Raises:
+        VideoclipError: ``in_use``: one is writing.
+    """
+    if isinstance(folder, Remote):
+        with _leased(folder / LOCK, in_use):
+            yield
+        return
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise in_use from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _leased(lock: Remote, in_use: VideoclipError) -> Iterator[None]:
+    me, ended = f"{gethostname()}, process {os.getpid()}", Event()
+    if 0 <= time.time() - changed_at(lock) < LEASE:
+        raise type(in_use)(f"{in_use} (where it has died, its lock in the object store ends after {LEASE:.0f} s)")
+
+    def renew() -> None:
+        while True:
+            lock.write_text(me)
+            if ended.wait(LEASE / 4):
+                return
+
+    lock.write_text(me)
+    keeper = Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+        lock.unlink(missing_ok=True)
+
+
+def output_file(path: Path) -> Path:
+    """A file that is going to be written, its folder made: called before the work whose result it holds.
+
+    Raises:
+        ConfigError: it is a folder, or its folder cannot be made.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path}: its folder cannot be made ({error.strerror}); choose another place") from error
+    return path
+
+
+def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
+    """Dotted names of the values in which two configurations differ."""
+    for key in a.keys() | b.keys():
+        x, y = a.get(key), b.get(key)
+        if isinstance(x, dict) and isinstance(y, dict):
+            yield from _differing(x, y, f"{prefix}{key}.")
+        elif x != y:
+            yield f"{prefix}{key}"

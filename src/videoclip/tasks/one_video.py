@@ -1,0 +1,81 @@
+"""The tasks on one video: which labels its seconds show, when steps happen, which answer fits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..media.captions import Caption
+from ..model.joint import JointModel
+from .boundaries import boundaries
+from .localization import locate_steps
+from .segmentation import BACKGROUND, background_text, segment
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Seconds ``start`` to ``end`` that show ``label``."""
+
+    start: float
+    end: float
+    label: str
+
+
+def read_lines(path: Path) -> list[str]:
+    """A file's lines that are not empty.
+
+    Raises:
+        ConfigError: it cannot be read as text, or is empty.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error}); write one label a line") from error
+    if not any(lines):
+        raise ConfigError(f"{path}: is empty; write one label a line")
+    return [line for line in lines if line]
+
+
+def segments(model: JointModel, features: np.ndarray, labels: Sequence[str], rule: str = "spread") -> list[Segment]:
+    """Stretches of a video that show one of the labels, in order: (T, F) features; the rest is background."""
+    tokens, texts = model.video_tokens(features).numpy(), model.encode_text(labels).numpy()
+    found = segment(tokens, texts, rule, background_text(model, rule))
+    edges = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), len(found)]
+    shown = [(s, e, int(found[s])) for s, e in pairwise(edges) if found[s] != BACKGROUND]
+    return [Segment(float(s), float(e), str(labels[label])) for s, e, label in shown]
+
+
+def steps(model: JointModel, features: np.ndarray, texts: Sequence[str]) -> list[Segment]:
+    """When each of ordered steps is shown: (T, F) features -> a stretch for each step, in their order."""
+    scores = model.video_tokens(features).numpy() @ model.encode_text(texts).numpy().T
+    seconds = locate_steps(scores)
+    made = []
+    for k, second in enumerate(seconds):
+        start, end = boundaries(scores[:, k], second, second + 1)
+        before = (
+            seconds[k - 1] + 1 if k else 0
+        )  # a step neither begins before the one ahead of it, nor outlasts the next
+        after = seconds[k + 1] if k + 1 < len(seconds) else len(scores)
+        first = min(max(start, before), second)
+        made.append(Segment(float(first), float(max(min(end, after), first + 1)), texts[k]))
+    return made
+
+
+def answers(model: JointModel, features: np.ndarray, choices: Sequence[str], question: str = "") -> list[float]:
+    """How likely each choice is, together 1: (T, F) features of the whole video or of a part.
+
+    Args:
+        question: stands before each choice.
+    """
+    texts = [f"{question} {choice}".strip() for choice in choices]
+    scores = model.encode_text(texts).numpy() @ model.encode_video([features])[0].numpy()
+    shares = np.exp(scores - scores.max())
+    return (shares / shares.sum()).tolist()
+
+
+def as_captions(found: Sequence[Segment]) -> list[Caption]:
+    """Labels as captions."""
+    return [Caption(s.start, s.end, s.label) for s in found]

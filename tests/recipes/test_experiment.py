@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from videoclip.config import load_config
+from videoclip.errors import ConfigError
+from videoclip.pretrain.trainer import PretrainConfig
+from videoclip.recipes.experiment import EXPERIMENTS, FIGURES, SMALL, Experiment, Variant, run_experiment
+from videoclip.report.comparison import in_lines, write_comparison
+
+TINY = (*SMALL, "epochs=1", "batches.videos=8", "batches.candidates=16", "model.hidden_size=32", "model.heads=2")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """Two variants of the smallest size, really rendered, trained and evaluated."""
+    variants = {"paper": Variant("paper"), "masked": Variant("best", ("clips.max_seconds=6",))}
+    EXPERIMENTS["tiny"] = Experiment("Tiny", 16, variants, TINY)
+    out = tmp_path_factory.mktemp("experiment") / "out"
+    try:
+        yield out, run_experiment("tiny", out, [3], videos=20, workers=1)
+    finally:
+        del EXPERIMENTS["tiny"]
+
+
+def test_variants_are_compared_with_the_first_on_every_figure(result):
+    out, made = result
+    assert json.loads((out / "tiny.json").read_text()) == made
+    first, second = made["variants"]
+    assert set(FIGURES) <= set(first)
+    assert all(first[name]["difference"] == 0 for name in FIGURES)
+    assert second["R@1"]["difference"] == pytest.approx(second["R@1"]["values"][0] - first["R@1"]["values"][0])
+    assert made["versions"]["torch"]
+    assert made["runs_made"] == 2
+    assert {"hard_negatives", "overlapping_negatives", "speech_lag"} <= first["diagnostics"].keys()
+
+
+def test_what_is_done_is_not_done_again(result):
+    out, made = result
+    again = run_experiment("tiny", out, [3], ["paper"], videos=20, workers=1)
+    assert again["runs_made"] == 0
+    assert again["command"] == made["command"] + " --only 'paper'"
+    with pytest.raises(ConfigError, match="holds a experiment with other videos"):
+        run_experiment("tiny", out, [3], videos=40, workers=1)
+
+
+def test_an_experiment_is_a_table_and_a_page(result, tmp_path):
+    _, made = result
+    lines = list(in_lines(made))
+    assert lines[0].startswith("| variant | R@1 | R@10 |")
+    assert len(lines) == 4
+    write_comparison(tmp_path / "page.html", made)
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<svg") == 1
+    assert "masked" in page
+    assert "videoclip experiment tiny" in page
+
+
+def test_variants_and_experiments_that_do_not_exist_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="there are ablation"):
+        run_experiment("x", tmp_path, [1])
+    with pytest.raises(ConfigError, match="ablation has no variant 'x'; it has paper"):
+        run_experiment("ablation", tmp_path, [1], ["x"])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_variant_is_a_configuration_and_none_is_another(name):
+    chosen = EXPERIMENTS[name]
+    configs = [load_config(PretrainConfig, v.preset, [*chosen.base, *v.changes]) for v in chosen.variants.values()]
+    assert all(configs.count(config) == 1 for config in configs)
+    assert len({(c.epochs, c.batches.videos, c.clips.pairs_per_video, c.model.hidden_size) for c in configs}) == 1

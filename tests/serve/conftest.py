@@ -1,0 +1,3 @@
+from libraries import indexed, library, videos
+
+__all__ = ["indexed", "library", "videos"]

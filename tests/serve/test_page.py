@@ -1,0 +1,331 @@
+"""The page in a real browser, against a running server with a library of rendered videos."""
+
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from painted import Painted, encoder, paint
+
+from videoclip.library.index import index, note_state
+from videoclip.library.search import Library
+from videoclip.serve.access import Options
+from videoclip.serve.server import make_app
+
+CHROMIUM = os.environ.get("VIDEOCLIP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "<img src=x onerror=document.title='taken'>&\"'.mp4"
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here; VIDEOCLIP_CHROMIUM names it")
+
+
+class Running:
+    """A server in a thread of its own, that can be stopped and started again on the same port."""
+
+    def __init__(self, library: Library, port: int = 0):
+        self.library, self.port = library, port
+        self.start()
+
+    def start(self) -> None:
+        import uvicorn
+
+        config = uvicorn.Config(make_app(self.library, Options()), port=self.port, log_level="warning")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.02)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        self.server.should_exit = self.server.force_exit = True
+        self.thread.join(10)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Path:
+    """A folder of videos and the library of them."""
+    base = tmp_path_factory.mktemp("filled")
+    folder = base / "videos"
+    (folder / "holiday").mkdir(parents=True)
+    large = {"size": (320, 180), "codec": "libvpx"}
+    paint(folder / "workshop.webm", ("white", 20), ("red", 8), ("white", 12), **large)
+    (folder / "workshop.en.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:04,000\nwelcome to the workshop\n\n"
+        "2\n00:00:21,000 --> 00:00:25,000\nnow we paint it\n\n3\n00:00:30,000 --> 00:00:34,000\nand let it dry\n"
+    )
+    paint(folder / "holiday" / "beach.webm", ("blue", 10), ("yellow", 10), ("red", 6), **large)
+    paint(folder / "holiday" / "garden.webm", ("green", 12), ("purple", 8), **large)
+    paint(folder / HOSTILE, ("purple", 10), ("red", 6), size=(320, 180))
+    index([folder], base / "library", Painted(), "painted", encoder())
+    return base
+
+
+@pytest.fixture(scope="module")
+def server(filled):
+    running = Running(Library(filled / "library", Painted()))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser, server):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.goto(server.address)
+    opened.wait_for_selector("#state h2")
+    yield opened
+    context.close()
+    assert not faults
+
+
+@pytest.fixture
+def shot(tmp_path):
+    """Keep a picture of the page: in $VIDEOCLIP_SCREENSHOTS, or with the test's other files."""
+    folder = Path(os.environ.get("VIDEOCLIP_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda page, name: page.screenshot(path=str(folder / f"{name}.png"))
+
+
+def search(page, text: str) -> None:
+    page.fill("#query", text)
+    page.keyboard.press("Enter")
+    until(page, "!document.getElementById('summary').textContent.startsWith('Searching')")
+
+
+def until(page, condition: str, seconds: float = 20.0) -> None:
+    """Wait for a condition; the page's own policy forbids it to evaluate text, as Playwright's way would."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
+
+
+def names(page) -> list[str]:
+    return page.locator(".hit .name").all_text_contents()
+
+
+def test_a_moment_is_found_and_played_from_its_second(page, shot):
+    search(page, "something red")
+    assert "workshop.webm" in names(page)
+    until(page, "[...document.querySelectorAll('.hit img')].every(i => i.complete && i.naturalWidth)")
+    shot(page, "search")
+    page.locator(".hit", has_text="workshop.webm").locator("button").first.click()
+    until(page, "document.getElementById('video').currentTime > 20")
+    now = page.evaluate("document.getElementById('video').currentTime")
+    assert 20 <= now < 24
+    page.wait_for_selector("#transcript .now")
+    assert "now we paint it" in page.locator("#transcript .now").text_content()
+    assert "sure here" in page.locator("#where").text_content()
+    page.wait_for_timeout(300)
+    shot(page, "player")
+
+
+def test_the_timeline_shows_where_it_fits_and_leads_there(page):
+    search(page, "red")
+    page.locator(".hit", has_text="workshop.webm").locator("button").first.click()
+    until(page, "document.getElementById('where').textContent.includes('sure')")
+    until(page, "document.getElementById('video').readyState >= 2")
+    page.evaluate("document.getElementById('video').pause()")
+    reds = """() => { const c = document.getElementById('timeline'), w = c.width, h = c.height,
+        d = c.getContext('2d').getImageData(0, Math.floor(h / 2), w, 1).data;
+        return [0.1, 0.6, 0.9].map(x => d[4 * Math.floor(x * w) + 3]); }"""
+    before, inside, after = page.evaluate(reds)
+    assert inside > 150 > max(before, after)
+    box = page.locator("#timeline").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
+    until(page, "Math.abs(document.getElementById('video').currentTime - 10) < 1")
+    page.locator("#transcript button", has_text="and let it dry").click()
+    until(page, "Math.abs(document.getElementById('video').currentTime - 30) < 1")
+
+
+def test_hovering_previews_a_moment(page):
+    search(page, "red")
+    page.locator(".hit", has_text="workshop.webm").locator("button").first.hover()
+    page.wait_for_selector(".picture video")
+    until(page, "document.querySelector('.picture video')?.currentTime >= 20")
+    page.mouse.move(5, 5)
+    page.wait_for_selector(".picture video", state="detached")
+
+
+def test_filters_narrow_and_are_kept_in_the_address(page, filled):
+    page.click("#show-filters")
+    page.select_option("[name=folder]", str((filled / "videos" / "holiday").resolve()))
+    search(page, "red")
+    narrowed = names(page)
+    assert narrowed[0] == "beach.webm"
+    assert "workshop.webm" not in narrowed
+    page.reload()
+    page.wait_for_selector(".hit")
+    assert names(page) == narrowed
+    assert page.input_value("#query") == "red"
+    page.click("#show-filters")
+    page.fill("[name=longest]", "0.1")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#state h2")
+    assert "No video fits these filters" in page.locator("#state").text_content()
+    page.click("text=Remove them")
+    page.wait_for_selector(".hit")
+    assert "workshop.webm" in names(page)
+    page.go_back()
+    page.wait_for_selector("#state h2")
+
+
+def test_more_like_this(page):
+    search(page, "yellow")
+    page.locator(".hit button", has_text="More like this").first.click()
+    until(page, "document.getElementById('summary').textContent.includes('like beach.webm')")
+    assert names(page)[0] == "beach.webm"
+
+
+def test_everything_can_be_done_by_keyboard(page):
+    page.locator("body").click(position={"x": 5, "y": 400})
+    page.keyboard.press("/")
+    page.keyboard.type("red")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".hit")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    focused = "document.activeElement.closest('.hit') === document.getElementById('hits').children[%d]"
+    until(page, focused % 1)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#player[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#player", state="hidden")
+    until(page, focused % 1)
+    page.keyboard.press("m")
+    until(page, "document.getElementById('summary').textContent.includes('like ')")
+
+
+def test_a_hostile_file_name_is_only_a_name(page, shot):
+    search(page, "purple")
+    assert HOSTILE in names(page)
+    page.locator(".hit", has_text="onerror").locator("button").first.click()
+    page.wait_for_selector("#player[open]")
+    assert page.locator("#title").text_content() == HOSTILE
+    page.wait_for_timeout(300)
+    assert page.title() == "videoclip"
+    shot(page, "hostile-name")
+
+
+def test_narrow_screens_and_dark_ones(browser, server, shot):
+    context = browser.new_context(viewport={"width": 390, "height": 780}, color_scheme="dark", has_touch=True)
+    page = context.new_page()
+    page.goto(server.address)
+    search(page, "red")
+    until(page, "[...document.querySelectorAll('.hit img')].slice(0, 2).every(i => i.complete)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    shot(page, "phone")
+    page.locator(".hit button").first.click()
+    page.wait_for_selector("#transcript li")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shot(page, "phone-player")
+    context.close()
+
+
+def test_what_is_not_there_is_said_with_a_way_on(page, shot):
+    search(page, "an elephant plays the trumpet")
+    assert "Nothing found" in page.locator("#state").text_content()
+    shot(page, "nothing")
+    page.click("text=Show what comes closest")
+    page.wait_for_selector(".hit")
+
+
+def test_a_missing_file_says_what_to_do(page, filled):
+    path = filled / "videos" / "holiday" / "garden.webm"
+    search(page, "green")
+    path.rename(filled / "away.webm")
+    try:
+        page.locator(".hit", has_text="garden.webm").locator("button").first.click()
+        page.wait_for_selector("#broken:not([hidden])")
+        assert "The file is gone" in page.locator("#broken").text_content()
+    finally:
+        (filled / "away.webm").rename(path)
+
+
+def test_indexing_is_shown_while_it_goes_on(page, filled):
+    told = note_state(filled / "library")
+    told({"stage": "indexing", "done": 3, "total": 9, "current": "new.mp4", "left": "0:10", "set_aside": {"x": "bad"}})
+    try:
+        page.wait_for_selector("#indexing:not([hidden])", timeout=8000)
+        text = page.locator("#indexing").text_content()
+        assert all(part in text for part in ("3 of 9", "0:10 left", "new.mp4", "1 set aside"))
+    finally:
+        told({"stage": "idle"})
+    page.wait_for_selector("#indexing", state="hidden", timeout=8000)
+
+
+def test_a_server_that_restarts_is_found_again(browser, filled):
+    running = Running(Library(filled / "library", Painted()))
+    page = browser.new_page()
+    page.goto(running.address)
+    search(page, "red")
+    running.stop()
+    page.fill("#query", "yellow")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert "tries again by itself" in page.locator("#trouble").text_content()
+    running.start()
+    until(page, "document.getElementById('summary').textContent.includes('yellow')")
+    page.wait_for_selector("#trouble", state="hidden")
+    page.close()
+    running.stop()
+
+
+def test_an_empty_library_says_how_to_fill_it(browser, tmp_path, shot):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    path = paint(folder / "a.mp4", ("red", 3))
+    index([folder], tmp_path / "library", Painted(), "painted", encoder())
+    path.unlink()
+    index([folder], tmp_path / "library", Painted(), "painted", encoder(), prune=True)
+    running = Running(Library(tmp_path / "library", Painted()))
+    page = browser.new_page()
+    page.goto(running.address)
+    page.wait_for_selector("#state h2")
+    assert "videoclip index" in page.locator("#state").text_content()
+    shot(page, "empty")
+    page.close()
+    running.stop()
+
+
+@pytest.mark.skipif(not os.environ.get("VIDEOCLIP_DEMO"), reason="VIDEOCLIP_DEMO names no demo's folder")
+def test_the_pictures_of_the_guide(browser, shot):
+    """``VIDEOCLIP_DEMO=runs/demo VIDEOCLIP_SCREENSHOTS=docs/images pytest tests/library/test_page.py -k guide``."""
+    running = Running(Library(Path(os.environ["VIDEOCLIP_DEMO"]) / "library"))
+    page = browser.new_page(viewport={"width": 1180, "height": 720})
+    page.goto(running.address)
+    search(page, "pour a green bottle")
+    page.wait_for_selector(".hit")
+    until(page, "[...document.querySelectorAll('.hit img')].slice(0, 6).every(i => i.complete && i.naturalWidth)")
+    shot(page, "search")
+    page.locator(".hit button").first.click()
+    page.wait_for_selector("#transcript .now")
+    until(page, "document.getElementById('where').textContent.includes('sure')")
+    page.wait_for_timeout(1500)
+    shot(page, "player")
+    page.close()
+    running.stop()
