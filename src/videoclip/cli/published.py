@@ -1,0 +1,92 @@
+"""The commands for other people's weights and data: download, convert, import, export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..storage.places import place
+from .options import SHOWN, print_set_aside
+
+app = typer.Typer()
+PANEL = "Published weights and data"
+
+
+@app.command(rich_help_panel=PANEL)
+def download(
+    name: Annotated[str, typer.Argument(help="videoclip, s3d-howto100m or mil-nce.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files [default: $VIDEOCLIP_WEIGHTS or the user's cache].")
+    ] = None,
+    mirror: Annotated[str, typer.Option(metavar="URL", help="Address of a folder with copies.")] = "",
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="PATH", help="A copy of yours: the file, or its folder.")
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Get it anew, whatever came before.")] = False,
+) -> None:
+    """Get published weights; resumes, retries, and checks that they are still the same."""
+    from ..published.download import download as run
+
+    for path in run(name, out, mirror, source, forget):
+        typer.echo(path)
+    if name == "videoclip":
+        typer.echo("next: videoclip convert with this path and a folder for the model")
+
+
+@app.command(rich_help_panel=PANEL)
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint_best.pt, or a state dict of it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the model.")],
+) -> None:
+    """Turn the published VideoCLIP checkpoint into a model's folder; nothing in the file is run."""
+    from ..model.official import convert as run
+
+    official = run(checkpoint, folder)
+    towers = official.model.parameter_counts()
+    typer.echo(f"{folder}: {sum(towers.values()):,} parameters ({', '.join(f'{n} {c:,}' for n, c in towers.items())})")
+    if official.unused:
+        typer.echo(f"not needed: {', '.join(official.unused)}")
+    if official.inert:
+        typer.echo(f"left unread: objects of {', '.join(official.inert[:SHOWN])}")
+
+
+@app.command("import", rich_help_panel=PANEL)
+def import_(
+    features: Annotated[Path, typer.Argument(help="Folder of .npy files, or of the published code's shards.")],
+    out: Annotated[str, typer.Option(help="Corpus to make or to add to, such as howto100m.lance.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="HowTo100M's raw_caption.json, or a folder of caption files.")
+    ] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="Take these only: a file of one id a line, or a CSV with a column video_id.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Name of the encoder that made them [default: as noted beside them, or s3d].")
+    ] = "",
+    normalize: Annotated[bool, typer.Option("--normalize", help="Scale every feature to unit length.")] = False,
+    keep_repeats: Annotated[
+        bool, typer.Option("--keep-repeats", help="Leave what rolling captions say twice as it is.")
+    ] = False,
+    allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
+) -> None:
+    """Bring other people's features and captions into a corpus; goes on where it was interrupted."""
+    from ..corpus.importers import ImportConfig, import_features
+
+    config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
+    summary = import_features(features, place(out), captions, ids, config)
+    print_set_aside(summary.set_aside, out)
+    typer.echo(f"{out}: {summary}; features of {summary.kind}")
+
+
+@app.command(rich_help_panel=PANEL)
+def export(
+    corpus: Annotated[str, typer.Argument(help="A corpus.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    format: Annotated[str, typer.Option(help="npy (a file per video) or safetensors (many videos a file).")] = "npy",
+    match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+) -> None:
+    """Write a corpus as .npy or safetensors files, with its captions as JSON."""
+    from ..corpus.export import export as run
+    from ..corpus.store import Corpus
+
+    typer.echo(f"{folder}: {run(Corpus(corpus), folder, format, match)} videos")

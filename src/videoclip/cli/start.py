@@ -1,0 +1,43 @@
+"""The commands to begin with: the demo and its world."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+PANEL = "Start here"
+
+
+@app.command(rich_help_panel=PANEL)
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for videos, corpus, model, metrics and report.")],
+    videos: Annotated[int, typer.Option(min=20, help="One-minute videos to render.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the world and of the training.")] = 1,
+    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the training's preset.")] = None,
+) -> None:
+    """Run the whole system on rendered narrated videos, from pixels to a report."""
+    from ..recipes.demo import DemoConfig, run_demo
+    from ..report.screen import print_scores
+
+    metrics = run_demo(out, DemoConfig(videos, seed, set=set or []))
+    print_scores(metrics)
+    took = f"{sum(metrics['seconds'].values()) / 60:.1f} minutes{' and what was killed' if metrics['killed'] else ''}"
+    typer.echo(f"\n{took}. The report: {out / 'report.html'}")
+    typer.echo(f"Search its test videos: videoclip serve --library {out / 'library'}")
+
+
+@app.command(rich_help_panel=PANEL)
+def world(
+    folder: Annotated[Path, typer.Argument(help="Folder to render into.")],
+    videos: Annotated[int, typer.Option(min=1, help="One-minute videos to render.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed: the same one gives the same files.")] = 1,
+    narrator: Annotated[str, typer.Option(help="'lagging' like real speech, or 'faithful'.")] = "lagging",
+    families: Annotated[int, typer.Option(min=1, max=64, help="Kinds of tasks, which look and sound different.")] = 8,
+) -> None:
+    """Render narrated videos with exact ground truth: MP4, SRT and truth.json."""
+    from ..world.render import render_world
+
+    typer.echo(
+        f"rendered {videos} videos; what happens in them: {render_world(folder, videos, seed, narrator, families)}"
+    )

@@ -1,0 +1,154 @@
+"""The commands from videos to a model: extract, pretrain, rerun, train-encoder."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import VideoclipError
+from ..storage.places import place
+from .options import SHOWN, print_set_aside
+
+app = typer.Typer()
+PANEL = "From your own videos to a model"
+
+
+@app.command(rich_help_panel=PANEL)
+def extract(
+    videos: Annotated[Path, typer.Argument(help="Folder of videos (searched with its subfolders), or one file.")],
+    out: Annotated[str, typer.Option(help="Corpus to make or to add to, such as my.lance.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="Folder of captions [default: beside the videos], or raw_caption.json.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")
+    ] = "s3d",
+    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
+    allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
+    reuse: Annotated[str, typer.Option(help="Corpus whose features and captions are taken over, not made again.")] = "",
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
+    ] = "",
+) -> None:
+    """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
+    from ..corpus.extract import extract as run
+    from ..corpus.extract import find_videos
+    from ..corpus.store import Corpus
+    from ..encoders.encoder import load_encoder
+
+    sources = find_videos(videos, captions)
+    made, engine = Corpus(reuse) if reuse else None, None
+    if ray:
+        from ..corpus.cluster import on_ray
+
+        if reuse:
+            raise VideoclipError("--reuse and --ray do not go together; leave one out")
+        engine = on_ray(ray, encoder, weights, workers)
+    summary = run(sources, load_encoder(encoder, weights), place(out), allow_silent, workers, made, engine)
+    print_set_aside(summary.set_aside, out)
+    for warning in summary.warnings[:SHOWN]:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{out}: {summary}")
+
+
+@app.command(rich_help_panel=PANEL)
+def pretrain(
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as corpus=my.lance epochs=10.")
+    ] = None,
+    config: Annotated[str, typer.Option(help="A preset's name (demo, paper) or a YAML file.")] = "paper",
+    show: Annotated[bool, typer.Option("--show", help="Print the configuration and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the configuration, sizes, memory and expected time, and stop.")
+    ] = False,
+) -> None:
+    """Train a model on a corpus; resumes by itself."""
+    from ..config import dump_config, load_config
+    from ..pretrain.trainer import PretrainConfig
+    from ..pretrain.trainer import pretrain as run
+
+    run_config = load_config(PretrainConfig, config, settings or [])
+    if show:
+        import yaml
+
+        typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False), nl=False)
+        return
+    if dry_run:
+        _print_estimate(run_config)
+        return
+    run(run_config)
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+        typer.echo(f"the model: {place(run_config.out) / 'model'}")
+
+
+@app.command(rich_help_panel=PANEL)
+def rerun(
+    made: Annotated[Path, typer.Argument(help="A run's folder, or what evaluate --json wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is made anew [default: beside it, …-again].")
+    ] = None,
+) -> None:
+    """Repeat a run or an evaluation from what lies beside it, and compare; exits with 1 where they differ."""
+    from ..recipes.rerun import print_comparison
+    from ..recipes.rerun import rerun as run
+
+    compared = run(made, out or made.with_name(f"{made.stem}-again"))
+    print_comparison(compared)
+    raise typer.Exit(int(compared.verdict == "different"))
+
+
+@app.command("train-encoder", rich_help_panel=PANEL)
+def train_encoder(
+    videos: Annotated[Path, typer.Argument(help="Folder of narrated videos.")],
+    out: Annotated[Path, typer.Option(help="Folder for the encoder.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as updates=800 width=0.25.")
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
+    ] = None,
+    match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+) -> None:
+    """Train a small video encoder on narrated videos, by MIL-NCE."""
+    from fnmatch import fnmatchcase
+
+    from ..config import load_config
+    from ..corpus.extract import find_videos
+    from ..encoders.train import EncoderConfig
+    from ..encoders.train import train_encoder as run
+
+    sources = find_videos(videos, captions)
+    pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]
+    run(pairs, load_config(EncoderConfig, "", settings or []), out)
+    typer.echo(f"the encoder: {out}")
+
+
+def _print_estimate(config) -> None:
+    import yaml
+
+    from ..config import dump_config
+    from ..pretrain.estimate import estimate
+    from ..progress import clock
+
+    config, e = estimate(config)
+    gigabytes = "{:.2f} GB".format
+    towers = ", ".join(f"{name} {count:,}" for name, count in e.parameters.items())
+    lines = {
+        "corpus": f"{e.corpus}: {e.videos:,} videos to train on, {e.held_out:,} held out",
+        "parameters": f"{sum(e.parameters.values()):,} trained ({towers}); "
+        f"{e.published_parameters:,} in the published layout, with those that nothing uses",
+        "pairs": f"{e.pairs_per_update:,} per update, {e.pairs_per_epoch:,} per epoch",
+        "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs} epochs",
+        "memory": f"{gigabytes(e.memory / 1e9)} per process: weights {gigabytes(e.weights / 1e9)}, gradients "
+        f"{gigabytes(e.gradients / 1e9)}, optimiser state {gigabytes(e.optimizer_state / 1e9)}, activations "
+        f"{gigabytes(e.activations / 1e9)}",
+        "time": f"{clock(e.seconds)} on this machine in one process ({e.device}, {e.precision}): "
+        f"{e.seconds_per_update:.3g} s per update, {clock(e.seconds_for_vectors)} per epoch for video vectors, without "
+        "reading and validation",
+        "measured": e.measured,
+    }
+    typer.echo(yaml.safe_dump(dump_config(config), sort_keys=False))
+    for name, text in lines.items():
+        typer.echo(f"{name:<11}{text}")

@@ -1,0 +1,181 @@
+"""The commands for what a model understands: evaluate, align, finetune, experiment."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import VideoclipError
+from ..storage.folders import output_file
+from ..storage.places import Place, place
+
+app = typer.Typer()
+PANEL = "What a model understands"
+
+
+@app.command(rich_help_panel=PANEL)
+def evaluate(
+    name: Annotated[
+        str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin, crosstask, htm-align.")
+    ],
+    model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
+    data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
+    corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
+    json: Annotated[Path | None, typer.Option(help="File to write figures and predictions into.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Page to write: figures, confusions, examples (.html).")] = None,
+    split: Annotated[str, typer.Option(help="Which videos: test, val or train.")] = "test",
+    rule: Annotated[
+        str, typer.Option(help="Of segmentation: spread (ours), paper, or background (after fine-tuning).")
+    ] = "spread",
+    per_class: Annotated[bool, typer.Option("--per-class", help="Also print the figures of each class.")] = False,
+    template: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Phrasing such as 'a video of {}'; several are averaged.")
+    ] = None,
+    normalization: Annotated[
+        str, typer.Option(help="Of retrieval scores: dual-softmax or query-bank [default: none].")
+    ] = "",
+) -> None:
+    """Measure a model on a benchmark, without training on it."""
+    import json as json_module
+
+    from ..benchmarks.analysis import confusion, extremes, intervals, per_video
+    from ..benchmarks.benchmark import Options, benchmark
+    from ..corpus.store import Corpus
+    from ..model.joint import load_model
+    from ..model.prompts import Prompted
+    from ..provenance import provenance
+    from ..report.screen import print_classes, print_scores
+
+    run, options = benchmark(name), Options(split, rule, normalization)
+    for written in (json, report):
+        if written:
+            output_file(written)
+    features = Corpus(_corpus_of(data, corpus))
+    loaded = load_model(model)
+    result = run(Prompted(loaded, template) if template else loaded, features, data, options)
+    config = {"benchmark": name, "model": model, "data": str(data), "encoder": features.kind.encoder}
+    config |= {"corpus": features.path}
+    config |= {"split": split, "rule": rule, "templates": template or [], "normalization": normalization}
+    result |= {"intervals": intervals(result)} | provenance(result.get("seed", 0), config)
+    print_scores(result)
+    table = confusion(result)
+    if per_class:
+        print_classes(table.by_class() if table else [], result)
+    if json:
+        json.write_text(json_module.dumps(result, indent=1))
+    if report:
+        from ..report.evaluation import write_evaluation
+
+        analysis = {"intervals": result["intervals"], "confusion": table, "videos": per_video(result)}
+        write_evaluation(report, result, analysis | {"extremes": extremes(result.get("items", []))})
+
+
+@app.command(rich_help_panel=PANEL)
+def align(
+    video: Annotated[Path, typer.Argument(help="A narrated video.")],
+    captions: Annotated[Path, typer.Option(help="What is said in it, and when: .srt, .vtt, .ass or .json.")],
+    model: Annotated[str, typer.Option(help="A model's folder or hub name.")],
+    out: Annotated[
+        Path | None, typer.Option(help="SRT to write, of what is shown when; all sentences go into .json beside it.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="As for extract [default: the one the model was trained on].")] = "",
+    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
+    reach: Annotated[float, typer.Option(min=1, help="Seconds from the speech in which it is looked for.")] = 15.0,
+) -> None:
+    """Find out which sentences of a narration describe something that is seen, and when."""
+    import json as json_module
+
+    import numpy as np
+
+    from ..encoders.encoder import encoder_named, load_encoder
+    from ..media.captions import Caption, read_captions, write_captions
+    from ..model.joint import load_model
+    from ..model.videoclip import VideoCLIP
+    from ..tasks.alignment import align as run
+
+    if out:
+        output_file(out)
+    joint, said = load_model(model), read_captions(captions)
+    if not said:
+        raise VideoclipError(f"{captions}: holds no captions")
+    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
+    features = (load_encoder(encoder, weights) if encoder else encoder_named(known, weights)).encode_file(video)
+    sentences = joint.encode_text([c.text for c in said]).numpy()
+    spoken = np.array([(c.start, c.end) for c in said])
+    found = run(joint.video_tokens(features).numpy(), sentences, spoken, reach)
+    rows = [
+        {"text": c.text, "spoken": [c.start, c.end], "shown": span.tolist(), "at": float(time),
+         "confidence": round(float(sure), 3), "kept": bool(kept)}
+        for c, span, time, sure, kept in zip(
+            said, found.spans, found.times, found.probability, found.kept, strict=True
+        )
+    ]  # fmt: skip
+    for row in rows:
+        mark = f"{row['shown'][0]:7.1f} to {row['shown'][1]:.1f} s" if row["kept"] else "      not shown"
+        typer.echo(f"{row['spoken'][0]:7.1f} s  {mark:<22} {row['confidence']:.2f}  {row['text']}")
+    typer.echo(f"{sum(row['kept'] for row in rows)} of {len(rows)} sentences describe something that is seen")
+    if out:
+        kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["shown"])
+        write_captions(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
+        out.with_suffix(".json").write_text(json_module.dumps(rows, indent=1))
+
+
+@app.command(rich_help_panel=PANEL)
+def finetune(
+    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin or crosstask.")],
+    model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
+    data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
+    out: Annotated[Path, typer.Option(help="Folder for the trained model and result.json.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as epochs=5 optimizer.lr=1e-4.")
+    ] = None,
+    corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
+    task: Annotated[str, typer.Option(help="Of a benchmark with several, such as segmentation.")] = "",
+) -> None:
+    """Train a model further on a benchmark's training set; goes on where it was interrupted."""
+    import json as json_module
+
+    from ..benchmarks.supervised import train_and_test
+    from ..config import load_config
+    from ..corpus.store import Corpus
+    from ..tasks.finetune import FinetuneConfig
+
+    config = load_config(FinetuneConfig, "", [*(settings or []), *([f"task={task}"] if task else [])])
+    result = train_and_test(name, model, Corpus(_corpus_of(data, corpus)), data, config, out)
+    (out / "result.json").write_text(json_module.dumps(result, indent=1))
+    figure = " ".join(result["figure"]).replace("_", " ")
+    typer.echo(f"{figure}: {100 * result['zero_shot']:.1f} % before, {100 * result['fine_tuned']:.1f} % after")
+    typer.echo(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {out / 'model'}")
+
+
+@app.command(rich_help_panel=PANEL)
+def experiment(
+    name: Annotated[str, typer.Argument(help="ablation, beyond or few-families; in one folder they share runs.")],
+    out: Annotated[Path, typer.Option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
+    seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
+    only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
+    videos: Annotated[int, typer.Option(min=20, help="Videos of each world.")] = 400,
+    workers: Annotated[int, typer.Option(min=0, help="Trainings at the same time; 0: one per core.")] = 0,
+) -> None:
+    """Train variants of the method on rendered videos and compare them; goes on where it was interrupted."""
+    from ..recipes.experiment import run_experiment
+    from ..report.comparison import in_lines, write_comparison
+
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError as error:
+        raise VideoclipError(f"--seeds '{seeds}': write numbers with commas between, such as 1,2,3") from error
+    result = run_experiment(name, out, numbers, only or [], videos, workers)
+    page = out / f"{name}.html"
+    write_comparison(page, result)
+    for line in in_lines(result):
+        typer.echo(line)
+    typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {page}")
+
+
+def _corpus_of(data: Path, corpus: str) -> Place:
+    """The corpus that is named, or the one that lies in a benchmark's folder or beside it."""
+    if not data.is_dir():
+        raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
+    places = [place(corpus)] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
+    return next((there for there in places if there.exists()), places[0])
