@@ -199,7 +199,7 @@ def world(demo: Path) -> None:
     truth, folder = read_truth(demo), Path(tempfile.mkdtemp(prefix="library-"))
     model = load_model(str(demo / "model"))
     began = time.perf_counter()
-    index([demo / "videos" / "test"], folder / "library", model, str((demo / "model").resolve()), load_encoder("demo"))
+    index([demo / "videos" / "test"], folder / "library", model, load_encoder("demo"))
     took = time.perf_counter() - began
     library = Library(folder / "library", model)
     numbers = {Path(video.path).stem: video.id for video in library.videos}
@@ -334,7 +334,7 @@ def adding(demo: Path) -> None:
 
     from videoclip.encoders.encoder import Encoder
     from videoclip.encoders.s3d import S3D, fast_network
-    from videoclip.library.index import index
+    from videoclip.library.index import IndexOptions, index
     from videoclip.model.videoclip import ModelConfig, VideoCLIP
     from videoclip.world.render import write_video
 
@@ -348,13 +348,13 @@ def adding(demo: Path) -> None:
     (folder / "first").mkdir()
     write_video(folder / "first" / "short.mp4", islice(_large(1), 25), 25)
     began = time.perf_counter()
-    index([folder / "first"], folder / "library", model, "random", seer, workers=1)
+    index([folder / "first"], folder / "library", model, seer, IndexOptions(workers=1))
     once = time.perf_counter() - began
     began = time.perf_counter()
     seer.encode_file(folder / "first" / "short.mp4")
     once -= time.perf_counter() - began
     began = time.perf_counter()
-    index([folder / "videos"], folder / "library", model, "random", seer, workers=1)
+    index([folder / "videos"], folder / "library", model, seer, IndexOptions(workers=1))
     ours = time.perf_counter() - began
     began = time.perf_counter()
     for path in sorted((folder / "videos").iterdir()):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from painted import Painted, encoder, paint
 
-from videoclip.library.index import index
+from videoclip.library.index import IndexOptions, index
 from videoclip.library.search import Library
 
 SRT = """1
@@ -35,8 +35,9 @@ def indexed(videos, tmp_path):
     """Index the videos again, whatever has changed: () -> what that did."""
 
     def run(*places, **options):
-        options = {"model": Painted(), "model_name": "painted", "encoder": encoder()} | options
-        return index(list(places) or [videos], tmp_path / "library", **options)
+        options = {"model": Painted(), "encoder": encoder()} | options
+        model, seer = options.pop("model"), options.pop("encoder")
+        return index(list(places) or [videos], tmp_path / "library", model, seer, IndexOptions(**options))
 
     return run
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoclip.encoders.encoder import Encoder
+from videoclip.encoders.encoder import Encoder, FeatureKind
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -69,8 +69,11 @@ def _colour(rgb) -> np.ndarray:
 class Painted:
     """Texts and videos by the colours that they name or show."""
 
-    def __init__(self, strength: float = 1.0):
-        self.strength = strength
+    size = SIZE
+    features = FeatureKind("", 4, normalized=False)
+
+    def __init__(self, strength: float = 1.0, name: str = "painted"):
+        self.strength, self.name, self.fingerprint = strength, name, f"painted {strength}"
 
     def encode_text(self, texts) -> Tensor:
         made = []
@@ -88,5 +91,5 @@ class Painted:
     def encode_video(self, features) -> Tensor:
         return torch.stack([self.video_tokens(video).mean(0) for video in features])
 
-    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
+    def check_features(self, kind: FeatureKind, what: str) -> None:
         pass

@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from .corpus.store import Corpus
     from .encoders.encoder import load_encoder
     from .library.search import Library
+    from .model.joint import load_model
     from .model.videoclip import VideoCLIP
 
 _WHERE = {
     "VideoCLIP": ".model.videoclip",
     "load_encoder": ".encoders.encoder",
+    "load_model": ".model.joint",
     "Corpus": ".corpus.store",
     "Library": ".library.search",
 }
 
-__all__ = ["Corpus", "Library", "VideoCLIP", "__version__", "load_encoder"]
+__all__ = ["Corpus", "Library", "VideoCLIP", "__version__", "load_encoder", "load_model"]
 
 
 def __getattr__(name: str):

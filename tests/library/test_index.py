@@ -116,7 +116,7 @@ def test_another_model_embeds_stored_features_anew_and_another_encoder_is_refuse
     counts = before.counts()
     blind = encoder()
     object.__setattr__(blind, "network", None)
-    result = indexed(model=Painted(2.0), model_name="stronger", encoder=blind)
+    result = indexed(model=Painted(2.0, "stronger"), encoder=blind)
     assert (result.present, result.added) == (3, 0)
     after = Store(tmp_path / "library")
     assert (after.about.model, after.about.embedding) == ("stronger", before.about.embedding + 1)
@@ -161,7 +161,7 @@ from painted import Painted, encoder
 import videoclip.library.index as module
 module.COMMIT_EVERY = 0.0
 store_add = module.Store.add
-module.index([Path({videos!r})], Path({library!r}), Painted(), "painted", encoder(), workers=2)
+module.index([Path({videos!r})], Path({library!r}), Painted(), encoder(), module.IndexOptions(workers=2))
 """
 
 

@@ -76,10 +76,10 @@ def test_clips_are_the_mean_of_their_seconds_and_other_features_are_refused(fold
     video = np.random.default_rng(0).standard_normal((7, 512)).astype(np.float32)
     assert np.allclose(model.encode_video([video])[0], video.mean(0), atol=1e-6)
     assert np.array_equal(model.video_tokens(video), video)
-    model.check_features("s3d", True, "c.lance")
-    model.check_features("s3d", False, "c.lance")
+    model.check_features(FeatureKind("s3d", 512), "c.lance")
+    model.check_features(FeatureKind("s3d", 512, False), "c.lance")
     with pytest.raises(VideoclipError, match="understands those of 's3d' only"):
-        model.check_features("demo", True, "c.lance")
+        model.check_features(FeatureKind("demo", 512), "c.lance")
     with pytest.raises(VideoclipError, match=r"expected \(seconds, 512\)"):
         model.encode_video([video[:, :8]])
 

@@ -1,14 +1,22 @@
+import re
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from videoclip import VideoCLIP
+import videoclip
+from videoclip import VideoCLIP, load_model
+from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import VideoclipError, WeightsError
+from videoclip.model.fingerprint import fingerprint_of
+from videoclip.model.joint import encoder_for
 from videoclip.model.loss import info_nce
 from videoclip.model.official import initialise_from_bert
 from videoclip.model.packing import pack_text
+from videoclip.model.prompts import Prompted
 from videoclip.model.videoclip import ModelConfig
 
 SMALL = ModelConfig(
@@ -75,10 +83,10 @@ def test_wrong_input_is_one_error_that_says_what_is_expected(model):
 
 
 def test_features_of_another_encoder_are_an_error_that_explains_itself(model):
-    model.check_features("made", True, "c.lance")
+    model.check_features(FeatureKind("made", 16), "c.lance")
     for encoder, normalized in (("s3d", True), ("made", False)):
         with pytest.raises(VideoclipError, match="but the model was trained on those"):
-            model.check_features(encoder, normalized, "c.lance")
+            model.check_features(FeatureKind(encoder, 16, normalized), "c.lance")
 
 
 def test_features_that_were_not_scaled_are_warned_of(model):
@@ -154,3 +162,41 @@ def test_parameters_are_counted_once_whatever_the_model():
     for options in ({}, {"shared": True}, {"similarity": "cosine"}):
         model = VideoCLIP(ModelConfig(feature_size=8, positions=80, **sizes, **options))
         assert sum(model.parameter_counts().values()) == sum(p.numel() for p in model.parameters())
+
+
+def test_a_model_knows_its_name_features_size_and_fingerprint(model, tmp_path):
+    assert model.name == ""
+    model.save_pretrained(tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert loaded.name == model.name == str((tmp_path / "model").resolve())
+    assert load_model(loaded.name).fingerprint == model.fingerprint
+    assert loaded.features == FeatureKind("made", 16)
+    assert loaded.encode_text(["an onion"]).shape == (1, loaded.size)
+    prompted = Prompted(loaded, ["a video of {}"])
+    known = ("name", "features", "size", "fingerprint")
+    assert [getattr(prompted, what) for what in known] == [getattr(loaded, what) for what in known]
+
+
+def test_a_fingerprint_is_of_the_weights_alone(model):
+    """Neither a key of the configuration, nor the precision of storage, nor what a processor makes of them is in it."""
+    other = VideoCLIP(replace(model.config, dropout=0.5))
+    other.load_state_dict(model.state_dict())
+    assert other.fingerprint == model.fingerprint
+    with torch.no_grad():
+        other.video_tower.mlp_in.bias[0] += 1e-6
+    assert other.fingerprint != model.fingerprint
+    halved = {name: weights.half() for name, weights in model.state_dict().items()}
+    assert fingerprint_of(halved) == fingerprint_of({name: weights.float() for name, weights in halved.items()})
+
+
+def test_no_caller_asks_what_kind_of_model_it_has():
+    """A new kind of model is one module and one line in ``load_model``."""
+    source = Path(videoclip.__file__).parent
+    asking = [path.name for path in source.rglob("*.py") if re.search(r"isinstance\([^)]*VideoCLIP", path.read_text())]
+    assert asking == []
+
+
+def test_a_model_that_names_no_encoder_asks_for_one(model):
+    model = VideoCLIP(replace(model.config, encoder=""))
+    with pytest.raises(VideoclipError, match="does not say which encoder"):
+        encoder_for(model)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from painted import Painted, encoder, paint
 
-from videoclip.library.index import index, note_state
+from videoclip.library.index import IndexOptions, index, note_state
 from videoclip.library.search import Library
 from videoclip.serve.access import Options
 from videoclip.serve.server import make_app
@@ -77,7 +77,7 @@ def filled(tmp_path_factory) -> Path:
     paint(folder / "holiday" / "beach.webm", ("blue", 10), ("yellow", 10), ("red", 6), **large)
     paint(folder / "holiday" / "garden.webm", ("green", 12), ("purple", 8), **large)
     paint(folder / HOSTILE, ("purple", 10), ("red", 6), size=(320, 180))
-    index([folder], base / "library", Painted(), "painted", encoder())
+    index([folder], base / "library", Painted(), encoder())
     return base
 
 
@@ -299,9 +299,9 @@ def test_an_empty_library_says_how_to_fill_it(browser, tmp_path, shot):
     folder = tmp_path / "videos"
     folder.mkdir()
     path = paint(folder / "a.mp4", ("red", 3))
-    index([folder], tmp_path / "library", Painted(), "painted", encoder())
+    index([folder], tmp_path / "library", Painted(), encoder())
     path.unlink()
-    index([folder], tmp_path / "library", Painted(), "painted", encoder(), prune=True)
+    index([folder], tmp_path / "library", Painted(), encoder(), IndexOptions(prune=True))
     running = Running(Library(tmp_path / "library", Painted()))
     page = browser.new_page()
     page.goto(running.address)

@@ -165,7 +165,7 @@ def retrieve_clips(model: JointModel, corpus: Corpus, clips: Sequence[Clip], sou
     Args:
         source: the file that says which clips.
     """
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
     found = retrieve(model, [clip.text for clip in clips], parts, normalization=normalization)
     items = found.items([clip.name for clip in clips])

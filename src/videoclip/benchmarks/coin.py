@@ -26,7 +26,7 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
     """
     path = annotation_file(data, [FILE], WHERE)
     videos, labels = read_segments(path, SUBSETS.get(options.split, options.split))
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     features = features_of(corpus, videos)
     texts = model.encode_text(labels).numpy()
     place = {label: i for i, label in enumerate(labels)}

@@ -38,7 +38,7 @@ def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, options: O
         VideoclipError: the annotations or the features are missing.
     """
     tasks, annotated, listed = read_videos(data, options.split)
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     features = features_of(corpus, [video for _, video in annotated])
     texts = {task: model.encode_text(tasks[task].steps).numpy() for task in {task for task, _ in annotated}}
     counts: dict[str, list] = defaultdict(lambda: np.zeros(2, int))  # type: ignore[arg-type]

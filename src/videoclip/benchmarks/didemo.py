@@ -31,7 +31,7 @@ def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, options: Opti
     """
     path = annotation_file(data, FILES.get(options.split, [f"{options.split}_data.json"]), WHERE)
     asked = read_descriptions(path)
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     features = features_of(corpus, [item["video"] for item in asked])
     there = [item for item in asked if item["video"] in features]
     tokens = {video: model.video_tokens(seconds[:LENGTH]).numpy() for video, seconds in features.items()}

@@ -29,7 +29,7 @@ def evaluate_htm_align(model: JointModel, corpus: Corpus, data: Path, options: O
     """
     path = annotation_file(data, FILES, WHERE)
     annotated = read_sentences(path)
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     videos = videos_of(corpus, annotated)
     anywhere, near = [], []
     items = []

@@ -37,7 +37,7 @@ def evaluate_msrvtt_questions(model: JointModel, corpus: Corpus, data: Path, opt
     answers = [f"a{i + 1}" for i in range(CHOICES)]
     rows = _rows(path, "\t", ("vid_key", "answer", *answers))
     asked = {Clip(row["vid_key"].replace("msr", "video"), str(i)): row for i, row in enumerate(rows)}
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     clips, parts, left_out = available(list(asked), features_of(corpus, [clip.video for clip in asked]))
     choices = [[asked[clip][name] for name in answers] for clip in clips]
     right = np.array([int(asked[clip]["answer"]) for clip in clips])

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from ..config import dump_config
 from ..corpus.store import Corpus
-from ..errors import ConfigError
-from ..model.joint import load_model
-from ..model.videoclip import VideoCLIP
+from ..model.joint import load_videoclip
 from ..provenance import provenance
 from ..storage.folders import claim
 from ..tasks.finetune import FinetuneConfig
@@ -25,10 +23,8 @@ def train_and_test(name: str, model: str, corpus: Corpus, data: Path, config: Fi
     """
     config = replace(config, task=task_of(name, config.task))
     settings = {"benchmark": name, "model": model, "corpus": corpus.path} | dump_config(config)
-    start = load_model(model)
-    if not isinstance(start, VideoCLIP):
-        raise ConfigError(f"{model} cannot be trained further; give a VideoCLIP model")
-    start.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    start = load_videoclip(model)
+    start.check_features(corpus.kind, corpus.path)
     examples, validation = training_examples(name, config.task, corpus, data)
     claim(out, "finetune", settings)
     measure = benchmark(name)

@@ -92,7 +92,7 @@ def evaluate_world(model: JointModel, corpus: Corpus, truth: dict, options: Opti
     Raises:
         VideoclipError: the corpus is of another encoder than the model, or lacks the videos.
     """
-    model.check_features(corpus.kind.encoder, corpus.kind.normalized, corpus.path)
+    model.check_features(corpus.kind, corpus.path)
     wanted = [m for m in moments(truth, options.split) if m.video in corpus]
     if not wanted:
         raise CorpusError(f"{corpus.path}: holds none of the world's {options.split} videos; extract them first")

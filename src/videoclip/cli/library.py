@@ -40,28 +40,22 @@ def index_(
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
-    from ..encoders.encoder import encoder_named, load_encoder
-    from ..library.index import index, note_state
+    from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
     from ..library.store import LibraryError, read_about
-    from ..model.joint import load_model
-    from ..model.videoclip import VideoCLIP
+    from ..model.joint import encoder_for, load_model
 
+    folder = place(library)
     try:
-        name = model or read_about(place(library)).model
+        loaded = load_model(model or read_about(folder).model)
     except LibraryError as error:
         raise VideoclipError(f"{library}: no library yet; name a model for it (--model)") from error
-    joint = load_model(name)
-    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
-    seer = load_encoder(encoder, weights) if encoder else encoder_named(known, weights)
-    joint.check_features(seer.kind.encoder, seer.kind.normalized, "--encoder")
-    folder = place(library)
+    seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told = note_state(folder)
-    resolved = str(Path(name).resolve()) if Path(name).is_dir() else name
+    told, options = note_state(folder), IndexOptions(prune, language, workers)
 
     def run() -> "Indexed":
-        return index(videos, folder, joint, resolved, seer, prune, workers, language, told)
+        return index(videos, folder, loaded, seer, options, told)
 
     for result in watching(videos, run) if watch else [run()]:
         _print_indexed(result, folder)
@@ -107,8 +101,9 @@ def search(
 
     opened = Library(library)
     query = Query(
-        text, mode, limit, None, folder, _date(after, "--after"), _date(before, "--before", 86400.0), shortest, longest,
-        language, by_video, everything,
+        text=text, mode=mode, limit=limit, folder=folder, after=_date(after, "--after"),
+        before=_date(before, "--before", 86400.0), shortest=shortest, longest=longest, language=language,
+        by_video=by_video, everything=everything,
     )  # fmt: skip
     vector = None
     if like:
@@ -244,14 +239,10 @@ def _check_outputs(*paths: Path | None) -> None:
 
 def _understood(video: Path, model: str, encoder: str, weights: str):
     """A model, and the features of a video for it."""
-    from ..encoders.encoder import encoder_named, load_encoder
-    from ..model.joint import load_model
-    from ..model.videoclip import VideoCLIP
+    from ..model.joint import encoder_for, load_model
 
     joint = load_model(model)
-    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
-    seer = load_encoder(encoder, weights) if encoder else encoder_named(known, weights)
-    return joint, seer.encode_file(video)
+    return joint, encoder_for(joint, encoder, weights).encode_file(video)
 
 
 def _write_segments(

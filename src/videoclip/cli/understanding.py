@@ -87,10 +87,8 @@ def align(
 
     import numpy as np
 
-    from ..encoders.encoder import encoder_named, load_encoder
     from ..media.captions import Caption, read_captions, write_captions
-    from ..model.joint import load_model
-    from ..model.videoclip import VideoCLIP
+    from ..model.joint import encoder_for, load_model
     from ..tasks.alignment import align as run
 
     if out:
@@ -98,8 +96,7 @@ def align(
     joint, said = load_model(model), read_captions(captions)
     if not said:
         raise VideoclipError(f"{captions}: holds no captions")
-    known = joint.config.encoder if isinstance(joint, VideoCLIP) else "s3d"
-    features = (load_encoder(encoder, weights) if encoder else encoder_named(known, weights)).encode_file(video)
+    features = encoder_for(joint, encoder, weights).encode_file(video)
     sentences = joint.encode_text([c.text for c in said]).numpy()
     spoken = np.array([(c.start, c.end) for c in said])
     found = run(joint.video_tokens(features).numpy(), sentences, spoken, reach)

@@ -223,6 +223,8 @@ def encoder_named(identity: str, weights: str | Path = "") -> AnyEncoder:
     Raises:
         VideoclipError: it is one that only its maker has.
     """
+    if not identity:
+        raise VideoclipError("the model does not say which encoder's features it was trained on; name it (--encoder)")
     demo = load_encoder("demo").kind.encoder
     parts = ["demo" if part == demo else part for part in identity.split(COMBINED)]
     if not all(part in ("demo", "s3d") or part.startswith("image:") for part in parts):

@@ -25,12 +25,12 @@ from ..media.captions import Caption, read_captions
 from ..media.container import embedded_captions, pictures, recorded_at
 from ..media.files import VideoFile, find_files
 from ..media.video import probe
-from ..model.joint import JointModel, fingerprint
+from ..model.joint import JointModel
 from ..progress import clock, track
 from ..storage.places import Place, write_whole
-from .moments import embedded, everyday, size_of, webp
+from .moments import embedded, everyday, webp
 from .rows import Entry, Video
-from .store import About, LibraryError, Store, locked, read_about
+from .store import About, LibraryError, Store, locked, read_about, write_about
 
 PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
 """Seconds for each of which there is a picture, and its pixels across."""
@@ -60,35 +60,45 @@ class Indexed:
         return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
 
 
+@dataclass(frozen=True)
+class IndexOptions:
+    """How a library is brought up to date."""
+
+    prune: bool = False
+    """Remove videos whose files are gone. Without it they are listed, and stay."""
+    language: str = "en"
+    """Captions that are preferred where there are several."""
+    workers: int = 0
+    """Files that are worked on at the same time; 0: one per core."""
+
+
 def index(
     places: Sequence[Path],
     folder: Place,
     model: JointModel,
-    model_name: str,
     encoder: AnyEncoder | None,
-    prune: bool = False,
-    workers: int = 0,
-    language: str = "en",
+    options: IndexOptions | None = None,
     told: Callable[[dict], None] = lambda _: None,
 ) -> Indexed:
     """Bring a library up to date with what lies in these places; goes on where it was interrupted or killed.
 
     Args:
+        model: makes the vectors; the library notes its ``name``, by which searches load it.
         encoder: what makes the features; None where nothing is to be decoded (``places`` is empty).
-        prune: remove videos whose files are gone. Without it they are listed, and stay.
         told: called with the state of the work, now and then.
 
     Raises:
         LibraryError: another process writes into the library, or it was made with another encoder.
     """
-    files = find_files(places, language)
+    options = options or IndexOptions()
+    files = find_files(places, options.language)
     with locked(folder):
-        store = _opened(folder, model, model_name, encoder, workers, told)
+        store = _opened(folder, model, encoder, told)
         store.tidy()
-        result = _bring_up_to_date(store, files, places, model, encoder, workers, told)
+        result = _bring_up_to_date(store, files, places, model, encoder, options.workers, told)
         if places and not files:
             result.warnings.append(f"no videos in {', '.join(map(str, places))}")
-        if prune and result.missing:
+        if options.prune and result.missing:
             gone = set(result.missing)
             store.remove([video.id for video in store.videos().values() if video.path in gone])
             result.pruned, result.missing = len(gone), []
@@ -102,16 +112,9 @@ def index(
     return result
 
 
-def _opened(
-    folder: Place,
-    model: JointModel,
-    name: str,
-    encoder: AnyEncoder | None,
-    workers: int,
-    told: Callable[[dict], None],
-) -> Store:
+def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: Callable[[dict], None]) -> Store:
     """The library of a folder, new or with the vectors of this model."""
-    print_, size = fingerprint(model), size_of(model)
+    fingerprint = model.fingerprint
     try:
         before = read_about(folder)
     except LibraryError:
@@ -119,20 +122,18 @@ def _opened(
             raise
         if encoder is None:
             raise
-        return Store.create(folder, About(encoder.kind, name, print_, size))
+        return Store.create(folder, About(encoder.kind, model.name, fingerprint, model.size))
     if encoder is not None and encoder.kind != before.encoder:
         raise LibraryError(
             f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or make another "
             "library for this one"
         )
     store = Store(folder)
-    if before.fingerprint != print_:
-        after = replace(before, model=name, fingerprint=print_, size=size, embedding=before.embedding + 1)
-        _reembed(store, after, model, told)
-    elif before.model != name:
-        from .store import write_about
-
-        write_about(folder, replace(before, model=name))
+    known = replace(before, model=model.name, fingerprint=fingerprint, size=model.size)
+    if before.fingerprint != fingerprint:
+        _reembed(store, replace(known, embedding=before.embedding + 1), model, told)
+    elif before != known:
+        write_about(folder, known)
         store.refresh()
     return store
 

@@ -52,7 +52,3 @@ def webp(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "webp", quality=QUALITY)
     return file.getvalue()
-
-
-def size_of(model: JointModel) -> int:
-    return model.encode_text(["size"]).shape[1]

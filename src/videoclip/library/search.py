@@ -143,11 +143,10 @@ class Library:
 
     def index(self, *places: str | Path, prune: bool = False) -> "Indexed":
         """Bring the library up to date with what lies in these files and folders."""
-        from .index import index
+        from .index import IndexOptions, index
 
         encoder = encoder_named(self.store.about.encoder.encoder)
-        folder, name = self.store.folder, self.store.about.model
-        return index([Path(place) for place in places], folder, self.model, name, encoder, prune)
+        return index([Path(p) for p in places], self.store.folder, self.model, encoder, IndexOptions(prune=prune))
 
     # Search ---------------------------------------------------------------------------------------------------
 

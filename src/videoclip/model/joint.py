@@ -1,9 +1,6 @@
 """What every use asks of a model, whichever it is, and loading one by name."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -12,63 +9,108 @@ import torch
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
-from ..errors import WeightsError
-from ..storage.places import fetch, place
+from ..encoders.encoder import AnyEncoder, FeatureKind, encoder_named, load_encoder
+from ..errors import ConfigError, WeightsError
+from ..storage.places import Remote, fetch, place
+from .mil_nce import MIL_NCE, MilNce
 from .videoclip import VideoCLIP
 
 
 class JointModel(Protocol):
-    """Texts and videos in one space, in which dot products are similarities."""
+    """Texts and videos in one space. No caller asks what kind of model it has: the model knows itself.
+
+    Dot products are logits: where a text's score with a moment is larger by 1 than another's, it is e times as likely.
+    The shares of ``tasks.one_video.answers`` and a library's calibration rely on it. A model whose similarities are
+    cosines gives vectors of such a length that their products are scaled by its temperature.
+    """
+
+    @property
+    def name(self) -> str:
+        """What ``load_model`` takes to load it again; empty for a model that lies nowhere."""
+        ...
+
+    @property
+    def features(self) -> FeatureKind:
+        """The features that it understands; their ``encoder`` is empty where that is not known."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Numbers in a vector, D."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of its weights alone."""
+        ...
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Vectors of texts, (N, D)."""
+        """Vectors of texts, (N, D) float32."""
         ...
 
     def encode_video(self, features: Sequence[np.ndarray]) -> Tensor:
-        """Vectors of videos, each (seconds, F) -> (N, D)."""
+        """Vectors of videos, each (seconds, F) -> (N, D) float32."""
         ...
 
     def video_tokens(self, features: np.ndarray) -> Tensor:
-        """A vector per second, (seconds, F) -> (seconds, D)."""
+        """A vector per second, (seconds, F) -> (seconds, D) float32."""
         ...
 
-    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
-        """Raise if the model does not understand such features."""
+    def check_features(self, kind: FeatureKind, what: str) -> None:
+        """Raise ``VideoclipError`` if the model does not understand such features; ``what`` says whose they are."""
         ...
 
 
-def load_model(name: str) -> JointModel:
+def load_model(name: str | Path | Remote) -> JointModel:
     """A model for use: a folder (also of an object store), a hub name, or ``mil-nce`` (``mil-nce:FOLDER``).
 
-    The last is the baseline of that name. The model is on the GPU if there is one.
+    The last is the baseline of that name. The model is on the GPU if there is one. Another kind of model is a module
+    with a class that has what ``JointModel`` says, and a line here.
 
     Raises:
         WeightsError: there is none, or its files do not fit together.
     """
-    if name == "mil-nce" or name.startswith("mil-nce:"):
-        from .mil_nce import MilNce
+    kind, _, rest = str(name).partition(":")
+    if kind == MIL_NCE:
+        return MilNce(Path(rest) if rest else None)
+    return load_videoclip(name)
 
-        folder = name.removeprefix("mil-nce").removeprefix(":")
-        return MilNce(Path(folder) if folder else None)
+
+def load_videoclip(name: str | Path | Remote) -> VideoCLIP:
+    """A VideoCLIP model by its folder or hub name, as ``load_model`` loads it: the kind that can be trained further.
+
+    Raises:
+        ConfigError: it is the name of another kind of model.
+        WeightsError: there is none, or its files do not fit together.
+    """
+    name = str(name)
+    if name.partition(":")[0] == MIL_NCE:
+        raise ConfigError(f"{name} cannot be trained further; name a VideoCLIP model")
     where = name
     if "://" in name:
         where = str(fetch(place(name)))
     elif not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
     try:
-        return VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        model = VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
+    if "://" in name:
+        model.name = name
+    return model
 
 
-def fingerprint(model: JointModel) -> str:
-    """A hash over a model's weights: whose vectors a library holds, and whether two runs agree."""
-    digest = hashlib.blake2b(digest_size=16)
-    if isinstance(model, VideoCLIP):
-        digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
-        for name, weights in sorted(model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(weights.float().cpu().numpy()).tobytes())
-    else:
-        digest.update(model.encode_text(["a person cuts an onion"]).numpy().tobytes())
-    return digest.hexdigest()
+def encoder_for(model: JointModel, name: str = "", weights: str | Path = "") -> AnyEncoder:
+    """The encoder whose features a model understands.
+
+    Args:
+        name: the encoder that is wanted, as ``load_encoder`` takes it; by default the one the model names.
+        weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
+
+    Raises:
+        VideoclipError: the model understands other features than those of the encoder that is named; or it names none,
+            or one that only its maker has.
+    """
+    encoder = load_encoder(name, weights) if name else encoder_named(model.features.encoder, weights)
+    model.check_features(encoder.kind, "--encoder")
+    return encoder

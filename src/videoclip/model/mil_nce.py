@@ -11,10 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..encoders.encoder import FeatureKind
 from ..encoders.s3d import published_text
 from ..errors import VideoclipError
 from ..published.catalogue import published_path, weights_folder
+from .fingerprint import fingerprint_of
 
+MIL_NCE = "mil-nce"
 FEATURE_SIZE = 512
 
 
@@ -28,9 +31,25 @@ class MilNce:
     """
 
     def __init__(self, folder: Path | None = None):
+        self.name = f"{MIL_NCE}:{folder.resolve()}" if folder else MIL_NCE
         folder = folder or weights_folder()
         files = (published_path("mil-nce", name, folder) for name in ("s3d_howto100m.pth", "s3d_dict.npy"))
         self.text = published_text(*files)
+
+    @property
+    def features(self) -> FeatureKind:
+        """Those of S3D; of unit length or not."""
+        return FeatureKind("s3d", FEATURE_SIZE)
+
+    @property
+    def size(self) -> int:
+        """Numbers in a vector, D."""
+        return FEATURE_SIZE
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the weights of the text side, since the video side is the features themselves."""
+        return fingerprint_of(self.text.state_dict())
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
@@ -46,16 +65,16 @@ class MilNce:
         """One vector per second, (seconds, 512) float32: the features as they are."""
         kind = getattr(features, "kind", None)
         if kind is not None:
-            self.check_features(kind.encoder, kind.normalized, "video")
+            self.check_features(kind, "video")
         array = features.numpy(force=True) if isinstance(features, Tensor) else features
         video = torch.from_numpy(np.array(array, np.float32))
         if video.ndim != 2 or not len(video) or video.shape[1] != FEATURE_SIZE:
             raise VideoclipError(f"features of shape {tuple(video.shape)}, expected (seconds, {FEATURE_SIZE}) of S3D")
         return video
 
-    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
+    def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if the features are not those of S3D."""
-        if encoder != "s3d":
+        if kind.encoder != self.features.encoder:
             raise VideoclipError(
-                f"{what}: features of encoder '{encoder}', but mil-nce understands those of 's3d' only"
+                f"{what}: features of encoder '{kind.encoder}', but mil-nce understands those of 's3d' only"
             )

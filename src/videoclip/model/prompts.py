@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from ..encoders.encoder import FeatureKind
 from ..errors import ConfigError
 from .joint import JointModel
 
@@ -21,6 +22,12 @@ class Prompted:
             if template.count("{}") != 1:
                 raise ConfigError(f"template '{template}': write {{}} once, where the text is to stand")
         self.model, self.templates = model, list(templates)
+        self.name, self.features, self.size = model.name, model.features, model.size
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the model itself."""
+        return self.model.fingerprint
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Vectors of texts, (N, D): the mean over the templates."""
@@ -35,6 +42,6 @@ class Prompted:
         """A vector per second, (seconds, D)."""
         return self.model.video_tokens(features)
 
-    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
+    def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if the model does not understand such features."""
-        self.model.check_features(encoder, normalized, what)
+        self.model.check_features(kind, what)

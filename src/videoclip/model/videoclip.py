@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from ..encoders.encoder import COMBINED, length_of
+from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import VideoclipError
 from ..tokenizer import bert_tokenizer
 from .attention import attend
+from .fingerprint import fingerprint_of
 from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
 
 FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
@@ -183,6 +184,8 @@ class VideoCLIP(
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
+        self.name = ""
+        """What ``load_model`` takes to load it again: a folder or a hub name; empty until it lies somewhere."""
         self.video_tower = VideoTower(config)
         self.text_tower = TextTower(config)
         self.apply(_initialise)
@@ -279,20 +282,44 @@ class VideoCLIP(
                 times[start : start + len(tokens)] += 1
         return total / times
 
-    def check_features(self, encoder: str, normalized: bool, what: str) -> None:
+    def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if features were made by another encoder, or normalised otherwise, than those of training."""
-        ours = (self.config.encoder, self.config.normalized)
-        if self.config.encoder and ours != (encoder, normalized):
-            theirs = f"'{encoder}' ({length_of(normalized)})"
+        ours = self.features
+        if ours.encoder and (ours.encoder, ours.normalized) != (kind.encoder, kind.normalized):
             raise VideoclipError(
-                f"{what}: features of encoder {theirs}, but the model was trained on those of '{ours[0]}' "
-                f"({length_of(ours[1])}); extract them again with that encoder"
+                f"{what}: features of encoder '{kind.encoder}' ({length_of(kind.normalized)}), but the model was "
+                f"trained on those of '{ours.encoder}' ({length_of(ours.normalized)}); extract them again with that "
+                "encoder"
             )
+
+    @property
+    def features(self) -> FeatureKind:
+        """The features that it was trained on; their ``encoder`` is empty where that is not known."""
+        return FeatureKind(self.config.encoder, self.config.feature_size, self.config.normalized)
+
+    @property
+    def size(self) -> int:
+        """Numbers in a vector, D."""
+        return self.config.hidden_size
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the weights alone."""
+        return fingerprint_of(self.state_dict())
+
+    def save_pretrained(self, save_directory: "str | Path", **options: Any) -> "str | None":
+        """Write ``config.json`` and ``model.safetensors`` into a folder, which is the model's ``name`` from then on."""
+        written = super().save_pretrained(save_directory, **options)
+        self.name = str(Path(save_directory).resolve())
+        return written
 
     @classmethod
     def _from_pretrained(cls, **arguments: Any) -> "VideoCLIP":
         with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
-            return super()._from_pretrained(**arguments)
+            model = super()._from_pretrained(**arguments)
+        name = str(arguments["model_id"])
+        model.name = str(Path(name).resolve()) if Path(name).is_dir() else name
+        return model
 
     @classmethod
     def from_official(cls, weights: "str | Path | dict[str, Tensor]") -> "VideoCLIP":
@@ -327,7 +354,7 @@ class VideoCLIP(
     def _checked(self, features: np.ndarray | Tensor, i: int) -> Tensor:
         kind = getattr(features, "kind", None)
         if kind is not None:
-            self.check_features(kind.encoder, kind.normalized, f"video {i}")
+            self.check_features(kind, f"video {i}")
         array = features.numpy(force=True) if isinstance(features, Tensor) else features
         video = torch.from_numpy(np.array(array, np.float32))
         if video.ndim != 2 or not len(video) or video.shape[1] != self.config.feature_size:

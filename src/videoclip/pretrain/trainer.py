@@ -22,7 +22,6 @@ from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, CorpusError, VideoclipError
 from ..hardware import has_compiler, is_out_of_memory
-from ..model.joint import fingerprint
 from ..model.loss import LossConfig
 from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
@@ -203,7 +202,7 @@ class _Run:
                 print(in_words(figures), file=sys.stderr)
             self.model.save_pretrained(self.out / "model")
             result = provenance(config.seed, dump_config(config)) | {
-                "updates": state.update, "processes": self.ranks.size, "weights": fingerprint(self.model)
+                "updates": state.update, "processes": self.ranks.size, "weights": self.model.fingerprint
             }  # fmt: skip
             (self.out / "result.json").write_text(json.dumps(result, indent=1))
         self.ranks.wait()

@@ -56,8 +56,7 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     with clock("evaluate"):
         result = evaluate_world(model, corpus, truth)
     with clock("library"):
-        place = str((out / "model").resolve())
-        index([out / "videos" / "test"], out / "library", model, place, load_encoder("demo"))
+        index([out / "videos" / "test"], out / "library", model, load_encoder("demo"))
     counts = [entry["split"] for entry in truth["videos"].values()]
     result |= provenance(config.seed, {"demo": dump_config(config), "pretrain": dump_config(training)})
     result |= {"training_videos": counts.count("train"), "test_videos": counts.count("test")}

@@ -78,8 +78,9 @@ def wanted(
     """The query of a request."""
     like = None if like_video is None else (like_video, like_start, like_end)
     return Query(
-        q, mode, limit, like, folder.replace("\0", ""), after, before, shortest, longest, language, by_video, everything
-    )
+        text=q, mode=mode, limit=limit, like=like, folder=folder.replace("\0", ""), after=after, before=before,
+        shortest=shortest, longest=longest, language=language, by_video=by_video, everything=everything,
+    )  # fmt: skip
 
 
 class _Served:
