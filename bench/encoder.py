@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from result import report
 
 from videoclip.benchmarks.world import read_truth
-from videoclip.corpus.extract import extract, find_videos
+from videoclip.corpus.extract import extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import AnyEncoder, load_encoder
 from videoclip.encoders.s3d import S3D, folded
+from videoclip.media.files import find_videos
 from videoclip.world.render import render_world
 
 PARTS = ("action", "object", "colour")
@@ -39,7 +40,7 @@ def main(videos: int) -> None:
 def probe(encoder: AnyEncoder, folder: Path) -> dict[str, float]:
     """Accuracy on seconds of test videos of linear classifiers fitted on seconds of training videos."""
     path = folder / f"{encoder.name}.lance"
-    extract(find_videos(folder / "videos", None), encoder, path)
+    extract(find_videos(folder / "videos"), encoder, path)
     corpus, truth = Corpus(path), read_truth(folder)["videos"]
     features: dict[str, list] = {"train": [], "test": [], "val": []}
     labels: dict[str, list] = {"train": [], "test": [], "val": []}

@@ -20,11 +20,12 @@ import torch
 from media import moving_noise
 from result import product_rate, report
 
-from videoclip.corpus.extract import Source, extract
+from videoclip.corpus.extract import ExtractOptions, extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import Encoder
 from videoclip.encoders.s3d import S3D, fast_network
 from videoclip.hardware import has_bf16
+from videoclip.media.files import VideoFile
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BATCH = 4 if DEVICE.type == "cpu" else 32
@@ -73,10 +74,10 @@ def alone(kind: str) -> dict:
 def end_to_end(files: list[str]) -> dict:
     encoder = Encoder("s3d-random", 512, 30, 224, fast_network(network(), DEVICE), batch_seconds=BATCH)
     encoder.encode(np.zeros((BATCH, 30, 224, 224, 3), np.uint8))
-    sources = [Source(str(i), Path(path), None) for i, path in enumerate(files)]
+    sources = [VideoFile(Path(path), str(i)) for i, path in enumerate(files)]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        extract(sources, encoder, Path(folder) / "c.lance", silent=True)
+        extract(sources, encoder, Path(folder) / "c.lance", ExtractOptions(silent=True))
         took = time.perf_counter() - began
         seconds = sum(video.seconds for video in Corpus(Path(folder) / "c.lance").read(range(len(files))))
     return {"rate": seconds / took, "GiB": _peak()}

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videoclip.corpus.extract import extract, find_videos
+from videoclip.corpus.extract import extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import load_encoder
+from videoclip.media.files import find_videos
 from videoclip.world.render import render_world
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'videoclip[ray]'")
@@ -65,7 +66,7 @@ def same_contents(one: Path, two: Path) -> bool:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_workers_and_the_driver_are_killed_and_the_corpus_is_that_without_ray(videos, tmp_path):
-    extract(find_videos(videos, None), load_encoder("demo"), tmp_path / "plain.lance")
+    extract(find_videos(videos), load_encoder("demo"), tmp_path / "plain.lance")
     code = (
         "import sys; import videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
         "from videoclip.cli.main import main; sys.argv[:1] = ['videoclip']; main()"

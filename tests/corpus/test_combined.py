@@ -8,10 +8,11 @@ import torch
 from made import write
 
 from videoclip.corpus import extract as module
-from videoclip.corpus.extract import extract, find_videos
+from videoclip.corpus.extract import ExtractOptions, extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import CombinedEncoder, Encoder, FeatureKind, Features, load_encoder
 from videoclip.errors import CorpusError, MediaError, VideoclipError
+from videoclip.media.files import find_videos
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
@@ -48,7 +49,7 @@ def folder(tmp_path):
 
 
 def sources(folder):
-    return find_videos(folder / "videos", None)
+    return find_videos(folder / "videos")
 
 
 def check(corpus: Corpus) -> None:
@@ -111,7 +112,7 @@ def test_adding_goes_on_where_it_was_interrupted(folder, monkeypatch):
 
     stopping = CombinedEncoder((A, replace(B, network=interrupted)))
     with pytest.raises(KeyboardInterrupt):
-        extract(sources(folder), stopping, folder / "c.lance", workers=1)
+        extract(sources(folder), stopping, folder / "c.lance", ExtractOptions(workers=1))
     assert Corpus(folder / "c.lance").kind.encoder == "a"  # as it was
     assert len(Corpus(folder / "c.lance.wider")) == 1
     extract(sources(folder), NO_MORE_A, folder / "c.lance")

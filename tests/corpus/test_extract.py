@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made import write
+from made import write, write_with_track
 
-from videoclip.corpus import extract as module
-from videoclip.corpus.extract import extract, find_videos
+from videoclip.corpus.extract import ExtractOptions, extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import Encoder, load_encoder
 from videoclip.errors import CorpusError, VideoclipError
+from videoclip.media import narration
+from videoclip.media.files import VIDEO_SUFFIXES, find_videos
 from videoclip.world.render import render_world
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
@@ -40,7 +41,7 @@ def folder(tmp_path):
 
 
 def test_every_video_becomes_its_features_and_captions(folder):
-    summary = extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance")
+    summary = extract(find_videos(folder / "videos"), ENCODER, folder / "c.lance")
     corpus = Corpus(folder / "c.lance")
     assert sorted(corpus.ids) == ["deep/v3", "v0", "v1", "v2"]
     assert (summary.added, summary.seconds) == (4, sum(-(-15 * (i + 1) // 10) for i in range(4)))
@@ -55,7 +56,7 @@ def test_every_video_becomes_its_features_and_captions(folder):
 def test_broken_files_are_set_aside_and_the_rest_goes_on(folder, workers):
     (folder / "videos" / "v1.mp4").write_bytes(b"broken")
     (folder / "videos" / "v2.srt").write_bytes(b"\x00")
-    summary = extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance", workers=workers)
+    summary = extract(find_videos(folder / "videos"), ENCODER, folder / "c.lance", ExtractOptions(workers=workers))
     assert sorted(Corpus(folder / "c.lance").ids) == ["deep/v3", "v0"]
     assert {path.split("/")[-1] for path in summary.set_aside} == {"v1.mp4", "v2.mp4"}
     listed = json.loads((folder / "c.lance.set-aside.json").read_text())
@@ -63,7 +64,7 @@ def test_broken_files_are_set_aside_and_the_rest_goes_on(folder, workers):
 
 
 def test_a_second_call_takes_only_what_is_new(folder):
-    first = find_videos(folder / "videos", None)
+    first = find_videos(folder / "videos")
     extract(first[:2], ENCODER, folder / "c.lance")
     summary = extract(first, ENCODER, folder / "c.lance")
     assert (summary.added, summary.present) == (2, 2)
@@ -80,9 +81,11 @@ def test_what_was_encoded_before_an_interruption_is_kept(folder):
             raise KeyboardInterrupt
         return mean_colour(pixels)
 
-    sources = find_videos(folder / "videos", None)
+    sources = find_videos(folder / "videos")
     with pytest.raises(KeyboardInterrupt):
-        extract(sources, Encoder("mean", 4, 10, 16, stops, batch_seconds=1), folder / "c.lance", workers=1)
+        extract(
+            sources, Encoder("mean", 4, 10, 16, stops, batch_seconds=1), folder / "c.lance", ExtractOptions(workers=1)
+        )
     kept = Corpus(folder / "c.lance").ids
     assert 0 < len(kept) < 4
     extract(sources, ENCODER, folder / "c.lance")
@@ -93,12 +96,13 @@ def test_a_killed_extraction_goes_on_without_repeating_or_losing_a_video(folder)
     code = (
         "import sys, time, torch; from pathlib import Path\n"
         "from videoclip.corpus import extract as m; from videoclip.encoders.encoder import Encoder\n"
+        "from videoclip.media.files import find_videos\n"
         "m.APPEND_SECONDS = 1\n"
         "def net(p):\n"
         "    time.sleep(0.2); mean = p.float().mean((1, 2, 3)) / 255\n"
         "    return torch.cat([mean, torch.ones(len(mean), 1)], 1)\n"
-        "sources = m.find_videos(Path(sys.argv[1]), None)\n"
-        "m.extract(sources, Encoder('mean', 4, 10, 16, net, batch_seconds=2), Path(sys.argv[2]), workers=1)\n"
+        "sources, encoder = find_videos(Path(sys.argv[1])), Encoder('mean', 4, 10, 16, net, batch_seconds=2)\n"
+        "m.extract(sources, encoder, Path(sys.argv[2]), m.ExtractOptions(workers=1))\n"
     )
     out = folder / "c.lance"
     process = subprocess.Popen(
@@ -111,7 +115,7 @@ def test_a_killed_extraction_goes_on_without_repeating_or_losing_a_video(folder)
     process.wait()
     before = rows(out)
     assert 0 < before < 4
-    summary = extract(find_videos(folder / "videos", None), ENCODER, out)
+    summary = extract(find_videos(folder / "videos"), ENCODER, out)
     assert summary.present == before
     assert sorted(Corpus(out).ids) == ["deep/v3", "v0", "v1", "v2"]
 
@@ -136,8 +140,21 @@ def test_captions_of_another_video_of_the_same_name_are_not_taken(tmp_path):
     for name in ("a/1.mp4", "a/1.srt", "b/1.mp4", "b/2.mp4", "c/2.en.vtt", "c/2.vtt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = {s.id: s.captions and s.captions.relative_to(tmp_path).as_posix() for s in find_videos(tmp_path, None)}
-    assert found == {"a/1": "a/1.srt", "b/1": None, "b/2": "c/2.vtt"}
+    found = {s.id: s.captions and s.captions.relative_to(tmp_path).as_posix() for s in find_videos(tmp_path)}
+    assert found == {"a/1": "a/1.srt", "b/1": None, "b/2": "c/2.en.vtt"}
+
+
+def test_extract_sees_the_files_and_the_subtitle_tracks_that_index_sees(tmp_path):
+    """One set of rules for both: every suffix, and captions inside a file where none lie beside it."""
+    (tmp_path / "videos").mkdir()
+    for suffix in VIDEO_SUFFIXES:
+        (tmp_path / "videos" / f"a{suffix}").touch()
+    assert {video.path.suffix for video in find_videos(tmp_path / "videos")} == set(VIDEO_SUFFIXES)
+    (tmp_path / "own").mkdir()
+    write_with_track(tmp_path / "own" / "v.mkv", [90] * 30, SRT)
+    summary = extract(find_videos(tmp_path / "own"), ENCODER, tmp_path / "c.lance")
+    assert (summary.added, summary.silent) == (1, 0)
+    assert [c.text for c in Corpus(tmp_path / "c.lance")["v"].captions] == ["hello there"]
 
 
 def test_a_video_whose_features_are_not_numbers_is_set_aside(folder):
@@ -145,7 +162,7 @@ def test_a_video_whose_features_are_not_numbers_is_set_aside(folder):
         return mean_colour(pixels).masked_fill(pixels.float().mean() < 30, torch.nan)
 
     encoder = Encoder("mean", 4, 10, 16, nan_where_dark, batch_seconds=2)
-    summary = extract(find_videos(folder / "videos", None), encoder, folder / "c.lance")
+    summary = extract(find_videos(folder / "videos"), encoder, folder / "c.lance")
     assert summary.added == 3
     assert [path.split("/")[-1] for path in summary.set_aside] == ["v0.mp4"]
 
@@ -153,31 +170,30 @@ def test_a_video_whose_features_are_not_numbers_is_set_aside(folder):
 def test_videos_without_captions_are_taken_only_on_request(folder):
     for path in (folder / "videos").rglob("*.srt"):
         path.unlink()
-    sources = find_videos(folder / "videos", None)
+    sources = find_videos(folder / "videos")
     with pytest.raises(CorpusError, match="pass --allow-silent"):
         extract(sources, ENCODER, folder / "c.lance")
     assert not (folder / "c.lance").exists()
-    assert extract(sources, ENCODER, folder / "c.lance", silent=True).silent == 4
+    assert extract(sources, ENCODER, folder / "c.lance", ExtractOptions(silent=True)).silent == 4
 
 
-def test_a_folder_without_videos_is_one_error(tmp_path):
-    with pytest.raises(VideoclipError, match="no videos in it"):
-        find_videos(tmp_path, None)
-    with pytest.raises(VideoclipError, match="no such folder"):
-        find_videos(tmp_path / "none", None)
+def test_a_folder_that_is_not_there_is_one_error_and_an_empty_one_holds_nothing(tmp_path):
+    assert find_videos(tmp_path) == []
+    with pytest.raises(VideoclipError, match="no such file or folder"):
+        find_videos(tmp_path / "none")
 
 
 def test_a_corpus_of_another_encoder_is_left_alone(folder):
-    sources = find_videos(folder / "videos", None)
+    sources = find_videos(folder / "videos")
     extract(sources, ENCODER, folder / "c.lance")
     with pytest.raises(CorpusError, match="holds features of encoder 'mean'"):
         extract(sources, Encoder("other", 4, 10, 16, mean_colour), folder / "c.lance")
 
 
 def test_a_programming_error_in_a_thread_is_not_taken_for_a_bad_file(folder, monkeypatch):
-    monkeypatch.setattr(module, "read_captions", lambda path: 1 / 0)
+    monkeypatch.setattr(narration, "read_captions", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        extract(find_videos(folder / "videos", None), ENCODER, folder / "c.lance")
+        extract(find_videos(folder / "videos"), ENCODER, folder / "c.lance")
 
 
 def test_captions_come_from_one_large_json_file_too(folder):

@@ -16,7 +16,7 @@ from videoclip.library.index import index, watch
 from videoclip.library.moments import windows
 from videoclip.library.search import Library
 from videoclip.library.store import LibraryError, Store, locked
-from videoclip.media.files import find_files
+from videoclip.media.files import find_videos
 
 
 def test_windows_cover_every_second_and_end_with_the_video():
@@ -31,20 +31,20 @@ def test_files_are_found_with_the_captions_in_the_wanted_language(videos, tmp_pa
     for name in ("a.de.srt", "b.srt", "b.en.vtt"):
         (videos / name).write_text("1\n00:00:00,000 --> 00:00:01,000\nhi\n")
     found = {
-        file.path.name: (file.captions.name if file.captions else "", file.language) for file in find_files([videos])
+        file.path.name: (file.captions.name if file.captions else "", file.language) for file in find_videos([videos])
     }
     assert found == {"a.mp4": ("a.en.srt", "en"), "b.mp4": ("b.en.vtt", "en"), "c.webm": ("", "")}
-    assert {f.path.name: f.language for f in find_files([videos], "de")}["a.mp4"] == "de"
+    assert {f.path.name: f.language for f in find_videos([videos], language="de")}["a.mp4"] == "de"
     with pytest.raises(VideoclipError, match="no such file"):
-        find_files([tmp_path / "nowhere"])
+        find_videos([tmp_path / "nowhere"])
 
 
 def test_links_that_lead_out_of_the_folder_are_not_followed(videos, tmp_path):
     outside = paint(tmp_path / "secret.mp4", ("red", 2))
     (videos / "link.mp4").symlink_to(outside)
     (videos / "folder").symlink_to(tmp_path)
-    assert all(file.path.is_relative_to(videos.resolve()) for file in find_files([videos]))
-    assert len(find_files([videos])) == 3
+    assert all(file.path.is_relative_to(videos.resolve()) for file in find_videos([videos]))
+    assert len(find_videos([videos])) == 3
 
 
 def test_what_is_unchanged_is_not_read_again(videos, indexed):
@@ -187,7 +187,7 @@ def test_killed_ten_times_at_any_moment_nothing_is_lost_or_double(tmp_path):
         if (library / "library.json").exists():
             Library(library, Painted()).search("red")  # whatever is there can be searched
     assert kills >= 5
-    index([folder], library, Painted(), "painted", encoder())
+    index([folder], library, Painted(), encoder())
     store = Store(library)
     assert sorted(Path(v.path).name for v in store.videos().values()) == [f"{n:02d}.mp4" for n in range(24)]
     wanted = sum(len(windows(int(v.duration))) for v in store.videos().values())
@@ -199,7 +199,7 @@ def test_searching_works_while_another_process_indexes(tmp_path):
     folder, library = tmp_path / "videos", tmp_path / "library"
     folder.mkdir()
     paint(folder / "first.mp4", ("red", 6))
-    index([folder], library, Painted(), "painted", encoder())
+    index([folder], library, Painted(), encoder())
     for number in range(12):
         paint(folder / f"{number:02d}.mp4", ("red", 5), ("blue", 5))
     code = CHILD.format(tests=str(Path(__file__).parent.parent), videos=str(folder), library=str(library))

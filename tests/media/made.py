@@ -37,3 +37,23 @@ def write_audio_only(path: Path) -> Path:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def write_with_track(path: Path, grey: list[int], srt: str, language: str = "eng") -> Path:
+    """As ``write``, 10 frames a second, with a subtitle track of such captions inside."""
+    import av
+
+    plain, captions = path.with_suffix(".plain.mp4"), path.with_suffix(".track.srt")
+    write(plain, grey, fps=10)
+    captions.write_text(srt)
+    with av.open(str(plain)) as video, av.open(str(captions)) as said, av.open(str(path), "w") as both:
+        streams = [both.add_stream_from_template(source.streams[0]) for source in (video, said)]
+        streams[1].metadata["language"] = language
+        for source, stream in zip((video, said), streams, strict=True):
+            for packet in source.demux(source.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    both.mux(packet)
+    plain.unlink()
+    captions.unlink()
+    return path

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from made import write
+from made import write, write_with_track
 
 from videoclip.errors import MediaError
-from videoclip.media.container import cut, embedded_captions, pictures, recorded_at
+from videoclip.media.container import cut, embedded_captions, has_captions, pictures, recorded_at
 
 
 def test_of_each_stretch_the_picture_with_most_in_it_is_kept(tmp_path):
@@ -35,27 +35,10 @@ def test_subtitle_tracks_are_read_with_their_language(samples):
 
 
 def test_a_track_that_was_put_into_a_file_comes_out_of_it(tmp_path):
-    import av
-
-    (tmp_path / "a.srt").write_text(
-        "1\n00:00:01,000 --> 00:00:03,000\nhello <i>there</i>\n\n2\n00:00:04,000 --> 00:00:05,500\nbye\n"
-    )
-    write(tmp_path / "a.mp4", [100] * 60, fps=10)
-    with (
-        av.open(str(tmp_path / "a.mp4")) as video,
-        av.open(str(tmp_path / "a.srt")) as said,
-        av.open(str(tmp_path / "both.mkv"), "w") as both,
-    ):
-        streams = [
-            both.add_stream_from_template(video.streams.video[0]),
-            both.add_stream_from_template(said.streams[0]),
-        ]
-        streams[1].metadata["language"] = "ger"
-        for source, stream in zip((video, said), streams, strict=True):
-            for packet in source.demux(source.streams[0]):
-                if packet.dts is not None:
-                    packet.stream = stream
-                    both.mux(packet)
+    srt = "1\n00:00:01,000 --> 00:00:03,000\nhello <i>there</i>\n\n2\n00:00:04,000 --> 00:00:05,500\nbye\n"
+    write_with_track(tmp_path / "both.mkv", [100] * 60, srt, "ger")
+    assert has_captions(tmp_path / "both.mkv")
+    assert not has_captions(write(tmp_path / "none.mp4", [100] * 10))
     (language, captions), *none = embedded_captions(tmp_path / "both.mkv").items()
     assert not none
     assert language in ("ger", "und")

@@ -165,6 +165,7 @@ def test_parameters_are_counted_once_whatever_the_model():
 
 
 def test_a_model_knows_its_name_features_size_and_fingerprint(model, tmp_path):
+    model = VideoCLIP(model.config)
     assert model.name == ""
     model.save_pretrained(tmp_path / "model")
     loaded = load_model(tmp_path / "model")

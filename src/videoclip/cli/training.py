@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import VideoclipError
 from ..storage.places import place
 from .options import SHOWN, print_set_aside
+
+if TYPE_CHECKING:
+    from ..media.files import VideoFile
 
 app = typer.Typer()
 PANEL = "From your own videos to a model"
@@ -27,26 +30,28 @@ def extract(
     weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
+    language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
     reuse: Annotated[str, typer.Option(help="Corpus whose features and captions are taken over, not made again.")] = "",
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
     ] = "",
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
+    from ..corpus.extract import ExtractOptions
     from ..corpus.extract import extract as run
-    from ..corpus.extract import find_videos
     from ..corpus.store import Corpus
     from ..encoders.encoder import load_encoder
 
-    sources = find_videos(videos, captions)
+    sources = _videos_of(videos, captions, language)
     made, engine = Corpus(reuse) if reuse else None, None
     if ray:
         from ..corpus.cluster import on_ray
 
         if reuse:
             raise VideoclipError("--reuse and --ray do not go together; leave one out")
-        engine = on_ray(ray, encoder, weights, workers)
-    summary = run(sources, load_encoder(encoder, weights), place(out), allow_silent, workers, made, engine)
+        engine = on_ray(ray, encoder, weights)
+    options = ExtractOptions(allow_silent, language, workers)
+    summary = run(sources, load_encoder(encoder, weights), place(out), options, made, engine)
     print_set_aside(summary.set_aside, out)
     for warning in summary.warnings[:SHOWN]:
         typer.echo(f"warning: {warning}", err=True)
@@ -115,11 +120,10 @@ def train_encoder(
     from fnmatch import fnmatchcase
 
     from ..config import load_config
-    from ..corpus.extract import find_videos
     from ..encoders.train import EncoderConfig
     from ..encoders.train import train_encoder as run
 
-    sources = find_videos(videos, captions)
+    sources = _videos_of(videos, captions)
     pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]
     run(pairs, load_config(EncoderConfig, "", settings or []), out)
     typer.echo(f"the encoder: {out}")
@@ -152,3 +156,13 @@ def _print_estimate(config) -> None:
     typer.echo(yaml.safe_dump(dump_config(config), sort_keys=False))
     for name, text in lines.items():
         typer.echo(f"{name:<11}{text}")
+
+
+def _videos_of(videos: Path, captions: Path | None, language: str = "en") -> "list[VideoFile]":
+    """The videos of a folder with their captions; there has to be one."""
+    from ..media.files import VIDEO_SUFFIXES, find_videos
+
+    found = find_videos(videos, captions, language)
+    if not found:
+        raise VideoclipError(f"{videos}: no videos in it (looked for {' '.join(VIDEO_SUFFIXES)})")
+    return found

@@ -10,27 +10,25 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import MediaError, VideoclipError
-from .extract import Outcome, Source, outcome_of
+from ..media.files import VideoFile
+from .extract import Engine, ExtractOptions, Outcome, outcome_of
 from .store import NarratedVideo
-
-if TYPE_CHECKING:
-    from .extract import Engine
 
 LOCAL = "local"
 
 
-def on_ray(address: str, encoder: str, weights: str = "", workers: int = 0) -> "Engine":
+def on_ray(address: str, encoder: str, weights: str = "") -> Engine:
     """An engine for ``extract`` that works on a Ray cluster.
 
     Args:
         address: of the cluster, such as ``auto`` or ``ray://host:10001``; ``local``: one on this machine for the time.
-        encoder: name of the encoder, which every actor loads for itself.
-        workers: actors; 0: one per GPU of the cluster, or per core where it has none.
+        encoder: name of the encoder, which every actor loads for itself. There are as many actors as the options'
+            ``workers`` say; by default one per GPU of the cluster, or per core where it has none.
 
     Raises:
         VideoclipError: Ray is not installed, or the cluster does not answer.
@@ -40,12 +38,14 @@ def on_ray(address: str, encoder: str, weights: str = "", workers: int = 0) -> "
     except ImportError as error:
         raise VideoclipError("--ray needs Ray: pip install 'videoclip[ray]'") from error
 
-    def outcomes(todo: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
+    def outcomes(todo: Sequence[VideoFile], options: ExtractOptions) -> Iterator[tuple[VideoFile, Outcome]]:
         if not todo:
             return
         _connect(ray, address)
         try:
-            yield from _outcomes(ray, todo, encoder, weights, workers)
+            yield from _outcomes(
+                ray, todo, {"encoder": encoder, "weights": weights, "options": options}, options.workers
+            )
         finally:
             ray.shutdown()
 
@@ -79,8 +79,8 @@ def _knock(address: str) -> None:
 
 
 def _outcomes(
-    ray: Any, todo: Sequence[Source], encoder: str, weights: str, workers: int
-) -> Iterator[tuple[Source, Outcome]]:
+    ray: Any, todo: Sequence[VideoFile], made_with: dict[str, Any], workers: int
+) -> Iterator[tuple[VideoFile, Outcome]]:
     import ray.data
 
     for logger in ("ray.data", "ray.data._internal"):
@@ -95,7 +95,7 @@ def _outcomes(
     files = ray.data.from_items(rows, override_num_blocks=len(todo))
     made = files.map_batches(
         Worker,
-        fn_constructor_kwargs={"encoder": encoder, "weights": weights},
+        fn_constructor_kwargs=made_with,
         batch_size=1,
         num_cpus=1,
         num_gpus=1 if gpus else 0,
@@ -108,18 +108,18 @@ def _outcomes(
 class Worker:
     """An actor: sources -> their outcomes."""
 
-    def __init__(self, encoder: str, weights: str):
+    def __init__(self, encoder: str, weights: str, options: ExtractOptions):
         import torch
 
         from ..encoders.encoder import load_encoder
 
         torch.set_num_threads(1)
-        self.encoder = load_encoder(encoder, weights)
+        self.encoder, self.options = load_encoder(encoder, weights), options
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         made = np.empty(len(batch["number"]), object)
         for i, source in enumerate(batch["source"]):
-            result, damage = outcome_of(source, self.encoder)
+            result, damage = outcome_of(source, self.encoder, self.options)
             # Errors travel as what they say: an exception of another process may not be whole there.
             made[i] = (_bare(result) if isinstance(result, NarratedVideo) else MediaError(str(result)), damage)
         return {"number": batch["number"], "outcome": made}

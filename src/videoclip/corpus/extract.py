@@ -1,38 +1,39 @@
 """Videos and captions into a corpus: several files at a time, resumable, with bad files set aside."""
 
 import json
-import os
 import shutil
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..encoders.encoder import AnyEncoder
-from ..errors import CorpusError, MediaError, VideoclipError
-from ..media.captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
+from ..errors import CorpusError, MediaError
+from ..media.container import has_captions
+from ..media.files import VideoFile
+from ..media.narration import narration_of
+from ..parallel import in_parallel
 from ..progress import track
 from ..storage.places import Place, place
 from .store import Corpus, NarratedVideo, is_finite
 
-CONTAINERS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv")
 APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
 """Seconds of features that are gathered, and seconds for which, before they are written: what a killed job can lose."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """A video file, its id (path below the folder, without suffix), and its captions, or the file that holds them."""
+class ExtractOptions:
+    """How videos are taken into a corpus."""
 
-    id: str
-    path: Path
-    captions: Path | list[Caption] | None
+    silent: bool = False
+    """Also take videos without captions."""
+    language: str = "en"
+    """Of the subtitle track that is preferred where a video without a caption file has several."""
+    workers: int = 0
+    """Files that are worked on at the same time; 0: one per core."""
 
 
 @dataclass
@@ -64,65 +65,11 @@ class Summary:
         return text + (f", {len(self.set_aside)} set aside" if self.set_aside else "")
 
 
-def find_videos(folder: Path, captions: Path | None) -> list[Source]:
-    """Every video below ``folder`` with the captions of the same name, which lie in ``captions`` or beside it.
-
-    Args:
-        captions: a folder of caption files, or HowTo100M's ``raw_caption.json``.
-
-    Raises:
-        VideoclipError: no such folder, or no video in it.
-    """
-    for given in (folder, captions):
-        if given is not None and not given.exists():
-            raise VideoclipError(f"{given}: no such folder")
-    if folder.is_file():
-        files, root = [folder], folder.parent
-    else:
-        root = folder
-        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in CONTAINERS and p.is_file())
-    if not files:
-        raise VideoclipError(f"{folder}: no videos in it (looked for {' '.join(CONTAINERS)})")
-    names = [path.relative_to(root).with_suffix("").as_posix() for path in files]
-    by_path, by_name = _captions_of(captions or root, {*names, *(path.stem for path in files)})
-    stems = Counter(path.stem for path in files)
-    sources, taken = [], set()
-    for name, path in zip(names, files, strict=True):
-        identity = name if name not in taken else path.relative_to(root).as_posix()
-        taken.add(identity)
-        elsewhere = by_name.get(path.stem) if stems[path.stem] == 1 else None
-        sources.append(Source(identity, path, by_path.get(name) or elsewhere))
-    return sources
-
-
-def _captions_of(place: Path, names: set[str]) -> tuple[dict, dict]:
-    """Captions by path and by bare name: files of a folder, or, for these names, what one large JSON file holds."""
-    if place.is_dir():
-        return caption_files(place)
-    said = {video: howto100m_captions(entry) for video, entry in stream_captions(place) if video in names}
-    return said, said
-
-
-def caption_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Caption files by path below the folder, and by bare name where only one has it.
-
-    Names are without suffix, and without a language (``a.en.vtt``) unless there is a file without one.
-    """
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    names = [path.relative_to(folder).with_suffix("") for path in files]
-    by_path = {name.with_suffix("").as_posix(): path for name, path in reversed(list(zip(names, files, strict=True)))}
-    by_path |= {name.as_posix(): path for name, path in zip(names, files, strict=True)}
-    by_name = {Path(name).name: path for name, path in by_path.items()}
-    often = Counter(Path(name).name for name in by_path)
-    return by_path, {name: path for name, path in by_name.items() if often[name] == 1}
-
-
 def extract(
-    sources: list[Source],
+    sources: Sequence[VideoFile],
     encoder: AnyEncoder,
     out: Place,
-    silent: bool = False,
-    workers: int = 0,
+    options: ExtractOptions | None = None,
     reuse: Corpus | None = None,
     engine: "Engine | None" = None,
 ) -> Summary:
@@ -132,14 +79,13 @@ def extract(
     the next call. Where ``out`` holds features of some of a combined encoder's parts, the others are added to it.
 
     Args:
-        silent: also take videos without captions.
-        workers: files that are worked on at the same time; 0: one per core.
         reuse: a corpus whose features, and captions where a source has none, are taken over instead of made again.
         engine: works on the files elsewhere than in threads of this process (``cluster``), from scratch.
 
     Raises:
         CorpusError: ``out`` is of another encoder, or no video has captions.
     """
+    options = options or ExtractOptions()
     if isinstance(out, Path):
         _finish_widening(out)
     if out.exists() and reuse is None and (before := Corpus(out)).kind.parts.keys() < encoder.kind.parts.keys():
@@ -148,24 +94,20 @@ def extract(
                 f"{out}: features of more encoders are added by this machine alone, to corpora that lie on it; copy "
                 "it here, and leave out --ray"
             )
-        widened = _widen(before, sources, encoder, out, workers)
+        widened = _widen(before, sources, encoder, out, options)
         if Corpus(out).kind == before.kind or all(source.id in before for source in sources):
             return widened
-        return widened.and_then(extract(sources, encoder, out, silent, workers))
+        return widened.and_then(extract(sources, encoder, out, options))
     spoken = {reuse.ids[row] for row in reuse.rows_with_captions()} if reuse else set()
-    if not silent and not any(source.captions or source.id in spoken for source in sources):
+    if not options.silent and not any(s.captions or s.id in spoken or _has_captions(s.path) for s in sources):
         raise CorpusError(
-            f"no caption file belongs to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …); "
-            "name their folder with --captions, or pass --allow-silent"
+            f"no captions belong to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …, or has a "
+            "subtitle track); name their folder with --captions, or pass --allow-silent"
         )
     corpus = Corpus.create(out, encoder.kind)
     with corpus.writing():
         todo = [source for source in sources if source.id not in corpus]
         summary = Summary(present=len(sources) - len(todo))
-        if not silent:
-            mute = [source for source in todo if not source.captions and source.id not in spoken]
-            summary.set_aside |= {str(s.path): "no captions; pass --allow-silent to take it" for s in mute}
-            todo = [source for source in todo if source.captions or source.id in spoken]
         ready: list[NarratedVideo] = []
         written = time.monotonic()
 
@@ -181,7 +123,7 @@ def extract(
 
         try:
             with track("extract", len(todo), "videos") as advance:
-                work = engine(todo) if engine else _outcomes(todo, encoder, reuse, workers or os.cpu_count() or 1)
+                work = engine(todo, options) if engine else _outcomes(todo, encoder, options, reuse)
                 for source, (outcome, damage) in work:
                     summary.warnings += damage
                     if isinstance(outcome, NarratedVideo):
@@ -198,7 +140,16 @@ def extract(
         return summary
 
 
-def _widen(before: Corpus, sources: list[Source], encoder: AnyEncoder, out: Path, workers: int) -> Summary:
+def _has_captions(path: Path) -> bool:
+    try:
+        return has_captions(path)
+    except MediaError:  # which will be said of it in its turn
+        return False
+
+
+def _widen(
+    before: Corpus, sources: Sequence[VideoFile], encoder: AnyEncoder, out: Path, options: ExtractOptions
+) -> Summary:
     """Add the features of more encoders to a corpus: into a second one beside it, which takes its place when whole."""
     known = {source.id for source in sources}
     lost = [video for video in before.ids if video not in known]
@@ -208,7 +159,7 @@ def _widen(before: Corpus, sources: list[Source], encoder: AnyEncoder, out: Path
             "features cannot be added; make another corpus with --out and take over from this one with --reuse"
         )
     beside, held = Path(f"{out}.wider"), set(before.ids)
-    summary = extract([s for s in sources if s.id in held], encoder, beside, True, workers, reuse=before)
+    summary = extract([s for s in sources if s.id in held], encoder, beside, replace(options, silent=True), before)
     if missing := len(before) - len(Corpus(beside)):
         summary.warnings.append(
             f"{out} is as it was, since {missing} of its videos could not be encoded by {encoder.name}; what could be "
@@ -231,33 +182,21 @@ def _finish_widening(out: Path) -> None:
 
 
 def _outcomes(
-    todo: list[Source], encoder: AnyEncoder, reuse: Corpus | None, workers: int
-) -> Iterator[tuple[Source, "Outcome"]]:
+    todo: Sequence[VideoFile], encoder: AnyEncoder, options: ExtractOptions, reuse: Corpus | None
+) -> "Iterator[tuple[VideoFile, Outcome]]":
     """Each source with what became of it, as they are done; each worker decodes and encodes a file of its own."""
-    stop, waiting = threading.Event(), iter(todo)
-    with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
 
-        def start(count: int) -> dict:
-            some = islice(waiting, count)
-            return {pool.submit(outcome_of, s, encoder, _taken_over(s, reuse), stop): s for s in some}
+    def work(source: VideoFile, stop: threading.Event) -> "Outcome":
+        before = reuse[source.id] if reuse and source.id in reuse else None
+        return outcome_of(source, encoder, options, before, stop)
 
-        try:
-            running = start(2 * workers)
-            while running:
-                for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(done), done.result()
-                    running |= start(1)
-        finally:
-            stop.set()
-
-
-def _taken_over(source: Source, reuse: Corpus | None) -> NarratedVideo | None:
-    return reuse[source.id] if reuse and source.id in reuse else None
+    return in_parallel(work, todo, options.workers)
 
 
 def outcome_of(
-    source: Source,
+    source: VideoFile,
     encoder: AnyEncoder,
+    options: ExtractOptions,
     before: NarratedVideo | None = None,
     stop: threading.Event | None = None,
 ) -> "Outcome":
@@ -269,8 +208,9 @@ def outcome_of(
             raise MediaError(f"{source.path}: interrupted")
 
     try:
-        captions = read_captions(source.captions) if isinstance(source.captions, Path) else source.captions
-        captions = captions or (before.captions if before else [])
+        captions = narration_of(source, options.language).captions or (before.captions if before else [])
+        if not captions and not options.silent:
+            return MediaError(f"{source.path}: no captions; pass --allow-silent to take it"), []
         features = encoder.encode_file(source.path, damage.append, between, _parts(before))
     except MediaError as error:
         return error, []
@@ -286,14 +226,7 @@ def _parts(video: NarratedVideo | None) -> dict[str, np.ndarray]:
 
 
 Outcome = tuple[NarratedVideo | MediaError, list[str]]
-Engine = Callable[[list[Source]], Iterator[tuple[Source, Outcome]]]
-
-
-def _share_cores(workers: int) -> None:
-    """Several files on one core each are done sooner than one file after another on all of them."""
-    import torch
-
-    torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
+Engine = Callable[[Sequence[VideoFile], ExtractOptions], Iterator[tuple[VideoFile, Outcome]]]
 
 
 def list_set_aside(out: Place, set_aside: dict[str, str]) -> None:

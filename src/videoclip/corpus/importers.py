@@ -14,9 +14,10 @@ import numpy as np
 from ..encoders.encoder import FeatureKind
 from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import Caption, howto100m_captions, read_captions, stream_captions
+from ..media.files import CaptionFiles
 from ..progress import track
 from ..storage.places import Place
-from .extract import caption_files, list_set_aside
+from .extract import list_set_aside
 from .features import FeatureStore, open_features
 from .store import Corpus, NarratedVideo
 
@@ -138,9 +139,9 @@ def _captions(
     path: Path, store: FeatureStore, config: ImportConfig
 ) -> Iterator[tuple[str, list[Caption] | MediaError]]:
     if path.is_dir():
-        by_path, by_name = caption_files(path)
+        written = CaptionFiles(path)
         for key in store:
-            found = by_path.get(key) or by_name.get(key.rpartition("/")[2])
+            found, _ = written.of(key)
             if found:
                 try:
                     yield store.name(key), read_captions(found)

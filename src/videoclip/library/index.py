@@ -10,9 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from socket import gethostname
 
@@ -21,11 +19,13 @@ import numpy as np
 from ..corpus.store import is_finite
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
-from ..media.captions import Caption, read_captions
-from ..media.container import embedded_captions, pictures, recorded_at
-from ..media.files import VideoFile, find_files
+from ..media.captions import Caption
+from ..media.container import pictures, recorded_at
+from ..media.files import VideoFile, find_videos
+from ..media.narration import INSIDE, Narration, narration_of
 from ..media.video import probe
 from ..model.joint import JointModel
+from ..parallel import in_parallel
 from ..progress import clock, track
 from ..storage.places import Place, write_whole
 from .moments import embedded, everyday, webp
@@ -91,11 +91,11 @@ def index(
         LibraryError: another process writes into the library, or it was made with another encoder.
     """
     options = options or IndexOptions()
-    files = find_files(places, options.language)
+    files = find_videos(places, language=options.language)
     with locked(folder):
         store = _opened(folder, model, encoder, told)
         store.tidy()
-        result = _bring_up_to_date(store, files, places, model, encoder, options.workers, told)
+        result = _bring_up_to_date(store, files, places, model, encoder, options, told)
         if places and not files:
             result.warnings.append(f"no videos in {', '.join(map(str, places))}")
         if options.prune and result.missing:
@@ -161,7 +161,7 @@ def _bring_up_to_date(
     places: Sequence[Path],
     model: JointModel,
     encoder: AnyEncoder | None,
-    workers: int,
+    options: IndexOptions,
     told: Callable[[dict], None],
 ) -> Indexed:
     result = Indexed()
@@ -176,7 +176,7 @@ def _bring_up_to_date(
             todo.append(file)
     if not todo or encoder is None:
         return result
-    work = _Work(store, model, encoder, by_path)
+    work = _Work(store, model, encoder, by_path, options.language)
     with track("index", len(files), "videos", len(files) - len(todo)) as advance:
         began, done, ready, written = time.monotonic(), 0, [], time.monotonic()
 
@@ -187,7 +187,7 @@ def _bring_up_to_date(
             written = time.monotonic()
 
         try:
-            for file, outcome in work.outcomes(todo, workers or os.cpu_count() or 1):
+            for file, outcome in work.outcomes(todo, options.workers):
                 done += 1
                 if isinstance(outcome, Entry):
                     ready.append(outcome)
@@ -237,9 +237,9 @@ def _is_same(video: Video, file: VideoFile) -> bool:
     return (state.st_size, state.st_mtime_ns) == (video.size, video.modified_ns) and noted == _stamp(file.captions)
 
 
-def _stamp(captions: Path | None) -> str:
+def _stamp(captions: Path | Sequence[Caption] | None) -> str:
     """Which caption file, and which version of it; empty for none."""
-    if captions is None:
+    if not isinstance(captions, Path):
         return ""
     state = captions.stat()
     return f"{captions}:{state.st_size}:{state.st_mtime_ns}"
@@ -248,47 +248,39 @@ def _stamp(captions: Path | None) -> str:
 class _Work:
     """What workers share: the model, the encoder, and what the library holds already."""
 
-    def __init__(self, store: Store, model: JointModel, encoder: AnyEncoder, by_path: dict[str, Video]):
+    def __init__(self, store: Store, model: JointModel, encoder: AnyEncoder, by_path: dict[str, Video], language: str):
         self.store, self.model, self.encoder = store, model, encoder
-        self.by_path = by_path
+        self.by_path, self.language = by_path, language
         self.by_digest = {video.digest: video for video in by_path.values()}
         self.moved: set[str] = set()
         self.warnings: list[str] = []
-        self.stop, self.lock = threading.Event(), threading.Lock()
+        self.lock = threading.Lock()
         self.number = store.next_id()
 
-    def outcomes(self, todo: Sequence[VideoFile], workers: int) -> Iterator[tuple[VideoFile, "Outcome"]]:
+    def outcomes(self, todo: Sequence[VideoFile], workers: int) -> "Iterator[tuple[VideoFile, Outcome]]":
         """Each file with what became of it, as they are done. Tables are changed by the calling thread alone."""
-        waiting = iter(todo)
-        with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
+        for file, outcome in in_parallel(self.read, todo, workers):
+            yield file, self._follow(outcome) if isinstance(outcome, _Same) else outcome
 
-            def start(count: int) -> dict:
-                return {pool.submit(self.read, file): file for file in islice(waiting, count)}
-
-            try:
-                running = start(2 * workers)
-                while running:
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        outcome = future.result()
-                        yield running.pop(future), self._follow(outcome) if isinstance(outcome, _Same) else outcome
-                        running |= start(1)
-            finally:
-                self.stop.set()
-
-    def read(self, file: VideoFile) -> "Entry | MediaError | _Same":
+    def read(self, file: VideoFile, stop: threading.Event) -> "Entry | MediaError | _Same":
         """A file's entry; or why there is none; or what has changed of a video that is there."""
+
+        def go_on() -> None:
+            if stop.is_set():
+                raise MediaError("interrupted")
+
         try:
-            return self._read(file)
+            return self._read(file, go_on)
         except MediaError as error:
             return error
         except OSError as error:
             return MediaError(f"{file.path}: cannot be read ({error.strerror})")
 
-    def _read(self, file: VideoFile) -> "Entry | _Same":
+    def _read(self, file: VideoFile, go_on: Callable[[], None]) -> "Entry | _Same":
         state = file.path.stat()
         if not state.st_size:
             raise MediaError(f"{file.path}: the file is empty")
-        digest = self._digest(file.path)
+        digest = _digest(file.path, go_on)
         own = self.by_path.get(str(file.path))
         known = own if own and own.digest == digest else self.by_digest.get(digest)
         stamp = _stamp(file.captions)
@@ -298,17 +290,18 @@ class _Work:
                 known, path=str(file.path), modified_ns=state.st_mtime_ns, size=state.st_size, digest=digest
             )
         if known and after and (known is own or self._claim(known)):
-            said = self._captions(file) if stamp != (known.captions if known.captions != TRACK else "") else None
-            return _Same(known, after, said)
+            said = self._narration(file) if stamp != (known.captions if known.captions != TRACK else "") else None
+            return _Same(known, after, said, _noted(said, file) if said else known.captions)
         info = probe(file.path)
-        captions, source, language = self._captions(file)
-        features = self.store.features(known.id) if known else self._encoded(file.path)
+        said = self._narration(file)
+        features = self.store.features(known.id) if known else self._encoded(file.path, go_on)
         number = self._next()
         video = Video(
             number, str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
-            recorded_at(file.path), info.width, info.height, language, source,
+            recorded_at(file.path), info.width, info.height, said.language, _noted(said, file),
         )  # fmt: skip
-        return embedded(video, features, captions, self._pictures(file.path), self.model)
+        go_on()
+        return embedded(video, features, said.captions, self._pictures(file.path), self.model)
 
     def _claim(self, known: Video) -> bool:
         """Whether a file with the same contents is one that was moved here; by one file only."""
@@ -322,54 +315,33 @@ class _Work:
         """Note a video's new path, time or captions."""
         after = same.after
         if same.said is not None:
-            captions, source, language = same.said
-            self.store.replace_speech(same.before, captions)
-            after = replace(after, captions=source, language=language)
+            self.store.replace_speech(same.before, same.said.captions)
+            after = replace(after, captions=same.noted, language=same.said.language)
         replaced = self.by_path.get(after.path)
         if replaced and replaced.id != same.before.id:
             self.store.remove([replaced.id])
         self.store.change(same.before, after)
         return "moved" if same.before.path != after.path else "touched"
 
-    def _captions(self, file: VideoFile) -> tuple[list[Caption], str, str]:
-        """What is said, where that is noted, and in which language."""
-        if file.captions:
-            try:
-                return read_captions(file.captions), _stamp(file.captions), file.language
-            except MediaError as error:
-                self.warnings.append(str(error))
-                return [], _stamp(file.captions), ""
-        tracks = embedded_captions(file.path)
-        if not tracks:
-            return [], "", ""
-        language = min(tracks, key=lambda name: (not name.startswith("en"), name == "und", name))
-        return tracks[language], TRACK, "" if language == "und" else language
+    def _narration(self, file: VideoFile) -> Narration:
+        try:
+            return narration_of(file, self.language)
+        except MediaError as error:
+            self.warnings.append(str(error))
+            return Narration()
 
-    def _encoded(self, path: Path) -> np.ndarray:
-        features = self.encoder.encode_file(path, self.warnings.append, self._go_on)
+    def _encoded(self, path: Path, go_on: Callable[[], None]) -> np.ndarray:
+        features = self.encoder.encode_file(path, self.warnings.append, go_on)
         if not is_finite(features):
             raise MediaError(f"{path}: the encoder's features of it are not numbers")
         return features
 
     def _pictures(self, path: Path) -> list[tuple[float, bytes]]:
-        self._go_on()
         try:
             return [(second, webp(p)) for second, p in pictures(path, PICTURE_EVERY, PICTURE_WIDTH)]
         except MediaError as error:
             self.warnings.append(str(error))
             return []
-
-    def _digest(self, path: Path) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        with open(path, "rb") as file:
-            while block := file.read(1 << 22):
-                self._go_on()
-                digest.update(block)
-        return digest.hexdigest()
-
-    def _go_on(self) -> None:
-        if self.stop.is_set():
-            raise MediaError("interrupted")
 
     def _next(self) -> int:
         with self.lock:
@@ -386,13 +358,23 @@ class _Same:
 
     before: Video
     after: Video
-    said: tuple[list[Caption], str, str] | None
+    said: Narration | None
+    noted: str
+    """Where that is written, as the row notes it."""
 
 
-def _share_cores(workers: int) -> None:
-    import torch
+def _noted(said: Narration, file: VideoFile) -> str:
+    """How a row notes where a video's captions are from."""
+    return TRACK if said.source == INSIDE else _stamp(file.captions)
 
-    torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
+
+def _digest(path: Path, go_on: Callable[[], None]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            go_on()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def note_state(folder: Place) -> Callable[[dict], None]:

@@ -27,13 +27,19 @@ def recorded_at(path: str | Path) -> float:
         return Path(path).stat().st_mtime
 
 
+def has_captions(path: str | Path) -> bool:
+    """Whether a video file has a subtitle track that is text, without reading it."""
+    with open_video(path) as container:
+        return bool(_text_tracks(container))
+
+
 def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
     """Sentences of a video file's own subtitle tracks that are text, by language (``und`` where none is named)."""
     from av.error import FFmpegError
 
     tracks: dict[str, list[Caption]] = {}
     with open_video(path) as container:
-        texts = [s for s in container.streams.subtitles if s.codec_context and s.codec_context.name in TEXT_SUBTITLES]
+        texts = _text_tracks(container)
         if not texts:
             return {}
         start = (container.start_time or 0) / 1_000_000
@@ -47,6 +53,10 @@ def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
             if sentences := clean(found[stream.index]):
                 tracks.setdefault(stream.language or "und", sentences)
     return tracks
+
+
+def _text_tracks(container: Any) -> list:
+    return [s for s in container.streams.subtitles if s.codec_context and s.codec_context.name in TEXT_SUBTITLES]
 
 
 def _said(packet: Any, start: float) -> Iterator[Caption]:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ..benchmarks.world import evaluate_world, read_truth, recall_probe
 from ..config import dump_config, load_config
-from ..corpus.extract import extract, find_videos
+from ..corpus.extract import extract
 from ..corpus.store import Corpus
 from ..encoders.encoder import load_encoder
 from ..library.index import index
+from ..media.files import find_videos
 from ..pretrain.run import read_history
 from ..pretrain.trainer import PretrainConfig, pretrain
 from ..provenance import provenance
@@ -45,7 +46,7 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     with clock("render"):
         render_world(out / "videos", config.videos, config.seed)
     with clock("extract"):
-        extract(find_videos(out / "videos", None), load_encoder("demo"), out / "corpus.lance")
+        extract(find_videos(out / "videos"), load_encoder("demo"), out / "corpus.lance")
     corpus, truth = Corpus(out / "corpus.lance"), read_truth(out)
     overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}"]
     overrides += ["train_videos=train/*", "validation_videos=val/*", *config.set]

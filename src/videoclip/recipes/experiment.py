@@ -183,12 +183,13 @@ def _made(name: str, missing: list[tuple[str, int]], out: Path, workers: int) ->
 
 
 def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
-    from ..corpus.extract import extract, find_videos
+    from ..corpus.extract import extract
     from ..encoders.encoder import load_encoder
+    from ..media.files import find_videos
     from ..world.render import render_world
 
     render_world(folder / "videos", videos, seed, families=families)
-    extract(find_videos(folder / "videos", None), load_encoder("demo"), folder / "corpus.lance")
+    extract(find_videos(folder / "videos"), load_encoder("demo"), folder / "corpus.lance")
 
 
 def _run(name: str, variant: str, seed: int, out: Path) -> None:
