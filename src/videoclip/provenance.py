@@ -8,7 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("videoclip", "torch", "numpy", "av", "faiss-cpu", "pylance", "tokenizers", "safetensors")
+from . import __version__
+
+PACKAGES = ("torch", "numpy", "av", "faiss-cpu", "pylance", "tokenizers", "safetensors")
 
 
 def provenance(seed: int, config: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -16,7 +18,7 @@ def provenance(seed: int, config: dict[str, Any] | None = None) -> dict[str, Any
     return {
         "seed": seed,
         "versions": versions(),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": f"{platform.system()} {platform.machine()}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **({"config": config} if config is not None else {}),
@@ -24,7 +26,7 @@ def provenance(seed: int, config: dict[str, Any] | None = None) -> dict[str, Any
 
 
 def versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
+    found = {"python": sys.version.split()[0], "videoclip": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -33,7 +35,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that the package runs from, with a plus sign where files differ from it; empty outside git."""
     here = Path(__file__).parent
 

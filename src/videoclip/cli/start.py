@@ -1,4 +1,4 @@
-"""The commands to begin with: the demo and its world."""
+"""The commands to begin with: the demo, its world, and what to tell of an installation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -41,3 +41,14 @@ def world(
     typer.echo(
         f"rendered {videos} videos; what happens in them: {render_world(folder, videos, seed, narrator, families)}"
     )
+
+
+@app.command(rich_help_panel=PANEL)
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Tell versions, processor, GPU, codecs and what is broken, for a report of a fault; nothing private."""
+    import json
+
+    from ..report.doctor import as_text, examine
+
+    facts = examine()
+    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else as_text(facts))
