@@ -89,6 +89,7 @@ def search(
     by_video: Annotated[bool, typer.Option("--by-video", help="List the moments of a video together.")] = False,
     everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
     form: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --form json.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write, in the form of its suffix.")] = None,
     export: Annotated[Path | None, typer.Option(help="Folder for clips of the moments.")] = None,
     encode: Annotated[bool, typer.Option("--encode", help="Cut clips at the very frame, encoding anew.")] = False,
@@ -99,6 +100,9 @@ def search(
     from ..library.exports import export_clips, in_form
     from ..library.search import Library, Query
 
+    if as_json and form not in ("list", "json"):
+        raise VideoclipError(f"--json and --form {form}: choose one, and write the other into a file by --out")
+    form = "json" if as_json else form
     opened = Library(library)
     query = Query(
         text=text, mode=mode, limit=limit, folder=folder, after=_date(after, "--after"),
