@@ -6,7 +6,7 @@ What a user imports is loaded on first use, so that ``import videoclip`` stays f
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from .corpus.store import Corpus

@@ -5,9 +5,11 @@ import os
 import re
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..errors import Stopped, VideoclipError
 from ..storage.places import is_cut_off
 from . import library, published, start, training, understanding
@@ -39,6 +41,20 @@ FAULTS = {
     errno.EIO: f"check the disk {GO_ON}",
 }
 """What to do about a fault of the machine."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"videoclip {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def videoclip(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:
