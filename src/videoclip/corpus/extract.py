@@ -101,8 +101,8 @@ def extract(
     spoken = {reuse.ids[row] for row in reuse.rows_with_captions()} if reuse else set()
     if not options.silent and not any(s.captions or s.id in spoken or _has_captions(s.path) for s in sources):
         raise CorpusError(
-            f"no captions belong to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …, or has a "
-            "subtitle track); name their folder with --captions, or pass --allow-silent"
+            f"no caption file belongs to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …), and "
+            "none has a subtitle track; name the captions' folder with --captions, or pass --allow-silent"
         )
     corpus = Corpus.create(out, encoder.kind)
     with corpus.writing():
