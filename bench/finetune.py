@@ -10,8 +10,8 @@ from pathlib import Path
 
 from result import report
 
-from videoclip.benchmarks.examples import TASKS
 from videoclip.benchmarks.supervised import train_and_test
+from videoclip.benchmarks.table import benchmark
 from videoclip.corpus.store import Corpus
 from videoclip.pretrain.trainer import OptimizerConfig
 from videoclip.tasks.finetune import FinetuneConfig
@@ -22,7 +22,7 @@ OPTIMIZER = OptimizerConfig(lr=3e-4, warmup_updates=20, decay_updates=0)
 
 def main(demo: Path) -> None:
     corpus, rows = Corpus(demo / "corpus.lance"), []
-    for task in TASKS["world"]:
+    for task in benchmark("world").trains:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             config = FinetuneConfig(task=task, optimizer=OPTIMIZER)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from .benchmarks.evaluate import evaluate
     from .corpus.store import Corpus
     from .encoders.encoder import load_encoder
     from .library.search import Library
@@ -21,9 +22,10 @@ _WHERE = {
     "load_model": ".model.joint",
     "Corpus": ".corpus.store",
     "Library": ".library.search",
+    "evaluate": ".benchmarks.evaluate",
 }
 
-__all__ = ["Corpus", "Library", "VideoCLIP", "__version__", "load_encoder", "load_model"]
+__all__ = ["Corpus", "Library", "VideoCLIP", "__version__", "evaluate", "load_encoder", "load_model"]
 
 
 def __getattr__(name: str):

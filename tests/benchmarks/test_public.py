@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_benchmarks import corpus_of, make
 from malicious import dangerous
 
-from videoclip.benchmarks.benchmark import NAMES, Clip, Options, annotation_file, benchmark
+from videoclip import evaluate
+from videoclip.benchmarks.benchmark import annotation_file
+from videoclip.benchmarks.clips import Clip
 from videoclip.benchmarks.crosstask import read_videos
-from videoclip.benchmarks.examples import task_of, training_examples
+from videoclip.benchmarks.supervised import task_of
+from videoclip.benchmarks.table import BENCHMARKS, benchmark
 from videoclip.benchmarks.youcook2 import read_clips
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
@@ -36,18 +40,12 @@ def real():
     return REAL
 
 
-def corpus_of(path, videos: dict[str, int]) -> Corpus:
-    """Random features of videos of these lengths."""
-    rng = np.random.default_rng(0)
-    corpus = Corpus.create(path, FeatureKind("made", 8))
-    corpus.append(NarratedVideo(v, rng.standard_normal((n, 8)).astype(np.float16), []) for v, n in videos.items())
-    return corpus
-
-
 def knowing(vectors: dict[str, np.ndarray]):
     """A model that puts each text where its answer is."""
 
     class Knowing:
+        name = "knowing"
+
         def encode_text(self, texts):
             return torch.tensor(np.array([vectors[text] for text in texts]), dtype=torch.float32)
 
@@ -81,7 +79,7 @@ def test_youcook2_cuts_the_segments_and_ranks_them(tmp_path):
     spans = {"cut the onion": ("a", 3, 9), "stir": ("a", 20, 52), "fold": ("b", 2, 5)}  # cut at 32 s
     vectors = {text: corpus[v].features[s:e].astype(np.float32).mean(0) for text, (v, s, e) in spans.items()}
     unit = {text: 99 * v / np.linalg.norm(v) for text, v in vectors.items()}
-    result = benchmark("youcook2")(knowing(unit), corpus, tmp_path)
+    result = evaluate("youcook2", knowing(unit), corpus, tmp_path)
     assert result["retrieval"]["gallery"] == 3
     assert result["left_out"] == {"without_features": 1, "past_the_end": 1}
     assert {item["query"]: (item["video"], item["start"], item["end"]) for item in result["items"]} == {
@@ -115,7 +113,7 @@ def test_msrvtt_questions_have_five_answers(tmp_path):
     vectors = {f"answer {i} {j}": np.zeros(8) for i in range(8) for j in range(5)}
     for i in range(7):
         vectors[f"answer {i} {(2 * i) % 5}"] = corpus[f"video{i}"].features.astype(np.float32).mean(0)
-    result = benchmark("msrvtt-mc")(knowing(vectors), corpus, tmp_path)
+    result = evaluate("msrvtt-mc", knowing(vectors), corpus, tmp_path)
     assert result["multiple_choice"] == {"accuracy": 1.0, "chance": 0.2, "questions": 7}
     assert result["left_out"]["without_features"] == 1
 
@@ -129,7 +127,7 @@ def test_didemo_ranks_moments_and_videos(tmp_path):
     rng = np.random.default_rng(0)
     vectors = {d["description"]: rng.standard_normal(8) for d in made}
     vectors |= {f"d{i} 0 d{i} 1": rng.standard_normal(8) for i in range(3)}
-    result = benchmark("didemo")(knowing(vectors), corpus, tmp_path)
+    result = evaluate("didemo", knowing(vectors), corpus, tmp_path)
     assert result["moments"]["descriptions"] == 6
     assert result["retrieval"]["gallery"] == 3  # a video's descriptions are one query
     assert {item["video"] for item in result["items"]} == {"v0.mp4", "v1.mp4", "v2.mp4"}
@@ -158,7 +156,7 @@ def test_coin_stands_beside_the_papers_rule_which_can_say_nothing(tmp_path):
         features[start:end] += (vectors[label] / 20).astype(np.float16)
     corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 8))
     corpus.append([NarratedVideo("v", features, [])])
-    result = benchmark("coin")(knowing(vectors), corpus, tmp_path)
+    result = evaluate("coin", knowing(vectors), corpus, tmp_path)
     paper, ours = result["segmentation_by_the_papers_rule"], result["segmentation"]
     assert paper["one_label"]
     assert paper["frame_accuracy"] == paper["background_accuracy"] == 0.5
@@ -192,7 +190,7 @@ def test_crosstask_finds_the_steps_in_their_order(tmp_path):
     features[1, 6] = vectors["heat"]  # where the annotation does not have it
     corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 8))
     corpus.append([NarratedVideo(video, x, []) for video, x in zip("ab", features, strict=True)])
-    result = benchmark("crosstask")(knowing(vectors), corpus, tmp_path)
+    result = evaluate("crosstask", knowing(vectors), corpus, tmp_path)
     assert result["localization"]["by_task"] == {"Make Jello": 1.0, "Make Tea": 0.0}
     assert result["localization"]["recall"] == 0.5
     assert result["left_out"] == {"without_features": 1, "not_annotated": 0}
@@ -204,25 +202,23 @@ def test_crosstask_files_that_do_not_fit_are_named(tmp_path, model):
     corpus = corpus_of(tmp_path / "c.lance", {"a": 14})
     (tmp_path / "annotations" / "23521_a.csv").write_text("one,2,3\n")
     with pytest.raises(VideoclipError, match=r"23521_a\.csv: expected lines of step,start,end"):
-        benchmark("crosstask")(model, corpus, tmp_path)
+        evaluate("crosstask", model, corpus, tmp_path)
     (tmp_path / "tasks_primary.txt").write_text("1\nTea\nhttp://y\n3\nheat,pour\n")
     with pytest.raises(VideoclipError, match="announces 3 steps and names 2"):
-        benchmark("crosstask")(model, corpus, tmp_path)
+        evaluate("crosstask", model, corpus, tmp_path)
 
 
 def test_missing_files_say_where_they_are_published(tmp_path, model):
     corpus = corpus_of(tmp_path / "c.lance", {"a": 3})
-    for name in set(NAMES) - {"world"}:
+    for name in BENCHMARKS.keys() - {"world"}:
         with pytest.raises(VideoclipError, match=r"it is published at http"):
-            benchmark(name)(model, corpus, tmp_path)
-    with pytest.raises(VideoclipError, match="there are world, youcook2"):
-        benchmark("imagenet")
+            evaluate(name, model, corpus, tmp_path)
 
 
 def test_features_of_none_of_the_videos_are_an_error(tmp_path, model):
     (tmp_path / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\nret0,msr1,video1,a man\n")
     with pytest.raises(CorpusError, match="features of none of the 1 videos, such as 'video1'"):
-        benchmark("msrvtt")(model, corpus_of(tmp_path / "c.lance", {"a": 3}), tmp_path)
+        evaluate("msrvtt", model, corpus_of(tmp_path / "c.lance", {"a": 3}), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +236,7 @@ def test_real_youcook2_gives_chance_with_random_features(tmp_path, real, model):
     lengths = {clip.video: 0 for clip in clips}
     for clip in clips:
         lengths[clip.video] = max(lengths[clip.video], int(clip.end) + 1)
-    result = benchmark("youcook2")(model, corpus_of(tmp_path / "c.lance", lengths), real)
+    result = evaluate("youcook2", model, corpus_of(tmp_path / "c.lance", lengths), real)
     retrieval = result["retrieval"]
     assert retrieval["gallery"] == len(clips)
     assert retrieval["text_to_video"]["R@10"] < 0.01
@@ -250,14 +246,14 @@ def test_real_youcook2_gives_chance_with_random_features(tmp_path, real, model):
 def test_real_msrvtt_gives_chance_with_random_features(tmp_path, real, model):
     path = annotation_file(real, ["MSRVTT_JSFUSION_test.csv"], "")
     videos = {line.split(",")[2]: 15 for line in path.read_text().splitlines()[1:]}
-    result = benchmark("msrvtt")(model, corpus_of(tmp_path / "c.lance", videos), real)
+    result = evaluate("msrvtt", model, corpus_of(tmp_path / "c.lance", videos), real)
     assert result["retrieval"]["gallery"] == 1000
     assert result["retrieval"]["text_to_video"]["R@10"] < 0.03
 
 
 def test_real_didemo_gives_chance_with_random_features(tmp_path, real, model):
     asked = json.loads((real / "didemo_test_data.json").read_text())
-    result = benchmark("didemo")(model, corpus_of(tmp_path / "c.lance", {d["video"]: 30 for d in asked}), real)
+    result = evaluate("didemo", model, corpus_of(tmp_path / "c.lance", {d["video"]: 30 for d in asked}), real)
     assert result["moments"]["descriptions"] == len(asked) == 4021
     assert result["retrieval"]["gallery"] == len({d["video"] for d in asked}) == 1037
     assert result["moments"]["rank_at_1"] < 0.15
@@ -285,7 +281,7 @@ def test_htm_align_tells_what_is_shown_and_where(tmp_path):
     corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 8))
     said = [Caption(10 * i, 10 * i + 3, text.upper()) for i, text in enumerate(sentences)]
     corpus.append([NarratedVideo("v", features, said), NarratedVideo("silent", features, [])])
-    result = benchmark("htm-align")(knowing(vectors), corpus, tmp_path)
+    result = evaluate("htm-align", knowing(vectors), corpus, tmp_path)
     assert result["alignment"]["recall"] == result["alignment"]["auc"] == 1.0
     assert result["alignment"]["sentences"] == 12
     assert "spoken_recall" not in result["alignment"]  # not known of all videos
@@ -300,21 +296,14 @@ def test_htm_align_tells_what_is_shown_and_where(tmp_path):
 def test_htm_align_files_that_do_not_fit_are_named(tmp_path, model, content):
     (tmp_path / "htm_align.json").write_text(content)
     with pytest.raises(VideoclipError, match=r"htm_align\.json"):
-        benchmark("htm-align")(model, corpus_of(tmp_path / "c.lance", {"v": 9}), tmp_path)
-
-
-def test_options_that_do_not_exist_are_named():
-    with pytest.raises(VideoclipError, match="no rule 'x' of segmentation; choose from spread, paper"):
-        Options(rule="x")
-    with pytest.raises(VideoclipError, match="choose from dual-softmax, query-bank"):
-        Options(normalization="x")
+        evaluate("htm-align", model, corpus_of(tmp_path / "c.lance", {"v": 9}), tmp_path)
 
 
 def test_normalised_retrieval_says_so(tmp_path, model):
     (tmp_path / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\nk,m,v,a\nk,m,w,b\n")
     corpus = corpus_of(tmp_path / "c.lance", {"v": 9, "w": 9})
-    plain = benchmark("msrvtt")(model, corpus, tmp_path)
-    named = benchmark("msrvtt")(model, corpus, tmp_path, Options(normalization="dual-softmax"))
+    plain = evaluate("msrvtt", model, corpus, tmp_path)
+    named = evaluate("msrvtt", model, corpus, tmp_path, normalization="dual-softmax")
     assert "normalization" not in plain["retrieval"]
     assert named["retrieval"]["normalization"] == "dual-softmax"
 
@@ -339,31 +328,12 @@ TRAINED = {"youcook2": "retrieval", "msrvtt": "retrieval", "msrvtt-mc": "multipl
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_every_benchmark_gives_training_examples_and_holds_videos_out(tmp_path, name):
-    ids = [f"video{i}" for i in range(20)]
-    if name == "youcook2":
-        made = {v: youcook2_entry("training", ([1, 9], "cut")) for v in ids}
-        (tmp_path / "youcookii_annotations_trainval.json").write_text(json.dumps({"database": made}))
-    elif name.startswith("msrvtt"):
-        said = [{"video_id": v, "caption": c, "sen_id": 0} for v in [*ids, "video99"] for c in ("a", "b")]
-        (tmp_path / "MSRVTT_data.json").write_text(json.dumps({"sentences": said}))
-        (tmp_path / "MSRVTT_train.9k.csv").write_text("video_id\n" + "\n".join(ids))
-    elif name == "didemo":
-        asked = [{"video": v, "description": "x", "times": [[0, 0], [0, 1]], "num_segments": 6} for v in ids]
-        (tmp_path / "train_data.json").write_text(json.dumps(asked))
-    elif name == "coin":
-        part = [{"id": "1", "label": "stir", "segment": [2, 5]}]
-        made = {v: {"subset": "training", "duration": 9, "annotation": part} for v in ids}
-        (tmp_path / "COIN.json").write_text(json.dumps({"database": made}))
-    else:
-        (tmp_path / "annotations").mkdir()
-        (tmp_path / "tasks_primary.txt").write_text("1\nMake Tea\nhttp://y\n2\nheat,pour\n\n")
-        (tmp_path / "videos.csv").write_text("".join(f"1,{v},u\n" for v in ids))
-        for v in ids:
-            (tmp_path / "annotations" / f"1_{v}.csv").write_text("2,1.0,3.0\n")
-    corpus = corpus_of(tmp_path / "c.lance", dict.fromkeys([*ids, "video99"], 30))
-    train, held_out = training_examples(name, task_of(name, ""), corpus, tmp_path)
-    assert task_of(name, "") == TRAINED[name]
-    assert (len(train), len(held_out)) == (18, 2)
+def test_every_tenth_training_video_is_held_out(tmp_path, name):
+    corpus = make(name, tmp_path)
+    assert task_of(name) == TRAINED[name]
+    train, held_out = benchmark(name).trains[TRAINED[name]](corpus, tmp_path)
+    per_video = {"youcook2": 2, "didemo": 2}.get(name, 1)
+    if name != "crosstask":  # where it is drawn which videos are trained on
+        assert (len(train), len(held_out)) == (18 * per_video, 2 * per_video)
     with pytest.raises(ConfigError, match=f"{name} has no task 'sleep'"):
         task_of(name, "sleep")

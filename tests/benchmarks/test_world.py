@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from videoclip.benchmarks.world import CHOICES, evaluate_world, moments, questions, read_truth
+from videoclip.benchmarks.truth import CHOICES, moments, questions, read_truth
+from videoclip.benchmarks.world import evaluate_world
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, VideoclipError

@@ -1,11 +1,11 @@
-"""Public benchmarks: each reads the annotation files as they are distributed, and evaluates what features there are.
+"""What a benchmark is: what it measures a model with, which options it takes, and what can be trained on it.
 
-A benchmark is one function: (model, corpus of features, folder of annotations, options) -> figures and ``items``, one
-entry per prediction. Videos without features are left out and counted.
+Each is a module that reads the annotation files as they are distributed and defines a ``Benchmark``; ``table`` names
+them all. Videos without features are left out and counted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,99 +13,66 @@ import numpy as np
 from ..corpus.store import Corpus, NarratedVideo
 from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
-from ..tasks.retrieval import NORMALIZATIONS, retrieve
-from ..tasks.segmentation import RULES
+from ..tasks.finetune import Example
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a benchmark is evaluated; the defaults are ours, and what differs from them is named in the result."""
+    """How a benchmark is evaluated; ``Benchmark.options`` fills in its defaults and refuses what it does not take."""
 
     split: str = "test"
     rule: str = "spread"
-    """Of segmentation (``tasks.segmentation.RULES``)."""
+    """Of segmentation (``tasks.segmentation.RULES``); empty where nothing is segmented."""
     normalization: str = ""
     """Of retrieval scores (``tasks.retrieval.NORMALIZATIONS``); empty: none, as is usual."""
 
-    def __post_init__(self):
-        if self.rule not in RULES:
-            raise VideoclipError(f"no rule '{self.rule}' of segmentation; choose from {', '.join(RULES)}")
-        if self.normalization not in ("", *NORMALIZATIONS):
-            raise VideoclipError(
-                f"no normalisation '{self.normalization}' of retrieval; choose from {', '.join(NORMALIZATIONS)}"
-            )
-
 
 DEFAULT = Options()
-Evaluate = Callable[[JointModel, Corpus, Path, Options], dict]
-MAX_SECONDS = 32
-"""Of a clip, as in the paper; what is longer is cut."""
-
-
-def benchmark(name: str) -> Evaluate:
-    """The function that evaluates on a benchmark.
-
-    Raises:
-        VideoclipError: there is no such benchmark.
-    """
-    if name == "world":
-        from .world import evaluate_folder
-
-        return evaluate_folder
-    if name == "youcook2":
-        from .youcook2 import evaluate_youcook2
-
-        return evaluate_youcook2
-    if name == "msrvtt":
-        from .msrvtt import evaluate_msrvtt
-
-        return evaluate_msrvtt
-    if name == "msrvtt-mc":
-        from .msrvtt import evaluate_msrvtt_questions
-
-        return evaluate_msrvtt_questions
-    if name == "didemo":
-        from .didemo import evaluate_didemo
-
-        return evaluate_didemo
-    if name == "coin":
-        from .coin import evaluate_coin
-
-        return evaluate_coin
-    if name == "crosstask":
-        from .crosstask import evaluate_crosstask
-
-        return evaluate_crosstask
-    if name == "htm-align":
-        from .htm_align import evaluate_htm_align
-
-        return evaluate_htm_align
-    raise VideoclipError(f"no benchmark '{name}'; there are {', '.join(NAMES)}")
-
-
-NAMES = ("world", "youcook2", "msrvtt", "msrvtt-mc", "didemo", "coin", "crosstask", "htm-align")
+Examples = tuple[list[Example], list[Example]]
+"""What is trained on, and what is held out to choose the epoch by."""
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A part of a video, in seconds, and the sentence that describes it."""
+class Benchmark:
+    """What there is to know of a benchmark; its module defines it and ``table`` gives it a name."""
 
-    video: str
-    text: str
-    start: float = 0.0
-    end: float = float("inf")
+    run: Callable[[JointModel, Corpus, Path, Options], dict]
+    """(model, features, folder of annotations, options) -> metrics, and ``items``: an entry per prediction."""
+    splits: tuple[str, ...] = ("test",)
+    """The videos that it can be evaluated on; the first is the default."""
+    rules: tuple[str, ...] = ()
+    """Of segmentation, the default first; empty where nothing is segmented."""
+    normalizations: tuple[str, ...] = ()
+    """Of retrieval scores, none of which is the default; empty where there is no retrieval."""
+    trains: Mapping[str, Callable[[Corpus, Path], Examples]] = field(default_factory=dict)
+    """The tasks (of ``tasks.finetune``) that can be trained on it, the default first, and the examples of each."""
+    trained_split: str = ""
+    """The videos that trained models are tested on, where they are not those of the default split."""
 
-    @property
-    def name(self) -> dict:
-        """How it is called in a result."""
-        part = {} if self.end == float("inf") else {"start": self.start, "end": self.end}
-        return {"query": self.text, "video": self.video} | part
+    def options(self, name: str, split: str = "", rule: str = "", normalization: str = "") -> Options:
+        """The options that are given, and the defaults of those that are not (empty).
 
-    def cut(self, features: np.ndarray) -> np.ndarray:
-        """The clip's seconds, at most ``MAX_SECONDS``: (T, F) of the video -> (≤ 32, F); empty past its end."""
-        first = int(np.floor(self.start))
-        last = min(len(features), first + MAX_SECONDS, int(np.ceil(min(self.end, len(features)))))
-        return features[first:last]
+        Args:
+            name: of the benchmark, for the error.
+
+        Raises:
+            VideoclipError: it does not take some of them, or not with these values; names all of them.
+        """
+        given = (
+            (split, self.splits, "split", ""),
+            (rule, self.rules, "rule", " of segmentation"),
+            (normalization, self.normalizations, "normalization", " of retrieval"),
+        )
+        wrong = [
+            f"has no {what} '{value}'{of}; choose from {', '.join(there)}"
+            if there
+            else f"takes no {what}{of}; leave '{value}' out"
+            for value, there, what, of in given
+            if value and value not in there
+        ]
+        if wrong:
+            raise VideoclipError(f"{name} {'; it '.join(wrong)}")
+        return Options(split or self.splits[0], rule or next(iter(self.rules), ""), normalization)
 
 
 def annotation_file(folder: Path, names: Sequence[str], where: str) -> Path:
@@ -148,25 +115,19 @@ def videos_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, NarratedVideo]
     return found
 
 
-def available(clips: Sequence[Clip], features: dict[str, np.ndarray]) -> tuple[list[Clip], list[np.ndarray], dict]:
-    """Clips of which there are features, those features, and how many clips were left out and why."""
-    there = [clip for clip in clips if clip.video in features]
-    cut = [clip.cut(features[clip.video]) for clip in there]
-    kept = [(clip, part) for clip, part in zip(there, cut, strict=True) if len(part)]
-    left_out = {"without_features": len(clips) - len(there), "past_the_end": len(there) - len(kept)}
-    if not kept:
-        raise CorpusError(f"none of the {len(clips)} clips lies within the features of its video")
-    return [clip for clip, _ in kept], [part for _, part in kept], left_out
+def hold_out(made: Sequence[tuple[str, Example]]) -> Examples:
+    """Training examples, each with the id of its video, without those of every tenth video, which are held out.
 
-
-def retrieve_clips(model: JointModel, corpus: Corpus, clips: Sequence[Clip], source: str, normalization: str) -> dict:
-    """Text→video and video→text retrieval among clips, each described by its own sentence.
-
-    Args:
-        source: the file that says which clips.
+    For data sets without validation videos: choosing the epoch on the test set, as published scripts do, makes metrics
+    look better than they are.
     """
-    model.check_features(corpus.kind, corpus.path)
-    clips, parts, left_out = available(clips, features_of(corpus, [clip.video for clip in clips]))
-    found = retrieve(model, [clip.text for clip in clips], parts, normalization=normalization)
-    items = found.items([clip.name for clip in clips])
-    return {"retrieval": found.metrics(), "left_out": left_out, "annotations": source, "items": items}
+    held = set(sorted({video for video, _ in made})[::10])
+    return [e for video, e in made if video not in held], [e for video, e in made if video in held]
+
+
+def touched(spans: Sequence[tuple[float, float, int]], seconds: int, count: int) -> np.ndarray:
+    """Whether a step touches a second, of spans (start, end, step): (seconds, count) bool."""
+    holds = np.zeros((seconds, count), bool)
+    for start, end, step in spans:
+        holds[int(np.floor(start)) : int(np.ceil(end)), step] = True
+    return holds

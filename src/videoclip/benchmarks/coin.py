@@ -10,12 +10,13 @@ from pathlib import Path
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
+from ..tasks.finetune import Example, Labelled, one_label
 from ..tasks.metrics import segmentation_metrics
-from ..tasks.segmentation import background_text, labels_of_seconds, segment
-from .benchmark import DEFAULT, Options, annotation_file, features_of
+from ..tasks.segmentation import RULES, background_text, labels_of_seconds, segment
+from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out
 
 FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
-SUBSETS = {"test": "testing", "val": "testing", "train": "training"}
+SUBSETS = {"test": "testing", "train": "training"}
 
 
 def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
@@ -25,8 +26,7 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
         VideoclipError: the annotations or the features are missing.
     """
     path = annotation_file(data, [FILE], WHERE)
-    videos, labels = read_segments(path, SUBSETS.get(options.split, options.split))
-    model.check_features(corpus.kind, corpus.path)
+    videos, labels = read_segments(path, SUBSETS[options.split])
     features = features_of(corpus, videos)
     texts = model.encode_text(labels).numpy()
     place = {label: i for i, label in enumerate(labels)}
@@ -62,3 +62,21 @@ def read_segments(path: Path, subset: str) -> tuple[dict[str, list[tuple[float, 
     if not chosen:
         raise VideoclipError(f"{path}: no videos of subset '{subset}'")
     return chosen, sorted({label for said in segments.values() for _, _, label in said})
+
+
+def seconds_to_label(corpus: Corpus, data: Path) -> Examples:
+    """Training videos, every second with its label or none.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    videos, labels = read_segments(annotation_file(data, [FILE], WHERE), SUBSETS["train"])
+    place = {label: i for i, label in enumerate(labels)}
+    made: list[tuple[str, Example]] = []
+    for video, seconds in features_of(corpus, videos).items():
+        shown = labels_of_seconds([(s, e, place[label]) for s, e, label in videos[video]], len(seconds))
+        made.append((video, Labelled(seconds, labels, one_label(shown, len(labels)))))
+    return hold_out(made)
+
+
+BENCHMARK = Benchmark(evaluate_coin, splits=tuple(SUBSETS), rules=RULES, trains={"segmentation": seconds_to_label})

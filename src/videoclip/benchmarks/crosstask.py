@@ -10,8 +10,9 @@ import numpy as np
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
+from ..tasks.finetune import Labelled
 from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
-from .benchmark import DEFAULT, Options, annotation_file, features_of
+from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out, touched
 
 WHERE = "https://github.com/DmZhukov/CrossTask"
 ALL = "videos.csv"
@@ -38,7 +39,6 @@ def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, options: O
         VideoclipError: the annotations or the features are missing.
     """
     tasks, annotated, listed = read_videos(data, options.split)
-    model.check_features(corpus.kind, corpus.path)
     features = features_of(corpus, [video for _, video in annotated])
     texts = {task: model.encode_text(tasks[task].steps).numpy() for task in {task for task, _ in annotated}}
     counts: dict[str, list] = defaultdict(lambda: np.zeros(2, int))  # type: ignore[arg-type]
@@ -123,3 +123,28 @@ def _steps(folder: Path, task: str, video: str) -> list[tuple[int, float, float]
             return [(int(row[0]), float(row[1]), float(row[2])) for row in csv.reader(file) if row]
         except (ValueError, IndexError) as error:
             raise VideoclipError(f"{path}: expected lines of step,start,end ({error})") from error
+
+
+def steps_to_find(corpus: Corpus, data: Path) -> Examples:
+    """Annotated videos of the primary tasks that are not among those tested on.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    tasks, annotated, _ = read_videos(data, "supervised-train")
+    features = features_of(corpus, [video for _, video in annotated])
+    made = []
+    for (task, video), steps in annotated.items():
+        if video in features:
+            names, seconds = tasks[task].steps, features[video]
+            holds = touched([(start, end, step - 1) for step, start, end in steps], len(seconds), len(names))
+            made.append((video, Labelled(seconds, names, holds)))
+    return hold_out(made)
+
+
+BENCHMARK = Benchmark(
+    evaluate_crosstask,
+    splits=("test", "val", "train", "supervised-test", "supervised-train"),
+    trains={"localization": steps_to_find},
+    trained_split="supervised-test",
+)

@@ -10,12 +10,16 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
+from ..tasks.finetune import Described, Timed
 from ..tasks.moments import CHUNK_SECONDS, CHUNKS, mean_rank, moment_scores, rank_moments
-from ..tasks.retrieval import retrieve
-from .benchmark import DEFAULT, Clip, Options, annotation_file, available, features_of
+from ..tasks.retrieval import NORMALIZATIONS, retrieve
+from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out
+from .clips import Clip, available
 
 FILES = {"test": ["test_data.json", "didemo_test_data.json"], "val": ["val_data.json"], "train": ["train_data.json"]}
 LENGTH = CHUNK_SECONDS * CHUNKS
@@ -29,9 +33,8 @@ def evaluate_didemo(model: JointModel, corpus: Corpus, data: Path, options: Opti
     Raises:
         VideoclipError: the annotations or the features are missing.
     """
-    path = annotation_file(data, FILES.get(options.split, [f"{options.split}_data.json"]), WHERE)
+    path = annotation_file(data, FILES[options.split], WHERE)
     asked = read_descriptions(path)
-    model.check_features(corpus.kind, corpus.path)
     features = features_of(corpus, [item["video"] for item in asked])
     there = [item for item in asked if item["video"] in features]
     tokens = {video: model.video_tokens(seconds[:LENGTH]).numpy() for video, seconds in features.items()}
@@ -68,3 +71,45 @@ def read_descriptions(path: Path) -> list[dict]:
         return [{key: item[key] for key in ("video", "description", "times")} for item in asked]
     except (ValueError, KeyError, TypeError) as error:
         raise VideoclipError(f"{path}: not DiDeMo's descriptions ({type(error).__name__}: {error})") from error
+
+
+def moments_to_rank(corpus: Corpus, data: Path) -> Examples:
+    """Descriptions of the training videos with their moments.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    asked, features = _to_train_on(corpus, data)
+    made = []
+    for item in asked:
+        times = [(first, last) for first, last in item["times"]]
+        made.append((item["video"], Timed(features[item["video"]][:LENGTH], item["description"], times)))
+    return hold_out(made)
+
+
+def videos_to_find(corpus: Corpus, data: Path) -> Examples:
+    """Training videos, each with all of its descriptions as one text.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    asked, features = _to_train_on(corpus, data)
+    said = defaultdict(list)
+    for item in asked:
+        said[item["video"]].append(item["description"])
+    return hold_out([(video, Described(features[video], [" ".join(texts)])) for video, texts in said.items()])
+
+
+def _to_train_on(corpus: Corpus, data: Path) -> tuple[list[dict], dict[str, np.ndarray]]:
+    """The training descriptions whose videos have features, and those."""
+    asked = read_descriptions(annotation_file(data, FILES["train"], WHERE))
+    features = features_of(corpus, [item["video"] for item in asked])
+    return [item for item in asked if item["video"] in features], features
+
+
+BENCHMARK = Benchmark(
+    evaluate_didemo,
+    splits=tuple(FILES),
+    normalizations=NORMALIZATIONS,
+    trains={"moments": moments_to_rank, "retrieval": videos_to_find},
+)

@@ -10,7 +10,7 @@ from ..corpus.store import Corpus, NarratedVideo
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.alignment import align, alignment_metrics
-from .benchmark import DEFAULT, Options, annotation_file, videos_of
+from .benchmark import DEFAULT, Benchmark, Options, annotation_file, videos_of
 
 FILES, WHERE = ["htm_align.json"], "https://www.robots.ox.ac.uk/~vgg/research/tan"
 
@@ -29,7 +29,6 @@ def evaluate_htm_align(model: JointModel, corpus: Corpus, data: Path, options: O
     """
     path = annotation_file(data, FILES, WHERE)
     annotated = read_sentences(path)
-    model.check_features(corpus.kind, corpus.path)
     videos = videos_of(corpus, annotated)
     anywhere, near = [], []
     items = []
@@ -95,3 +94,6 @@ def read_sentences(path: Path) -> dict[str, list[Entry]]:
     if not any(read.values()):
         raise VideoclipError(f"{path}: holds no sentences")
     return {name: rows for name, rows in read.items() if rows}
+
+
+BENCHMARK = Benchmark(evaluate_htm_align)

@@ -5,40 +5,77 @@ from pathlib import Path
 
 from ..config import dump_config
 from ..corpus.store import Corpus
+from ..errors import ConfigError
 from ..model.joint import load_videoclip
 from ..provenance import provenance
 from ..storage.folders import claim
 from ..tasks.finetune import FinetuneConfig
 from ..tasks.finetune import finetune as train
-from .benchmark import benchmark
-from .examples import FIGURES, figure_of, task_of, test_options, training_examples
+from .evaluate import check_features, evaluate
+from .table import BENCHMARKS, benchmark
+
+FIGURES = {
+    "retrieval": ("retrieval", "text_to_video", "R@1"),
+    "multiple-choice": ("multiple_choice", "accuracy"),
+    "segmentation": ("segmentation", "frame_accuracy"),
+    "localization": ("localization", "recall"),
+    "moments": ("moments", "rank_at_1"),
+}
+"""Where the metric that training for a task improves stands in a result."""
+RULES = {"segmentation": "background"}
+"""Of segmentation, for a model that was trained for a task: it has learnt a text for background."""
+LEFT_OUT = ("items", "videos", "similarity", "seed", "versions", "commit", "machine", "date")
+"""What a result after training does without: predictions, and what the result of the training says itself."""
 
 
 def train_and_test(name: str, model: str, corpus: Corpus, data: Path, config: FinetuneConfig, out: Path) -> dict:
     """Train a model for a task of a benchmark into ``out``; what ``result.json`` holds.
 
     Raises:
-        ConfigError: ``out`` holds something else, or the model cannot be trained.
+        ConfigError: ``out`` holds something else, or the model cannot be trained, or not for this task.
         VideoclipError: annotations or features are missing.
     """
-    config = replace(config, task=task_of(name, config.task))
+    chosen, task = benchmark(name), task_of(name, config.task)
+    config = replace(config, task=task)
     settings = {"benchmark": name, "model": model, "corpus": corpus.path} | dump_config(config)
     start = load_videoclip(model)
-    start.check_features(corpus.kind, corpus.path)
-    examples, validation = training_examples(name, config.task, corpus, data)
+    check_features(start, corpus)
+    examples, validation = chosen.trains[task](corpus, data)
     claim(out, "finetune", settings)
-    measure = benchmark(name)
-    before = measure(start, corpus, data, test_options(name, config.task, trained=False))
+    before = evaluate(name, start, corpus, data, split=chosen.trained_split)
     lines = train(start, examples, validation, config, out)
-    after = measure(start, corpus, data, test_options(name, config.task, trained=True))
+    after = evaluate(name, start, corpus, data, split=chosen.trained_split, rule=RULES.get(task, ""))
     validated = [line["validation"] for line in lines]
     return provenance(config.seed, settings) | {
-        "figure": FIGURES[config.task],
-        "zero_shot": figure_of(config.task, before),
-        "fine_tuned": figure_of(config.task, after),
+        "figure": FIGURES[task],
+        "zero_shot": figure_of(task, before),
+        "fine_tuned": figure_of(task, after),
         "best_epoch": validated.index(max(validated)),
         "epochs": lines,
         "examples": len(examples),
         "validation_examples": len(validation),
-        "test": {key: value for key, value in after.items() if key not in ("items", "videos", "similarity")},
+        "test": {key: value for key, value in after.items() if key not in LEFT_OUT},
     }
+
+
+def task_of(name: str, task: str = "") -> str:
+    """The task to train on a benchmark; by default its first.
+
+    Raises:
+        ConfigError: it has no such task, or nothing can be trained on it.
+        VideoclipError: there is no such benchmark.
+    """
+    tasks = list(benchmark(name).trains)
+    if not tasks:
+        trained = ", ".join(other for other in BENCHMARKS if benchmark(other).trains)
+        raise ConfigError(f"{name} has no training videos; choose from {trained}")
+    if task and task not in tasks:
+        raise ConfigError(f"{name} has no task '{task}' to train; choose from {', '.join(tasks)}")
+    return task or tasks[0]
+
+
+def figure_of(task: str, result: dict) -> float:
+    """The metric that training for a task improves."""
+    for key in FIGURES[task]:
+        result = result[key]
+    return float(result)  # type: ignore[arg-type]

@@ -3,81 +3,29 @@
 Zero-shot: the model was trained on narration alone; ``truth.json`` only says which answers are right.
 """
 
-import json
-import math
-import random
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..corpus.store import Corpus, NarratedVideo
-from ..errors import CorpusError, VideoclipError
+from ..errors import CorpusError
 from ..model.joint import JointModel
 from ..tasks.alignment import align, alignment_metrics
+from ..tasks.finetune import Described, Example, Labelled, one_label
 from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
-from ..tasks.metrics import BACKGROUND, segmentation_metrics
+from ..tasks.metrics import segmentation_metrics
 from ..tasks.multiple_choice import answer
 from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
-from ..tasks.retrieval import Retrieval, retrieve
-from ..tasks.segmentation import background_text, label_seconds_as_published, segment
-from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
-from .benchmark import DEFAULT, Options
+from ..tasks.retrieval import NORMALIZATIONS, Retrieval, retrieve
+from ..tasks.segmentation import RULES, background_text, label_seconds_as_published, segment
+from .benchmark import DEFAULT, Benchmark, Examples, Options, features_of, touched
+from .truth import CHOICES, Moment, moments, questions, read_truth, shown_at_the_middle, shown_when_said
 
-CHOICES = 5
 SHOWN = 5
 """Found clips that are kept of each query."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One step of a video: what is done, from when to when (seconds), and how it is described."""
-
-    video: str
-    family: str
-    start: float
-    end: float
-    what: tuple[str, str, str]
-    description: str
-    unseen: bool
-
-    @property
-    def seconds(self) -> slice:
-        """The whole seconds that the step touches."""
-        return slice(math.floor(self.start), math.ceil(self.end))
-
-
-def read_truth(folder: Path) -> dict:
-    """``truth.json`` of a world, or of a demo's ``videos`` folder.
-
-    Raises:
-        VideoclipError: there is none, or it is not of a world.
-    """
-    for path in (folder / "truth.json", folder / "videos" / "truth.json"):
-        if path.is_file():
-            truth = json.loads(path.read_text())
-            if "world" not in truth or "videos" not in truth:
-                raise VideoclipError(f"{path}: not the truth.json of a rendered world")
-            return truth
-    raise VideoclipError(f"{folder}: holds no truth.json; 'videoclip world {folder}' renders a world")
-
-
-def moments(truth: dict, split: str) -> list[Moment]:
-    """Every step of the videos of a split, in order."""
-    return [
-        Moment(
-            video,
-            entry["family"],
-            step["start"],
-            step["end"],
-            (step["action"], step["object"], step["colour"]),
-            step["description"],
-            step["unseen_pair"],
-        )
-        for video, entry in truth["videos"].items()
-        if entry["split"] == split
-        for step in entry["steps"]
-    ]
 
 
 def evaluate_folder(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
@@ -90,9 +38,8 @@ def evaluate_world(model: JointModel, corpus: Corpus, truth: dict, options: Opti
     """Every task on the videos of a split; ``items`` and ``videos`` hold each prediction.
 
     Raises:
-        VideoclipError: the corpus is of another encoder than the model, or lacks the videos.
+        CorpusError: the corpus lacks the videos.
     """
-    model.check_features(corpus.kind, corpus.path)
     wanted = [m for m in moments(truth, options.split) if m.video in corpus]
     if not wanted:
         raise CorpusError(f"{corpus.path}: holds none of the world's {options.split} videos; extract them first")
@@ -136,37 +83,6 @@ def recall_probe(corpus: Corpus, truth: dict, split: str = "val"):
     return probe
 
 
-def questions(wanted: list[Moment], kind: str = "sharing") -> tuple[list[list[str]], np.ndarray]:
-    """Five descriptions for each moment, in the words of its family, of which one is right.
-
-    Args:
-        kind: ``sharing``: two of the wrong ones share the object with the right one and two the action; the rest of
-            them is drawn as it is in videos. ``one part``: each differs from the right one in one part alone: two in
-            the action, one in the object, one in the colour.
-
-    Returns:
-        (choices, index of the right one), the same for the same moments.
-    """
-    rng = random.Random("questions")
-    choices, right = [], []
-    for moment in wanted:
-        actions, objects = family_members(moment.family)
-        action, thing, colour = moment.what
-        other_actions = rng.sample([a for a in actions if a != action], 2)
-        other_objects = rng.sample([o for o in objects if o != thing], 2)
-        if kind == "sharing":
-            others = [(a, thing, rng.choice(list(COLOURS))) for a in other_actions]
-            others += [(action, o, rng.choice(list(COLOURS))) for o in other_objects]
-        else:
-            others = [(a, thing, colour) for a in other_actions] + [(action, other_objects[0], colour)]
-            others += [(action, thing, rng.choice([c for c in COLOURS if c != colour]))]
-        place = rng.randrange(CHOICES)
-        texts = [phrase(what, TEST_PHRASES, rng) for what in others]
-        choices.append([*texts[:place], moment.description, *texts[place:]])
-        right.append(place)
-    return choices, np.array(right)
-
-
 def understanding(model: JointModel, videos: dict[str, NarratedVideo], truth: dict, rule: str = "spread") -> dict:
     """Segmentation and step localisation of videos whose steps are given, and alignment of their narration.
 
@@ -196,7 +112,7 @@ def understanding(model: JointModel, videos: dict[str, NarratedVideo], truth: di
         if video.captions:
             spoken = np.array([(caption.start, caption.end) for caption in video.captions])
             found = align(tokens, model.encode_text([caption.text for caption in video.captions]).numpy(), spoken)
-            heard.append((found.times, found.confidence, spoken, _shown_when_said(spoken, steps)))
+            heard.append((found.times, found.confidence, spoken, shown_when_said(spoken, steps)))
             entries[-1] |= {"aligned": found.times.tolist(), "confidence": found.confidence.round(4).tolist()}
     actual = [np.array(entry["truth"]) for entry in entries]
     result = {
@@ -231,27 +147,8 @@ def paragraphs(model: JointModel, videos: dict[str, NarratedVideo], truth: dict)
     return paragraph_retrieval(sentences, removed, kept)
 
 
-def _shown_when_said(spoken: np.ndarray, steps: list[dict]) -> list[tuple[float, float] | None]:
-    """For each sentence, the span of the step that it narrates; None for chatter."""
-    shown: list[tuple[float, float] | None] = [None] * len(spoken)
-    for step in steps:
-        if step["narration"]:
-            nearest = int(np.abs(spoken[:, 0] - step["narration"]["start"]).argmin())
-            shown[nearest] = (step["start"], step["end"])
-    return shown
-
-
 def _what(step: dict) -> tuple[str, str, str]:
     return step["action"], step["object"], step["colour"]
-
-
-def shown_at_the_middle(spans: list[tuple[float, float, int]], seconds: int) -> np.ndarray:
-    """The label that is shown in the middle of each second; -1 where none is."""
-    middles = np.arange(seconds) + 0.5
-    shown = np.full(seconds, BACKGROUND)
-    for start, end, label in spans:
-        shown[(start <= middles) & (middles < end)] = label
-    return shown
 
 
 def _by_part(found: Retrieval, wanted: list[Moment]) -> dict[str, float]:
@@ -285,3 +182,46 @@ def _items(found: Retrieval, wanted: list[Moment], choices, answers: np.ndarray,
         }
         for i, (moment, rank) in enumerate(zip(wanted, found.ranks(), strict=True))
     ]  # fmt: skip
+
+
+def steps_to_train_on(task: str, corpus: Corpus, data: Path) -> Examples:
+    """The steps of the training videos, and those of the validation videos, as examples for a task.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    truth = read_truth(data)
+    return _examples(task, corpus, truth, "train"), _examples(task, corpus, truth, "val")
+
+
+def _examples(task: str, corpus: Corpus, truth: dict, split: str) -> list[Example]:
+    wanted = [m for m in moments(truth, split) if m.video in corpus]
+    features = features_of(corpus, [m.video for m in wanted])
+    if task in ("retrieval", "multiple-choice"):
+        return [Described(features[m.video][m.seconds], [m.description]) for m in wanted]
+    steps = defaultdict(list)
+    for m in wanted:
+        steps[m.video].append(m)
+    examples: list[Example] = []
+    for video, some in steps.items():
+        texts = list(dict.fromkeys(m.description for m in some))
+        spans = [(m.start, m.end, texts.index(m.description)) for m in some]
+        count = len(features[video])
+        if task == "segmentation":
+            holds = one_label(shown_at_the_middle(spans, count), len(texts))
+        else:
+            holds = touched(spans, count, len(texts))
+        examples.append(Labelled(features[video], texts, holds))
+    return examples
+
+
+BENCHMARK = Benchmark(
+    evaluate_folder,
+    splits=("test", "val", "train"),
+    rules=RULES,
+    normalizations=NORMALIZATIONS,
+    trains={
+        task: partial(steps_to_train_on, task)
+        for task in ("retrieval", "multiple-choice", "segmentation", "localization")
+    },
+)

@@ -8,18 +8,24 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
+
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..published.pickles import InertUnpickler
+from ..tasks.finetune import Described
 from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
-from .benchmark import DEFAULT, Clip, Options, annotation_file, features_of, retrieve_clips
+from ..tasks.retrieval import NORMALIZATIONS
+from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out
+from .clips import Clip, available, retrieve_clips
 
 ANNOTATIONS = "youcookii_annotations_trainval.json"
 ZERO_SHOT = "youcook2_zero_shot.csv"
 PAIRS = "youcook_val.pkl"
 WHERE = "http://youcook2.eecs.umich.edu/download"
 SUBSETS = {"test": "validation", "val": "validation", "train": "training"}
+"""The sentences of the real test videos are not published; everyone tests on the validation videos."""
 
 
 def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
@@ -29,13 +35,13 @@ def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, options: Op
         VideoclipError: the annotations or the features are missing.
     """
     clips, source = read_clips(data, options.split)
-    result = retrieve_clips(model, corpus, clips, source, options.normalization)
-    return result | {"paragraphs": retrieve_paragraphs(model, corpus, clips)}
-
-
-def retrieve_paragraphs(model: JointModel, corpus: Corpus, clips: list[Clip]) -> dict:
-    """Whole videos by all of their sentences in order, with and without what lies between their segments."""
     features = features_of(corpus, [clip.video for clip in clips])
+    result = retrieve_clips(model, features, clips, source, options.normalization)
+    return result | {"paragraphs": retrieve_paragraphs(model, features, clips)}
+
+
+def retrieve_paragraphs(model: JointModel, features: dict[str, np.ndarray], clips: list[Clip]) -> dict:
+    """Whole videos by all of their sentences in order, with and without what lies between their segments."""
     sentences, removed, kept = [], [], []
     for video, seconds in features.items():
         own = sorted((c for c in clips if c.video == video and c.start < len(seconds)), key=lambda c: c.start)
@@ -51,10 +57,12 @@ def read_clips(folder: Path, split: str = "test") -> tuple[list[Clip], str]:
     """Segments with their sentences, and the name of the file that says which."""
     path = annotation_file(folder, [ANNOTATIONS, ZERO_SHOT], WHERE)
     if path.name == ZERO_SHOT:
+        if SUBSETS[split] != SUBSETS["val"]:
+            raise VideoclipError(f"{path}: lists validation clips alone; put {ANNOTATIONS} beside it ({WHERE})")
         return _from_csv(path), path.name
-    segments = _from_annotations(path, SUBSETS.get(split, split))
+    segments = _from_annotations(path, SUBSETS[split])
     if not segments:
-        raise VideoclipError(f"{path}: no segments of subset '{split}'")
+        raise VideoclipError(f"{path}: no segments of subset '{SUBSETS[split]}'")
     pairs = path.with_name(PAIRS)
     if pairs.is_file() and split != "train":
         return _from_pairs(pairs, segments), pairs.name
@@ -89,3 +97,19 @@ def _from_pairs(path: Path, segments: dict[str, Clip]) -> list[Clip]:
         return [Clip(s.video, p["caption"], s.start, s.end) for p in pairs if (s := segments.get(p["id"]))]
     except (KeyError, TypeError) as error:
         raise VideoclipError(f"{path}: expected a list of {{'id', 'caption'}} ({error})") from error
+
+
+def clips_to_find(corpus: Corpus, data: Path) -> Examples:
+    """The segments of the training videos with their sentences.
+
+    Raises:
+        VideoclipError: the annotations or the features are missing.
+    """
+    clips, _ = read_clips(data, "train")
+    clips, parts, _ = available(clips, features_of(corpus, [clip.video for clip in clips]))
+    return hold_out([(c.video, Described(part, [c.text])) for c, part in zip(clips, parts, strict=True)])
+
+
+BENCHMARK = Benchmark(
+    evaluate_youcook2, splits=tuple(SUBSETS), normalizations=NORMALIZATIONS, trains={"retrieval": clips_to_find}
+)

@@ -96,11 +96,12 @@ def rerun(
     ] = None,
 ) -> None:
     """Repeat a run or an evaluation from what lies beside it, and compare; exits with 1 where they differ."""
-    from ..recipes.rerun import print_comparison
     from ..recipes.rerun import rerun as run
+    from ..report.screen import print_comparison
 
     compared = run(made, out or made.with_name(f"{made.stem}-again"))
-    print_comparison(compared)
+    print_comparison(compared.differing, len(compared.figures), compared.same_weights, compared.other_versions)
+    typer.echo(f"{compared.verdict}: {len(compared.figures)} metrics compared; what was made anew: {compared.folder}")
     raise typer.Exit(int(compared.verdict == "different"))
 
 

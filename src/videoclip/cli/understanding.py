@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ..benchmarks.table import BENCHMARKS
 from ..errors import VideoclipError
 from ..storage.folders import output_file
-from ..storage.places import Place, place
 
 app = typer.Typer()
 PANEL = "What a model understands"
@@ -15,18 +15,17 @@ PANEL = "What a model understands"
 
 @app.command(rich_help_panel=PANEL)
 def evaluate(
-    name: Annotated[
-        str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin, crosstask, htm-align.")
-    ],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
     corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
     json: Annotated[Path | None, typer.Option(help="File to write figures and predictions into.")] = None,
     report: Annotated[Path | None, typer.Option(help="Page to write: figures, confusions, examples (.html).")] = None,
-    split: Annotated[str, typer.Option(help="Which videos: test, val or train.")] = "test",
+    split: Annotated[str, typer.Option(help="Which videos, such as val or train [default: test].")] = "",
     rule: Annotated[
-        str, typer.Option(help="Of segmentation: spread (ours), paper, or background (after fine-tuning).")
-    ] = "spread",
+        str,
+        typer.Option(help="Of segmentation: spread (ours), paper, background (after fine-tuning) [default: spread]."),
+    ] = "",
     per_class: Annotated[bool, typer.Option("--per-class", help="Also print the figures of each class.")] = False,
     template: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="Phrasing such as 'a video of {}'; several are averaged.")
@@ -38,36 +37,23 @@ def evaluate(
     """Measure a model on a benchmark, without training on it."""
     import json as json_module
 
-    from ..benchmarks.analysis import confusion, extremes, intervals, per_video
-    from ..benchmarks.benchmark import Options, benchmark
-    from ..corpus.store import Corpus
-    from ..model.joint import load_model
-    from ..model.prompts import Prompted
-    from ..provenance import provenance
+    from ..benchmarks.evaluate import evaluate as run
     from ..report.screen import print_classes, print_scores
 
-    run, options = benchmark(name), Options(split, rule, normalization)
     for written in (json, report):
         if written:
             output_file(written)
-    features = Corpus(_corpus_of(data, corpus))
-    loaded = load_model(model)
-    result = run(Prompted(loaded, template) if template else loaded, features, data, options)
-    config = {"benchmark": name, "model": model, "data": str(data), "encoder": features.kind.encoder}
-    config |= {"corpus": features.path}
-    config |= {"split": split, "rule": rule, "templates": template or [], "normalization": normalization}
-    result |= {"intervals": intervals(result)} | provenance(result.get("seed", 0), config)
+    options = {"split": split, "rule": rule, "normalization": normalization, "templates": template or []}
+    result = run(name, model, corpus, data, **options)
     print_scores(result)
-    table = confusion(result)
     if per_class:
-        print_classes(table.by_class() if table else [], result)
+        print_classes(result)
     if json:
         json.write_text(json_module.dumps(result, indent=1))
     if report:
         from ..report.evaluation import write_evaluation
 
-        analysis = {"intervals": result["intervals"], "confusion": table, "videos": per_video(result)}
-        write_evaluation(report, result, analysis | {"extremes": extremes(result.get("items", []))})
+        write_evaluation(report, result)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -119,7 +105,7 @@ def align(
 
 @app.command(rich_help_panel=PANEL)
 def finetune(
-    name: Annotated[str, typer.Argument(help="world, youcook2, msrvtt, msrvtt-mc, didemo, coin or crosstask.")],
+    name: Annotated[str, typer.Argument(help=f"One with training videos, of {', '.join(BENCHMARKS)}.")],
     model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
     data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
     out: Annotated[Path, typer.Option(help="Folder for the trained model and result.json.")],
@@ -132,13 +118,13 @@ def finetune(
     """Train a model further on a benchmark's training set; goes on where it was interrupted."""
     import json as json_module
 
+    from ..benchmarks.evaluate import open_corpus
     from ..benchmarks.supervised import train_and_test
     from ..config import load_config
-    from ..corpus.store import Corpus
     from ..tasks.finetune import FinetuneConfig
 
     config = load_config(FinetuneConfig, "", [*(settings or []), *([f"task={task}"] if task else [])])
-    result = train_and_test(name, model, Corpus(_corpus_of(data, corpus)), data, config, out)
+    result = train_and_test(name, model, open_corpus(corpus, data), data, config, out)
     (out / "result.json").write_text(json_module.dumps(result, indent=1))
     figure = " ".join(result["figure"]).replace("_", " ")
     typer.echo(f"{figure}: {100 * result['zero_shot']:.1f} % before, {100 * result['fine_tuned']:.1f} % after")
@@ -168,11 +154,3 @@ def experiment(
     for line in in_lines(result):
         typer.echo(line)
     typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {page}")
-
-
-def _corpus_of(data: Path, corpus: str) -> Place:
-    """The corpus that is named, or the one that lies in a benchmark's folder or beside it."""
-    if not data.is_dir():
-        raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
-    places = [place(corpus)] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
-    return next((there for there in places if there.exists()), places[0])

@@ -1,7 +1,6 @@
 """Repeat what made a result, from what lies beside it, and compare."""
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,30 +75,34 @@ def _pretraining(made: Path, out: Path) -> Compared:
 
 
 def _evaluation(made: Path, out: Path) -> Compared:
-    from ..benchmarks.benchmark import Options, benchmark
-    from ..corpus.store import Corpus
-    from ..model.joint import load_model
-    from ..model.prompts import Prompted
+    from ..benchmarks.evaluate import evaluate
 
     try:
         result = json.loads(made.read_text())
         config = result["config"]
-        run, data = benchmark(config["benchmark"]), Path(config["data"])
-        options = Options(config["split"], config["rule"], config["normalization"])
-        corpus, name, templates = config["corpus"], config["model"], config["templates"]
+        where = [config[key] for key in ("benchmark", "model", "corpus", "data")]
+        options = {key: config[key] for key in ("split", "rule", "normalization", "templates")}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{made}: does not say how it was made; only files of videoclip evaluate --json do"
         ) from error
-    model = load_model(name)
-    again = run(Prompted(model, templates) if templates else model, Corpus(corpus), data, options)
+    if not config["model"]:
+        raise ConfigError(f"{made}: was made with a model that was never saved; evaluate one from a folder")
+    again = evaluate(*where, **options | {"rule": _rule(config)})
     out.mkdir(parents=True, exist_ok=True)
-    (out / made.name).write_text(json.dumps(again, indent=1, default=str))
+    (out / made.name).write_text(json.dumps(again, indent=1))
     again = json.loads((out / made.name).read_text())
     left_out = ("items", "intervals", "seconds", "versions", "config", "date", "commit", "machine", "seed")
     now = dict(_flat({key: value for key, value in again.items() if key not in left_out}))
     before = dict(_flat({key: value for key, value in result.items() if key not in left_out}))
     return Compared({key: (before[key], now.get(key)) for key in before if key in now}, _other(result), out)
+
+
+def _rule(config: dict) -> str:
+    """The rule of segmentation; files of earlier versions name the default also where nothing is segmented."""
+    from ..benchmarks.table import benchmark
+
+    return "" if config["rule"] == "spread" and not benchmark(config["benchmark"]).rules else config["rule"]
 
 
 def _flat(values: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -124,16 +127,3 @@ def _is_close(before: Any, after: Any) -> bool:
     if not isinstance(before, int | float) or not isinstance(after, int | float):
         return False
     return abs(before - after) <= CLOSE * max(abs(before), abs(after))
-
-
-def print_comparison(compared: Compared, shown: int = 10) -> None:
-    """Print what differs, and the verdict."""
-    for name, (before, after) in list(compared.differing.items())[:shown]:
-        print(f"{name}: {before} before, {after} now")
-    if len(compared.differing) > shown:
-        print(f"… and {len(compared.differing) - shown} more of {len(compared.figures)} figures")
-    if not compared.same_weights:
-        print("the weights are others")
-    if compared.other_versions:
-        print(f"made with other versions: {', '.join(compared.other_versions)}", file=sys.stderr)
-    print(f"{compared.verdict}: {len(compared.figures)} figures compared; what was made anew: {compared.folder}")

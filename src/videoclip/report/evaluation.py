@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..benchmarks.analysis import confusion, extremes, per_video
 from . import plots
 from .page import TIMELINES, template
 
@@ -12,30 +13,24 @@ CLASSES = 25
 """The largest classes, which are shown in the confusion map."""
 
 
-def write_evaluation(path: Path, result: dict, analysis: dict) -> None:
-    """Write the page of a result.
-
-    Args:
-        result: what ``videoclip evaluate`` writes.
-        analysis: ``intervals`` (name -> (low, high)), ``confusion`` (``Confusion`` or None), ``extremes`` and the
-            predictions for whole ``videos``.
-    """
-    confusion = analysis["confusion"]
+def write_evaluation(path: Path, result: dict) -> None:
+    """Write the page of what ``evaluate`` returns."""
+    table = confusion(result)
     figures, by_class = {}, []
-    if confusion is not None:
-        large = confusion.largest(CLASSES)
+    if table is not None:
+        large = table.largest(CLASSES)
         shares = large.seconds / np.maximum(large.seconds.sum(1, keepdims=True), 1)
         figures["confusion"] = plots.confusion_map(large.classes, shares.tolist())
-        by_class = confusion.by_class()
-        figures["timelines"] = plots.timelines(analysis["videos"][:TIMELINES])
+        by_class = table.by_class()
+        figures["timelines"] = plots.timelines(per_video(result)[:TIMELINES])
     page = template("evaluation.html.j2")
     text = page.render(
         result=result,
         tables=tables(result),
-        intervals=analysis["intervals"],
+        intervals=result["intervals"],
         figures=figures,
         by_class=by_class,
-        extremes=analysis["extremes"],
+        extremes=extremes(result.get("items", [])),
         config=json.dumps(result["config"], indent=1),
     )
     path.write_text(text, encoding="utf-8")

@@ -1,11 +1,16 @@
-"""Results of evaluations on the screen."""
+"""Results of evaluations on the screen, and how a repeated one compares."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ..benchmarks.analysis import ClassFigures
+from ..benchmarks.analysis import confusion
+
+DIFFERING = 10
+"""Metrics that are shown of those that differ."""
 
 
 def print_scores(result: dict) -> None:
@@ -52,16 +57,16 @@ def print_scores(result: dict) -> None:
             console.print(f"left out: {count} {reason.replace('_', ' ')}")
 
 
-def print_classes(classes: Sequence[ClassFigures], result: dict) -> None:
-    """The figures of each class, and of each task of a benchmark that has tasks."""
-    console = Console()
-    if classes:
-        table = Table(title="Seconds of each class")
+def print_classes(result: dict) -> None:
+    """The metrics of each class, where seconds were labelled, and of each task of a benchmark that has tasks."""
+    console, table = Console(), confusion(result)
+    if table:
+        shown = Table(title="Seconds of each class")
         for column in ("class", "seconds", "recall", "precision", "most often mistaken for"):
-            table.add_column(column)
-        for c in classes:
-            table.add_row(c.name, str(c.seconds), f"{100 * c.recall:.1f}", f"{100 * c.precision:.1f}", c.mistaken_for)
-        console.print(table)
+            shown.add_column(column)
+        for c in table.by_class():
+            shown.add_row(c.name, str(c.seconds), f"{100 * c.recall:.1f}", f"{100 * c.precision:.1f}", c.mistaken_for)
+        console.print(shown)
     for task, recall in result.get("localization", {}).get("by_task", {}).items():
         console.print(f"{task}: recall {100 * recall:.1f} %")
 
@@ -72,3 +77,17 @@ def _print_segmentation(console, label: str, figures: dict) -> None:
     console.print(f"{label}: {shown}")
     if figures["one_label"]:
         console.print("  every second has the same label: this prediction says nothing")
+
+
+def print_comparison(
+    differing: Mapping[str, tuple[Any, Any]], compared: int, same_weights: bool, other_versions: Sequence[str]
+) -> None:
+    """How what was made anew differs: metrics before and now, of so many compared, weights and versions."""
+    for name, (before, after) in list(differing.items())[:DIFFERING]:
+        print(f"{name}: {before} before, {after} now")
+    if len(differing) > DIFFERING:
+        print(f"… and {len(differing) - DIFFERING} more of {compared} metrics")
+    if not same_weights:
+        print("the weights are others")
+    if other_versions:
+        print(f"made with other versions: {', '.join(other_versions)}", file=sys.stderr)

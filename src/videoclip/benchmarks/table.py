@@ -1,0 +1,35 @@
+"""The benchmarks by name. Another one is a module that defines a ``Benchmark``, and a line here.
+
+The module is imported when its benchmark is asked for: the command line shows the names without loading any.
+"""
+
+from collections.abc import Callable
+from importlib import import_module as module
+from typing import TYPE_CHECKING
+
+from ..errors import VideoclipError
+
+if TYPE_CHECKING:
+    from .benchmark import Benchmark
+
+BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
+    "world": lambda: module("videoclip.benchmarks.world").BENCHMARK,
+    "youcook2": lambda: module("videoclip.benchmarks.youcook2").BENCHMARK,
+    "msrvtt": lambda: module("videoclip.benchmarks.msrvtt").RETRIEVAL,
+    "msrvtt-mc": lambda: module("videoclip.benchmarks.msrvtt").QUESTIONS,
+    "didemo": lambda: module("videoclip.benchmarks.didemo").BENCHMARK,
+    "coin": lambda: module("videoclip.benchmarks.coin").BENCHMARK,
+    "crosstask": lambda: module("videoclip.benchmarks.crosstask").BENCHMARK,
+    "htm-align": lambda: module("videoclip.benchmarks.htm_align").BENCHMARK,
+}
+
+
+def benchmark(name: str) -> "Benchmark":
+    """The benchmark of this name.
+
+    Raises:
+        VideoclipError: there is none.
+    """
+    if name not in BENCHMARKS:
+        raise VideoclipError(f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}")
+    return BENCHMARKS[name]()

@@ -1,0 +1,117 @@
+"""The truth about a rendered world's videos (``truth.json``): which steps are when, and questions about them."""
+
+import json
+import math
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import VideoclipError
+from ..tasks.metrics import BACKGROUND
+from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
+
+CHOICES = 5
+"""Descriptions of a question."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step of a video: what is done, from when to when (seconds), and how it is described."""
+
+    video: str
+    family: str
+    start: float
+    end: float
+    what: tuple[str, str, str]
+    description: str
+    unseen: bool
+
+    @property
+    def seconds(self) -> slice:
+        """The whole seconds that the step touches."""
+        return slice(math.floor(self.start), math.ceil(self.end))
+
+
+def read_truth(folder: Path) -> dict:
+    """``truth.json`` of a world, or of a demo's ``videos`` folder.
+
+    Raises:
+        VideoclipError: there is none, or it is not of a world.
+    """
+    for path in (folder / "truth.json", folder / "videos" / "truth.json"):
+        if path.is_file():
+            truth = json.loads(path.read_text())
+            if "world" not in truth or "videos" not in truth:
+                raise VideoclipError(f"{path}: not the truth.json of a rendered world")
+            return truth
+    raise VideoclipError(f"{folder}: holds no truth.json; 'videoclip world {folder}' renders a world")
+
+
+def moments(truth: dict, split: str) -> list[Moment]:
+    """Every step of the videos of a split, in order."""
+    return [
+        Moment(
+            video,
+            entry["family"],
+            step["start"],
+            step["end"],
+            (step["action"], step["object"], step["colour"]),
+            step["description"],
+            step["unseen_pair"],
+        )
+        for video, entry in truth["videos"].items()
+        if entry["split"] == split
+        for step in entry["steps"]
+    ]
+
+
+def questions(wanted: list[Moment], kind: str = "sharing") -> tuple[list[list[str]], np.ndarray]:
+    """Five descriptions for each moment, in the words of its family, of which one is right.
+
+    Args:
+        kind: ``sharing``: two of the wrong ones share the object with the right one and two the action; the rest of
+            them is drawn as it is in videos. ``one part``: each differs from the right one in one part alone: two in
+            the action, one in the object, one in the colour.
+
+    Returns:
+        (choices, index of the right one), the same for the same moments.
+    """
+    rng = random.Random("questions")
+    choices, right = [], []
+    for moment in wanted:
+        actions, objects = family_members(moment.family)
+        action, thing, colour = moment.what
+        other_actions = rng.sample([a for a in actions if a != action], 2)
+        other_objects = rng.sample([o for o in objects if o != thing], 2)
+        if kind == "sharing":
+            others = [(a, thing, rng.choice(list(COLOURS))) for a in other_actions]
+            others += [(action, o, rng.choice(list(COLOURS))) for o in other_objects]
+        else:
+            others = [(a, thing, colour) for a in other_actions] + [(action, other_objects[0], colour)]
+            others += [(action, thing, rng.choice([c for c in COLOURS if c != colour]))]
+        place = rng.randrange(CHOICES)
+        texts = [phrase(what, TEST_PHRASES, rng) for what in others]
+        choices.append([*texts[:place], moment.description, *texts[place:]])
+        right.append(place)
+    return choices, np.array(right)
+
+
+def shown_at_the_middle(spans: list[tuple[float, float, int]], seconds: int) -> np.ndarray:
+    """The label that is shown in the middle of each second; -1 where none is."""
+    middles = np.arange(seconds) + 0.5
+    shown = np.full(seconds, BACKGROUND)
+    for start, end, label in spans:
+        shown[(start <= middles) & (middles < end)] = label
+    return shown
+
+
+def shown_when_said(spoken: np.ndarray, steps: list[dict]) -> list[tuple[float, float] | None]:
+    """For each sentence, the span of the step that it narrates; None for chatter."""
+    shown: list[tuple[float, float] | None] = [None] * len(spoken)
+    for step in steps:
+        if step["narration"]:
+            nearest = int(np.abs(spoken[:, 0] - step["narration"]["start"]).argmin())
+            shown[nearest] = (step["start"], step["end"])
+    return shown

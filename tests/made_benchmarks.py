@@ -1,0 +1,112 @@
+"""Small files of every benchmark's form, with training videos, and random features of the videos."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.encoders.encoder import FeatureKind
+from videoclip.media.captions import Caption
+from videoclip.world.render import describe_world
+from videoclip.world.script import write_script
+
+TRAINING = [f"video{i}" for i in range(20)]
+TESTED = [f"video{i}" for i in range(20, 26)]
+VIDEOS = [*TRAINING, *TESTED]
+SECONDS = 40
+WORDS = ("cut", "stir", "fold", "serve", "heat", "pour", "slice", "mix")
+
+
+def corpus_of(path: Path, videos: dict[str, int], said: dict[str, list[Caption]] | None = None) -> Corpus:
+    """Random features of videos of these lengths."""
+    rng = np.random.default_rng(0)
+    corpus = Corpus.create(path, FeatureKind("made", 8))
+    corpus.append(
+        NarratedVideo(v, rng.standard_normal((n, 8)).astype(np.float16), (said or {}).get(v, []))
+        for v, n in videos.items()
+    )
+    return corpus
+
+
+def make(name: str, folder: Path) -> Corpus:
+    """Annotations of the benchmark in ``folder``, and ``corpus.lance`` there with all videos but one."""
+    folder.mkdir(exist_ok=True)
+    if name == "world":
+        scripts = [write_script(i, 2) for i in range(20)]
+        (folder / "truth.json").write_text(json.dumps(describe_world(scripts, 2)))
+        return corpus_of(folder / "corpus.lance", {script.id: 60 for script in scripts})
+    MAKERS[name](folder)
+    said = {video: [Caption(s, s + 3, sentence(video, s)) for s in (2, 12)] for video in TESTED}
+    return corpus_of(folder / "corpus.lance", dict.fromkeys(VIDEOS[:-1], SECONDS), said)
+
+
+def sentence(video: str, second: int) -> str:
+    number = VIDEOS.index(video) + second
+    return " ".join(WORDS[(number * k + k) % len(WORDS)] for k in (1, 3, 5)) + f" {number}"
+
+
+def _youcook2(folder: Path) -> None:
+    database = {
+        video: {
+            "subset": "training" if video in TRAINING else "validation",
+            "annotations": [{"segment": [s, s + 6], "sentence": sentence(video, s)} for s in (2, 12)],
+        }
+        for video in VIDEOS
+    }
+    (folder / "youcookii_annotations_trainval.json").write_text(json.dumps({"database": database}))
+
+
+def _msrvtt(folder: Path) -> None:
+    pairs = "".join(f"{v},{v},{v},{sentence(v, 2)}\n" for v in TESTED)
+    (folder / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\n" + pairs)
+    asked = ["vid_key\ta1\ta2\ta3\ta4\ta5\tanswer"]
+    for video in TESTED:
+        answers = "\t".join(sentence(video, second) for second in range(5))
+        asked.append(f"{video.replace('video', 'msr')}\t{answers}\t{len(asked) % 5}")
+    (folder / "MSR_MC_test.csv").write_text("\n".join(asked))
+    said = [{"video_id": v, "caption": sentence(v, s), "sen_id": 0} for v in VIDEOS for s in (2, 12)]
+    (folder / "MSRVTT_data.json").write_text(json.dumps({"sentences": said}))
+    (folder / "MSRVTT_train.9k.csv").write_text("\n".join(["video_id", *TRAINING]))
+
+
+def _didemo(folder: Path) -> None:
+    for split, videos in (("train", TRAINING), ("val", TRAINING[:3]), ("test", TESTED)):
+        asked = [
+            {"video": v, "description": sentence(v, s), "times": [[s // 5, s // 5]] * 4}
+            for v in videos
+            for s in (2, 12)
+        ]
+        (folder / f"{split}_data.json").write_text(json.dumps(asked))
+
+
+def _coin(folder: Path) -> None:
+    database = {
+        video: {
+            "subset": "training" if video in TRAINING else "testing",
+            "annotation": [{"label": WORDS[(i + k) % len(WORDS)], "segment": [9 * k, 9 * k + 5]} for k in range(4)],
+        }
+        for i, video in enumerate(VIDEOS)
+    }
+    (folder / "COIN.json").write_text(json.dumps({"database": database}))
+
+
+def _crosstask(folder: Path) -> None:
+    (folder / "annotations").mkdir()
+    (folder / "tasks_primary.txt").write_text("1\nMake Tea\nhttp://y\n2\nheat,pour\n\n")
+    more = [f"seen{i}" for i in range(20)]  # of which there are no features
+    (folder / "videos.csv").write_text("".join(f"1,{video},u\n" for video in [*VIDEOS, *more]))
+    (folder / "videos_val.csv").write_text("".join(f"1,{video},u\n" for video in TESTED))
+    for i, video in enumerate([*VIDEOS, *more]):
+        (folder / "annotations" / f"1_{video}.csv").write_text(f"1,{i % 9}.0,{i % 9 + 4}.0\n2,{i % 9 + 12}.0,30.0\n")
+
+
+def _htm_align(folder: Path) -> None:
+    rows = {video: [[s == 2, s + 1, s + 6, sentence(video, s)] for s in (2, 12)] for video in TESTED}
+    (folder / "htm_align.json").write_text(json.dumps(rows))
+
+
+MAKERS = {
+    "youcook2": _youcook2, "msrvtt": _msrvtt, "msrvtt-mc": _msrvtt, "didemo": _didemo, "coin": _coin,
+    "crosstask": _crosstask, "htm-align": _htm_align,
+}  # fmt: skip
