@@ -52,10 +52,12 @@ def test_where_all_are_damaged_the_job_begins_anew_and_says_so(folder, capsys):
     assert "from the start" in capsys.readouterr().err
 
 
-def test_half_of_one_under_another_name_is_no_checkpoint(folder):
+def test_half_of_one_under_another_name_is_no_checkpoint_and_does_not_stay(folder):
     newest = max(folder.glob("*.pt"))
-    (folder / "checkpoint.part").write_bytes(newest.read_bytes()[:300])
+    (folder / ".0123456789ab.new").write_bytes(newest.read_bytes()[:300])
     assert newest_checkpoint(folder, CPU)["number"] == 200
+    save_checkpoint(folder, 201, {"number": 201})
+    assert sorted(path.suffix for path in folder.iterdir()) == [".pt", ".pt"]
 
 
 def test_a_checkpoint_that_runs_code_is_not_run(folder):
@@ -93,7 +95,7 @@ def test_a_full_disk_is_an_oserror_and_harms_nothing(folder):
     )  # fmt: skip
     assert done.stdout.strip() == "File too large", done.stderr
     assert newest_checkpoint(folder, CPU)["number"] == 200
-    assert not (folder / "checkpoint.part").exists()
+    assert all(path.suffix == ".pt" for path in folder.iterdir())
 
 
 def test_the_order_of_writes_survives_a_power_cut(tmp_path, monkeypatch):
@@ -114,4 +116,4 @@ def test_the_order_of_writes_survives_a_power_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", note("rename", rename))
     monkeypatch.setattr(Path, "unlink", note("unlink", unlink))
     save_checkpoint(tmp_path, 3, {"number": 3})
-    assert done == ["fsync", "rename", "fsync", "unlink"]
+    assert done == ["fsync", "rename", "rename", "fsync", "unlink"]

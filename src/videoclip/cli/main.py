@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import Stopped, VideoclipError
-from ..storage.places import is_cut_off
+from ..storage.remote import is_cut_off
 from . import library, published, start, training, understanding
 
 app = typer.Typer(

@@ -1,7 +1,6 @@
 """A corpus as files that anything can read: ``.npy`` or safetensors, HowTo100M-style captions, the encoder."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,8 @@ from ..errors import CorpusError, VideoclipError
 from ..progress import track
 from ..provenance import provenance
 from ..storage.folders import claim
+from ..storage.places import write_whole
+from ..storage.whole import remove_unfinished, whole
 from .importers import KIND
 from .store import Corpus, NarratedVideo
 
@@ -37,8 +38,13 @@ def export(corpus: Corpus, folder: Path, form: str, pattern: str = "*") -> int:
     if not rows:
         raise CorpusError(f"{corpus.path}: no video matches '{pattern}'")
     claim(folder, "export", {"corpus": corpus.path, "format": form, "match": pattern})
+    remove_unfinished(folder)
     note = asdict(corpus.kind) | provenance(0)
-    with track("export", len(rows), "videos") as advance, open(folder / "captions.json.new", "w") as captions:
+    with (
+        track("export", len(rows), "videos") as advance,
+        whole(folder / "captions.json") as new,
+        open(new, "w") as captions,
+    ):
         captions.write("{")
         between = ""
         for videos in _groups(corpus, rows, 1 if form == "npy" else FILE_BYTES):
@@ -49,8 +55,7 @@ def export(corpus: Corpus, folder: Path, form: str, pattern: str = "*") -> int:
                 between = ","
             advance(len(videos))
         captions.write("}\n")
-    os.replace(folder / "captions.json.new", folder / "captions.json")
-    (folder / KIND).write_text(json.dumps(note, indent=1))
+    write_whole(folder / KIND, json.dumps(note, indent=1))
     return len(rows)
 
 
@@ -75,11 +80,8 @@ def _npy(folder: Path, videos: list[NarratedVideo], _: Corpus) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.parent.resolve().is_relative_to(folder.resolve()):
                 raise CorpusError(f"{path.parent}: is a link that leads out of {folder}; remove it")
-            new = path.with_name(f"{path.name}.new")
-            new.unlink(missing_ok=True)  # it may be a link, too
-            with open(new, "wb") as file:
+            with whole(path) as new, open(new, "wb") as file:
                 np.save(file, video.features)
-            os.replace(new, path)
 
 
 def _below(video: str) -> PurePosixPath:
@@ -95,7 +97,6 @@ def _safetensors(folder: Path, videos: list[NarratedVideo], corpus: Corpus) -> N
 
     path = folder / f"features-{corpus.row(videos[0].id):08d}.safetensors"
     if not path.is_file():
-        new = path.with_suffix(".new")
         metadata = {key: str(value) for key, value in asdict(corpus.kind).items()}
-        save_file({video.id: np.ascontiguousarray(video.features) for video in videos}, new, metadata)
-        os.replace(new, path)
+        with whole(path) as new:
+            save_file({video.id: np.ascontiguousarray(video.features) for video in videos}, new, metadata)

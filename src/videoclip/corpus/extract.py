@@ -17,7 +17,7 @@ from ..media.files import VideoFile
 from ..media.narration import narration_of
 from ..parallel import in_parallel
 from ..progress import track
-from ..storage.places import Place, place
+from ..storage.places import Place, place, write_whole
 from .store import Corpus, NarratedVideo, is_finite
 
 APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
@@ -233,6 +233,6 @@ def list_set_aside(out: Place, set_aside: dict[str, str]) -> None:
     """Write what was set aside, with the reasons, beside the corpus; or remove the list of an earlier call."""
     path = place(f"{out}.set-aside.json")
     if set_aside:
-        path.write_text(json.dumps(set_aside, indent=1))
+        write_whole(path, json.dumps(set_aside, indent=1))
     else:
         path.unlink(missing_ok=True)

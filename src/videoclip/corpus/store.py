@@ -21,7 +21,8 @@ from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
 from ..media.captions import Caption
 from ..storage.folders import locked
-from ..storage.places import Place, patiently, place
+from ..storage.places import Place, place
+from ..storage.remote import patiently
 
 _METADATA = b"videoclip"
 FORMAT = "2.0"

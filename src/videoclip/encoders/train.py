@@ -23,6 +23,7 @@ from ..media.captions import Caption, read_captions
 from ..media.video import seconds_of
 from ..progress import track
 from ..provenance import provenance
+from ..storage.places import write_whole
 from ..tokenizer import bert_tokenizer
 from .s3d import S3D
 
@@ -114,7 +115,7 @@ def train_encoder(videos: Sequence[tuple[Path, Path]], config: EncoderConfig, ou
     save_file({name: t.contiguous() for name, t in net.state_dict().items()}, out / "model.safetensors")
     made = provenance(config.seed, dump_config(config))
     made |= {"videos": len(videos), "seconds": time.monotonic() - began, "loss": float(np.mean(losses[-50:]))}
-    (out / "config.json").write_text(json.dumps(made, indent=1))
+    write_whole(out / "config.json", json.dumps(made, indent=1))
 
 
 class Seconds:

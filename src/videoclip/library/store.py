@@ -21,7 +21,8 @@ from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import VideoclipError
 from ..media.captions import Caption
 from ..storage import folders
-from ..storage.places import Place, changed_at, patiently, place, write_whole
+from ..storage.places import Place, changed_at, place, write_whole
+from ..storage.remote import patiently
 from .calibration import Calibration, calibrated
 from .rows import (
     CHUNK,

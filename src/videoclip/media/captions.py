@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import MediaError
+from ..storage.places import write_whole
 from .limits import limits
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".json")
@@ -240,4 +241,4 @@ def write_captions(path: Path, captions: Iterable[Caption]) -> None:
         text = caption.text.replace("\n", "\\N")
         subtitles.append(pysubs2.SSAEvent(round(1000 * caption.start), round(1000 * caption.end), text))
     form = "vtt" if path.suffix.lower() == ".vtt" else "srt"
-    path.write_text(subtitles.to_string(form), encoding="utf-8")
+    write_whole(path, subtitles.to_string(form))

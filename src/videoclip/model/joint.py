@@ -11,7 +11,9 @@ from torch import Tensor
 
 from ..encoders.encoder import AnyEncoder, FeatureKind, encoder_named, load_encoder
 from ..errors import ConfigError, WeightsError
-from ..storage.places import Remote, fetch, place
+from ..storage.copies import fetch
+from ..storage.places import place
+from ..storage.remote import Remote
 from .mil_nce import MIL_NCE, MilNce
 from .videoclip import VideoCLIP
 

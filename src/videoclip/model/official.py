@@ -18,6 +18,7 @@ from ..errors import WeightsError
 from ..provenance import provenance
 from ..published.torch_files import StoredTensor, read_checkpoint
 from ..storage.folders import claim
+from ..storage.places import write_whole
 from ..tokenizer import bert_tokenizer
 from .videoclip import ModelConfig, VideoCLIP
 
@@ -92,7 +93,7 @@ def convert(checkpoint: Path, folder: Path) -> Official:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     claim(folder, "conversion", {"checkpoint": checkpoint.name, "sha256": digest, "unused_tensors": official.unused})
     official.model.save_pretrained(folder)
-    (folder / "provenance.json").write_text(json.dumps(provenance(0, asdict(official.model.config)), indent=1))
+    write_whole(folder / "provenance.json", json.dumps(provenance(0, asdict(official.model.config)), indent=1))
     return official
 
 

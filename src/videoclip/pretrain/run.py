@@ -16,8 +16,10 @@ import torch
 from ..errors import ConfigError, Stopped, VideoclipError
 from ..model.videoclip import VideoCLIP
 from ..storage.checkpoints import newest_checkpoint, save_checkpoint
+from ..storage.copies import fetch
 from ..storage.folders import claim, locked
-from ..storage.places import Place, Remote, fetch
+from ..storage.places import Place, write_whole
+from ..storage.remote import Remote
 from .clips import Batch
 from .distributed import Ranks
 
@@ -118,7 +120,7 @@ class Log:
 
         self.path, self.state = out / "history.jsonl", state
         kept = [line for line in read_history(self.path) if line["update"] <= state.update]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
         self._board = SummaryWriter(str(out / "tensorboard"), purge_step=state.update)
 
     def __enter__(self) -> "Log":

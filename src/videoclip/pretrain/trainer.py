@@ -27,7 +27,8 @@ from ..model.official import initialise_from_bert
 from ..model.videoclip import ModelConfig, VideoCLIP
 from ..progress import track
 from ..provenance import provenance
-from ..storage.places import fetch, place, publish
+from ..storage.copies import fetch, publish
+from ..storage.places import place, write_whole
 from .clips import Batch, ClipConfig, draw_batch
 from .diagnostics import in_words
 from .distributed import Ranks, device_here, joined
@@ -204,7 +205,7 @@ class _Run:
             result = provenance(config.seed, dump_config(config)) | {
                 "updates": state.update, "processes": self.ranks.size, "weights": self.model.fingerprint
             }  # fmt: skip
-            (self.out / "result.json").write_text(json.dumps(result, indent=1))
+            write_whole(self.out / "result.json", json.dumps(result, indent=1))
         self.ranks.wait()
         return self.model
 

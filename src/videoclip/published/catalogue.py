@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import WeightsError
+from ..storage.places import write_whole
 
 RECORD = "published.json"
 
@@ -87,15 +88,13 @@ def check_known(published: PublishedFile, folder: Path, path: Path, source: str 
     if digest != wanted or (published.size and size != published.size):
         since = "the published file" if published.sha256 else f"the one that came on {known[published.file]['date']}"
         raise WeightsError(
-            f"{path}: is not {since} (SHA-256 {digest[:16]}…, {size:,} bytes, expected {wanted[:16]}…); get it again "
-            f"with 'videoclip download', adding --forget if you trust the new one more"
+            f"{source or path}: is not {since} (SHA-256 {digest[:16]}…, {size:,} bytes, expected {wanted[:16]}…); get "
+            f"it again with 'videoclip download', adding --forget if you trust the new one more"
         )
     if published.file not in known:
         date = datetime.now(UTC).date().isoformat()
         known[published.file] = {"sha256": digest, "size": size, "from": source or published.url, "date": date}
-        new = record.with_suffix(".new")
-        new.write_text(json.dumps(known, indent=1))
-        os.replace(new, record)
+        write_whole(record, json.dumps(known, indent=1))
 
 
 def forget(published: PublishedFile, folder: Path) -> None:
@@ -104,7 +103,7 @@ def forget(published: PublishedFile, folder: Path) -> None:
     if record.is_file():
         known = json.loads(record.read_text())
         known.pop(published.file, None)
-        record.write_text(json.dumps(known, indent=1))
+        write_whole(record, json.dumps(known, indent=1))
 
 
 def sha256(path: Path) -> str:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from ..errors import VideoclipError, WeightsError
 from ..progress import track
+from ..storage.places import write_whole
+from ..storage.whole import whole
 from .catalogue import PUBLISHED, PublishedFile, check_known, forget, weights_folder
 
 ATTEMPTS_WITHOUT_PROGRESS = 4
@@ -54,30 +56,42 @@ def _obtain(published: PublishedFile, folder: Path, mirror: str, source: Path | 
     if path.is_file():
         check_known(published, folder, path)
         return path
-    part = path.with_name(f"{path.name}.part")
     if source is not None:
         given = source / published.file if source.is_dir() else source
         if not given.is_file():
             raise WeightsError(f"{given}: no such file to take {published.file} from")
-        address = str(given)
-        shutil.copyfile(given, part)
-    elif offline():
+        with whole(path) as new:
+            shutil.copyfile(given, new)
+            _check(new, published, folder, str(given))
+        return path
+    if offline():
         raise WeightsError(
             f"{published.file} is not in {folder}, and {offline()} forbids to download it; bring a copy and pass --from"
         )
-    else:
-        address = mirror or published.url
-        if mirror and not urlsplit(mirror).path.endswith(f"/{published.file}"):
-            address = f"{mirror.rstrip('/')}/{published.file}"
-        fetch(address, part, published)
+    address = mirror or published.url
+    if mirror and not urlsplit(mirror).path.endswith(f"/{published.file}"):
+        address = f"{mirror.rstrip('/')}/{published.file}"
+    part = path.with_name(f"{path.name}.part")  # keeps what came of an attempt that broke off
+    if part.is_symlink():
+        part.unlink()  # it may lead elsewhere
+    fetch(address, part, published)
     try:
-        _look_into(part, published)
-        check_known(published, folder, part, address)
+        _check(part, published, folder, address)
     except VideoclipError:
         part.unlink()
         raise
     os.replace(part, path)
     return path
+
+
+def _check(path: Path, published: PublishedFile, folder: Path, address: str) -> None:
+    """Whether what came from an address is the published file.
+
+    Raises:
+        VideoclipError: it is not.
+    """
+    _look_into(path, published)
+    check_known(published, folder, path, address)
 
 
 def offline() -> str:
@@ -141,7 +155,7 @@ def _attempt(url: str, part: Path, published: PublishedFile) -> None:
             raise WeightsError(f"{url}: is of {total:,} bytes, the published file of {published.size:,}; try --mirror")
         tag = answer.headers.get("ETag") or ""
         tag = answer.headers.get("Last-Modified", "") if tag.startswith("W/") or not tag else tag
-        note.write_text(json.dumps({"url": url, "tag": tag, "size": total}))
+        write_whole(note, json.dumps({"url": url, "tag": tag, "size": total}))
         _copy(answer, part, begin, total, published.file)
     if total and _size(part) != total:
         raise OSError(f"the server announced {total:,} bytes and sent {_size(part):,}")

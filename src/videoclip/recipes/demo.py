@@ -22,6 +22,7 @@ from ..pretrain.trainer import PretrainConfig, pretrain
 from ..provenance import provenance
 from ..report.page import write_report
 from ..storage.folders import claim
+from ..storage.places import write_whole
 from ..world.render import render_world
 
 
@@ -69,8 +70,8 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     )
     clock.seconds["report"] = time.monotonic() - started
     metrics = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=1))
-    (out / "predictions.json").write_text(json.dumps({"items": result["items"], "videos": result["videos"]}))
+    write_whole(out / "metrics.json", json.dumps(metrics, indent=1))
+    write_whole(out / "predictions.json", json.dumps({"items": result["items"], "videos": result["videos"]}))
     return metrics
 
 
@@ -97,4 +98,5 @@ class Clock:
             self._note("")
 
     def _note(self, running: str) -> None:
-        self._path.write_text(json.dumps({"seconds": self.seconds, "running": running, "killed": self.killed}))
+        noted = {"seconds": self.seconds, "running": running, "killed": self.killed}
+        write_whole(self._path, json.dumps(noted))

@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..progress import track
 from ..provenance import provenance
 from ..storage.folders import claim
+from ..storage.places import write_whole
 
 SMALL = (
     "init=", "model.hidden_size=128", "model.heads=4", "model.intermediate_size=512", "model.video_layers=2",
@@ -164,7 +165,7 @@ def run_experiment(
     result["command"] = command + "".join(f" --only '{variant}'" for variant in only)
     config = {variant: list(_settings(chosen, variant)) for variant in chosen.variants}
     result |= provenance(seeds[0], {"experiment": name, "videos": videos, "variants": config})
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1))
+    write_whole(out / f"{name}.json", json.dumps(result, indent=1))
     return result
 
 
@@ -213,7 +214,7 @@ def _run(name: str, variant: str, seed: int, out: Path) -> None:
     result = evaluate_world(model, Corpus(config.corpus), read_truth(world / "videos"))
     kept = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
     kept |= {"training_seconds": trained, "settings": [preset, *changes]} | provenance(seed, dump_config(config))
-    target.write_text(json.dumps(kept, indent=1))
+    write_whole(target, json.dumps(kept, indent=1))
 
 
 def _world_of(out: Path, chosen: Experiment, seed: int) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..provenance import versions
+from ..storage.places import write_whole
 
 CLOSE = 1e-3
 """Relative difference up to which a figure counts as close: other hardware adds up in another order."""
@@ -90,7 +91,7 @@ def _evaluation(made: Path, out: Path) -> Compared:
         raise ConfigError(f"{made}: was made with a model that was never saved; evaluate one from a folder")
     again = evaluate(*where, **options | {"rule": _rule(config)})
     out.mkdir(parents=True, exist_ok=True)
-    (out / made.name).write_text(json.dumps(again, indent=1))
+    write_whole(out / made.name, json.dumps(again, indent=1))
     again = json.loads((out / made.name).read_text())
     left_out = ("items", "intervals", "seconds", "versions", "config", "date", "commit", "machine", "seed")
     now = dict(_flat({key: value for key, value in again.items() if key not in left_out}))

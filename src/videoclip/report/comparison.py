@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..storage.places import write_whole
 from . import plots
 from .page import template
 
@@ -15,7 +16,7 @@ def write_comparison(path: Path, result: dict) -> None:
     plot = plots.variants([row["variant"] for row in rows], figures)
     page = template("comparison.html.j2")
     config = json.dumps(result["config"], indent=1)
-    path.write_text(page.render(result=result, names=list(figures), plot=plot, config=config), encoding="utf-8")
+    write_whole(path, page.render(result=result, names=list(figures), plot=plot, config=config))
 
 
 def figure_names(result: dict) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..benchmarks.analysis import confusion, extremes, per_video
+from ..storage.places import write_whole
 from . import plots
 from .page import TIMELINES, template
 
@@ -33,7 +34,7 @@ def write_evaluation(path: Path, result: dict) -> None:
         extremes=extremes(result.get("items", [])),
         config=json.dumps(result["config"], indent=1),
     )
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def tables(result: dict) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import MediaError
 from ..media.video import picture_at
+from ..storage.places import write_whole
 from . import plots
 
 QUERIES = 12
@@ -38,7 +39,7 @@ def write_report(path: Path, result: dict, history: list[dict], video_file: Call
     text = template("report.html.j2").render(
         result=result, figures=figures, queries=shown, config=json.dumps(result["config"], indent=1)
     )
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def template(name: str):

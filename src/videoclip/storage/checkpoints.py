@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from ..errors import UnsafeFileError
+from .whole import remove_unfinished, sync, whole
 
 KEPT = 2
-PART = "checkpoint.part"
 
 
 class _Hashed:
@@ -41,21 +41,16 @@ def save_checkpoint(folder: Path, number: int, content: dict[str, Any]) -> Path:
     Raises:
         OSError: the disk is full, or cannot be written; earlier checkpoints are as they were.
     """
-    part = folder / PART
+    remove_unfinished(folder)
+    written = folder / "checkpoint.whole"  # its name is known when all of it is hashed
     try:
-        with open(part, "wb") as file:
+        with whole(written) as new, open(new, "wb") as file:
             hashed = _Hashed(file)
             torch.save(content, hashed)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
     except RuntimeError as error:  # PyTorch's own, around that of the file
-        part.unlink(missing_ok=True)
         raise error.__context__ if isinstance(error.__context__, OSError) else error from None
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
     path = folder / f"checkpoint-{number:09d}-{hashed.digest.hexdigest()}.pt"
-    os.replace(part, path)
+    os.replace(written, path)
     sync(folder)
     for old in _newest_first(folder)[KEPT:]:
         old.unlink()
@@ -83,17 +78,6 @@ def newest_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | No
         before = "the one before it is taken" if _newest_first(folder) else "there is none before it: from the start"
         print(f"warning: {damaged}: this checkpoint is damaged, {before}; check the disk", file=sys.stderr, flush=True)
     return None
-
-
-def sync(folder: Path) -> None:
-    """Have the disk hold a folder's names as they are now."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from threading import Event, Thread
 from typing import Any
 
 from ..errors import ConfigError, VideoclipError
-from .places import Place, Remote, changed_at
+from .places import Place, changed_at
+from .remote import Remote
 
 LOCK = ".lock"
 LEASE = 60.0

@@ -1,214 +1,57 @@
 """Where things lie: folders of this machine, or of an object store (``s3://bucket/folder``, ``gs://…``).
 
 ``place`` gives a path for the one and a ``Remote`` for the other, which has the part of a path's methods that is needed
-here. Tables lie in either (Lance knows how). What must be a folder of this machine, such as a model that is loaded or a
-run that is trained, has a working copy: ``fetch`` brings it, ``publish`` sends back what has changed.
-
-Keys, region and endpoint are those of the environment: ``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL`` and the like.
+here. Tables lie in either (Lance knows how). ``local`` is for what can only be a path of this machine.
 """
 
-import hashlib
-import json
-import os
-import random
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ..errors import VideoclipError
-
-Result = TypeVar("Result")
-ATTEMPTS = 8
-"""Times that a request is made before it counts as failed, with longer and longer pauses."""
-
-
-class Remote:
-    """A file or folder of an object store, by its URL. An object is written as a whole or not at all."""
-
-    def __init__(self, url: str):
-        self.scheme, _, rest = url.partition("://")
-        self._path = PurePosixPath(rest.strip("/"))
-        if ".." in self._path.parts or not self._path.name:
-            raise VideoclipError(f"{url}: write {self.scheme}://bucket/folder")
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self._path}"
-
-    def __repr__(self) -> str:
-        return f"Remote('{self}')"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Remote) and str(other) == str(self)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __truediv__(self, name: str) -> "Remote":
-        return Remote(f"{self}/{name}")
-
-    @property
-    def name(self) -> str:
-        return self._path.name
-
-    @property
-    def parent(self) -> "Remote":
-        return Remote(f"{self.scheme}://{self._path.parent}")
-
-    def exists(self) -> bool:
-        return self.is_file() or self.is_dir()
-
-    def is_file(self) -> bool:
-        return self._info().is_file
-
-    def is_dir(self) -> bool:
-        return next(self.iterdir(), None) is not None
-
-    def iterdir(self) -> Iterator["Remote"]:
-        """What lies in the folder; nothing where there is none."""
-        for info in self._listed(recursive=False):
-            yield self / PurePosixPath(info.path).name
-
-    def files(self) -> dict[str, list[int]]:
-        """All files in the folder and below: their names from here, and the ``state`` of each."""
-        return {
-            str(PurePosixPath(info.path).relative_to(self._path)): [info.size, info.mtime_ns]
-            for info in self._listed(recursive=True)
-            if info.is_file
-        }
-
-    def state(self) -> list[int]:
-        """Of a file: bytes, and the time of change in ns."""
-        info = self._info()
-        return [info.size, info.mtime_ns]
-
-    def mkdir(self, **_: Any) -> None:
-        """Nothing: folders are parts of names."""
-
-    def unlink(self, missing_ok: bool = False) -> None:
-        if not missing_ok or self.is_file():
-            self._asked(lambda: self._system.delete_file(str(self._path)))
-
-    def read_bytes(self) -> bytes:
-        def read() -> bytes:
-            with self._system.open_input_file(str(self._path)) as file:
-                content = file.read()
-                self._check(file.size(), len(content))
-                return content
-
-        try:
-            return self._asked(read)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"{self}: no such object") from error
-
-    def read_text(self) -> str:
-        return self.read_bytes().decode()
-
-    def write_bytes(self, content: bytes) -> None:
-        def write() -> None:
-            with self._system.open_output_stream(str(self._path)) as stream:
-                stream.write(content)
-
-        self._asked(write)
-
-    def write_text(self, content: str) -> None:
-        self.write_bytes(content.encode())
-
-    def download(self, path: Path) -> None:
-        """Into a file, under another name until it is whole."""
-        from pyarrow.fs import LocalFileSystem, copy_files
-
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        names = str(self._path), str(part)
-
-        def copy() -> None:
-            copy_files(*names, source_filesystem=self._system, destination_filesystem=LocalFileSystem())
-            self._check(self._info().size, part.stat().st_size)
-
-        self._asked(copy)
-        os.replace(part, path)
-
-    def upload(self, path: Path) -> None:
-        """From a file."""
-        from pyarrow.fs import LocalFileSystem, copy_files
-
-        names = str(path), str(self._path)
-
-        def copy() -> None:
-            copy_files(*names, source_filesystem=LocalFileSystem(), destination_filesystem=self._system)
-            self._check(path.stat().st_size, self._info().size)
-
-        self._asked(copy)
-
-    def _check(self, wanted: int, got: int) -> None:
-        """A line that is cut can look like the end of a file."""
-        if wanted != got:
-            raise OSError(f"{got} of {wanted} bytes came")
-
-    @property
-    def _system(self):
-        return _file_system(self.scheme)
-
-    def _info(self):
-        return self._asked(lambda: self._system.get_file_info([str(self._path)]))[0]
-
-    def _listed(self, recursive: bool) -> list:
-        from pyarrow.fs import FileSelector
-
-        selector = FileSelector(str(self._path), allow_not_found=True, recursive=recursive)
-        return self._asked(lambda: self._system.get_file_info(selector))
-
-    def _asked(self, request: Callable[[], Result]) -> Result:
-        """What a request gives; connections that were cut are tried again."""
-        for attempt in range(ATTEMPTS):
-            try:
-                return request()
-            except FileNotFoundError:
-                raise
-            except OSError as error:
-                refused = any(word in str(error) for word in ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY"))
-                if refused or attempt == ATTEMPTS - 1:
-                    raise VideoclipError(
-                        f"{self}: the object store does not answer as it should ({str(error).splitlines()[0][:200]}); "
-                        "check the bucket, the keys (AWS_ACCESS_KEY_ID, …) and AWS_ENDPOINT_URL"
-                    ) from error
-                _pause(attempt)
-        raise AssertionError
-
+from .remote import Remote
+from .whole import whole
 
 Place = Path | Remote
-
-
-def patiently(request: Callable[[], Result]) -> Result:
-    """What a request to Lance gives that may be made twice; where the object store cuts it off, it is made again.
-
-    Lance itself repeats most requests, but none whose answer breaks off.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            return request()
-        except (OSError, RuntimeError) as error:
-            if not is_cut_off(error) or attempt == ATTEMPTS - 1:
-                raise
-            _pause(attempt)
-    raise AssertionError
-
-
-def is_cut_off(error: OSError | RuntimeError) -> bool:
-    """Whether an error of Lance is one of the line to an object store."""
-    return "Generic S3 error" in str(error) or "Generic GCS error" in str(error) or "HTTP error" in str(error)
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(min(0.1 * 2**attempt, 5.0) * (0.5 + random.random()))
+_COLLAPSED = re.compile(r"^[a-z][a-z0-9]+:/")
+"""What ``Path`` makes of an address: two slashes become one."""
 
 
 def place(text: str | Place) -> Place:
-    """A folder or file, of this machine or of an object store."""
+    """A folder or file, of this machine (also as ``file:///folder``) or of an object store.
+
+    Raises:
+        VideoclipError: no such kind of place, or the address of an object store that went through a ``Path``.
+    """
     if isinstance(text, Remote):
         return text
-    return Remote(text) if isinstance(text, str) and "://" in text else Path(text)
+    if isinstance(text, Path):
+        if _COLLAPSED.match(text.as_posix()):
+            raise VideoclipError(f"{text}: a Path spoils the address of an object store; pass it as a string")
+        return text
+    if not text.startswith("file://"):
+        return Remote(text) if "://" in text else Path(text)
+    address = urlsplit(text)
+    if address.netloc not in ("", "localhost"):
+        raise VideoclipError(
+            f"{text}: names another machine ({address.netloc}); write file:///folder, or the path alone"
+        )
+    return Path(unquote(address.path))
+
+
+def local(text: str | Path) -> Path:
+    """A path of this machine, for what cannot lie anywhere else.
+
+    Raises:
+        VideoclipError: it is the address of an object store.
+    """
+    where = place(text)
+    if isinstance(where, Remote):
+        raise VideoclipError(
+            f"{where}: lies in an object store, and this has to be a local path; give one, and copy between the two "
+            "with the store's own tool (such as 'aws s3 cp --recursive')"
+        )
+    return where
 
 
 def changed_at(where: Place) -> float:
@@ -221,113 +64,11 @@ def changed_at(where: Place) -> float:
         return 0.0
 
 
-def write_whole(where: Place, content: bytes) -> None:
+def write_whole(where: Place, content: bytes | str) -> None:
     """Write a small file so that readers find the old contents or the new, whenever the power fails."""
+    content = content.encode() if isinstance(content, str) else content
     if isinstance(where, Remote):
         where.write_bytes(content)
         return
-    new = where.with_name(f"{where.name}.new")
-    with open(new, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, where)
-
-
-def working_copy(where: Place) -> Path:
-    """The folder of this machine in which a remote folder is worked on; a local one is its own."""
-    if not isinstance(where, Remote):
-        return where
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "videoclip" / "copies"
-    return cache / hashlib.blake2b(str(where).encode(), digest_size=10).hexdigest()
-
-
-def fetch(where: Place) -> Path:
-    """The working copy of a folder, brought up to date: files that have changed there since the last time.
-
-    What has changed here alone stays as it is here.
-    """
-    copy = working_copy(where)
-    if isinstance(where, Remote):
-        noted = _read_note(copy)
-        for name, state in where.files().items():
-            path = copy / name
-            if path.name.startswith("."):  # a lock
-                continue
-            if not path.is_file() or noted.get(name, [None])[0] != state:
-                (where / name).download(path)
-                noted[name] = [state, _state(path)]
-        _write_note(copy, noted)
-    return copy
-
-
-def publish(where: Place) -> None:
-    """Send what has changed in a folder's working copy since the last time, and remove there what is gone from it."""
-    if not isinstance(where, Remote):
-        return
-    copy = working_copy(where)
-    noted = _read_note(copy)
-    here = {
-        str(path.relative_to(copy)): _state(path)
-        for path in copy.rglob("*")
-        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".part", ".new")
-    }
-    # A checkpoint comes before the history that it belongs to, so that whatever is cut off, both can be gone on from.
-    for name in sorted(here):
-        if noted.get(name, [None, None])[1] != here[name]:
-            (where / name).upload(copy / name)
-            noted[name] = [(where / name).state(), here[name]]
-            _write_note(copy, noted)
-    for name in noted.keys() - here:
-        (where / name).unlink(missing_ok=True)
-    _write_note(copy, {name: noted[name] for name in here})
-
-
-NOTE = ".copy.json"
-"""In a working copy: the state of each file, there and here, when both were last the same."""
-
-
-def _state(path: Path) -> list[int]:
-    state = path.stat()
-    return [state.st_size, state.st_mtime_ns]
-
-
-def _read_note(copy: Path) -> dict[str, list]:
-    try:
-        return json.loads((copy / NOTE).read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _write_note(copy: Path, noted: dict[str, list]) -> None:
-    copy.mkdir(parents=True, exist_ok=True)
-    write_whole(copy / NOTE, json.dumps(noted).encode())
-
-
-_SYSTEMS: dict[str, Any] = {}
-
-
-def _file_system(scheme: str):
-    """pyarrow's client for a scheme, with the environment's endpoint; one for the process."""
-    from pyarrow import fs
-
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
-    key = f"{scheme} {endpoint} {os.getpid()}"
-    if key in _SYSTEMS:
-        return _SYSTEMS[key]
-    if scheme == "s3":
-        protocol, _, host = endpoint.rpartition("://")
-        retry = fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)
-        made = fs.S3FileSystem(
-            endpoint_override=host or None, scheme=protocol or "https", retry_strategy=retry,
-            request_timeout=60, connect_timeout=10,
-            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None,
-        )  # fmt: skip
-        if protocol == "http":
-            os.environ.setdefault("AWS_ALLOW_HTTP", "true")  # for Lance, which asks for it separately
-    elif scheme in ("gs", "az", "abfs"):
-        made, _ = fs.FileSystem.from_uri(f"{scheme}://")
-    else:
-        raise VideoclipError(f"{scheme}://: no such kind of place; a folder, or s3://bucket/folder")
-    _SYSTEMS[key] = made
-    return made
+    with whole(where) as new:
+        new.write_bytes(content)

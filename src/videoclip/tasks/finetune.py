@@ -25,6 +25,7 @@ from ..pretrain.run import read_history
 from ..pretrain.trainer import OptimizerConfig
 from ..progress import track
 from ..storage.checkpoints import newest_checkpoint, save_checkpoint
+from ..storage.places import write_whole
 from ..tokenizer import bert_tokenizer
 from .localization import locate_steps, step_recall
 from .metrics import BACKGROUND
@@ -291,7 +292,7 @@ def _save(out: Path, learner: Learner, optimizer: torch.optim.Optimizer, lines: 
         learner.model.save_pretrained(out / "model")
     state = {"model": learner.model.state_dict(), "optimizer": optimizer.state_dict(), "own": learner.own}
     save_checkpoint(out, len(lines), state | {"lines": lines})
-    (out / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_whole(out / "history.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _resume(out: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> list[dict]:

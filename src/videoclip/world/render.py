@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from ..errors import VideoclipError
 from ..progress import track
 from ..storage.folders import claim
+from ..storage.places import write_whole
 from .script import (
     COLOURS,
     FAMILIES,
@@ -106,7 +107,7 @@ def render_world(
         for _ in pool.map(render_script, missing, [folder] * len(missing), chunksize=4):
             advance()
     truth = folder / "truth.json"
-    truth.write_text(json.dumps(describe_world(scripts, seed), indent=1))
+    write_whole(truth, json.dumps(describe_world(scripts, seed), indent=1))
     return truth
 
 
@@ -128,7 +129,7 @@ def describe_world(scripts: Iterable[Script], seed: int) -> dict:
 def render_script(script: Script, folder: Path) -> None:
     """Write ``<id>.mp4`` and ``<id>.srt``; the same script gives the same bytes."""
     write_video(folder / f"{script.id}.mp4", frames(script))
-    (folder / f"{script.id}.srt").write_text(rolling_srt(script.sentences), encoding="utf-8")
+    write_whole(folder / f"{script.id}.srt", rolling_srt(script.sentences))
 
 
 def frames(script: Script) -> Iterable[np.ndarray]:
