@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..corpus.store import Corpus
+from ..processes import START, apart_from_main
 from .clips import Batch, draw_batch
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ def load_batches(
 ) -> Iterator[Batch]:
     """These batches of an epoch, or the rest of it; ``config.workers`` processes draw them ahead of time."""
     rest = range(state.batch, len(state.plan)) if which is None else which
-    yield from DataLoader(
+    batches = DataLoader(
         Draws(corpus, state.plan, config, state.epoch),
         batch_size=None,
         sampler=rest,
         num_workers=config.workers,
-        multiprocessing_context="forkserver" if config.workers else None,  # Lance does not survive a fork
+        multiprocessing_context=START if config.workers else None,
         pin_memory=torch.cuda.is_available(),
     )
+    with apart_from_main():
+        drawn = iter(batches)
+    yield from drawn

@@ -9,12 +9,12 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..processes import apart_from_main, process_pool
 from ..progress import track
 from ..provenance import provenance
 from ..storage.folders import claim
@@ -176,8 +176,9 @@ def _made(name: str, missing: list[tuple[str, int]], out: Path, workers: int) ->
             _run(name, variant, seed, out)
             yield variant
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-        runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
+    with process_pool(workers) as pool:
+        with apart_from_main():
+            runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
         for done in as_completed(runs):
             done.result()
             yield runs[done]

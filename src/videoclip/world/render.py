@@ -5,17 +5,16 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import VideoclipError
+from ..processes import apart_from_main, process_pool
 from ..progress import track
 from ..storage.folders import claim
 from ..storage.places import write_whole
@@ -100,11 +99,10 @@ def render_world(
         (folder / split).mkdir(exist_ok=True)
     scripts = [write_script(i, seed, NARRATORS[narrator], families) for i in range(videos)]
     missing = [s for s in scripts if not (folder / f"{s.id}.srt").exists()]  # written last, so it marks a whole video
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool,
-        track("render", videos, "videos", videos - len(missing)) as advance,
-    ):
-        for _ in pool.map(render_script, missing, [folder] * len(missing), chunksize=4):
+    with process_pool(workers) as pool, track("render", videos, "videos", videos - len(missing)) as advance:
+        with apart_from_main():
+            rendered = pool.map(render_script, missing, [folder] * len(missing), chunksize=4)
+        for _ in rendered:
             advance()
     truth = folder / "truth.json"
     write_whole(truth, json.dumps(describe_world(scripts, seed), indent=1))
