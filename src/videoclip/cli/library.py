@@ -9,7 +9,8 @@ import typer
 
 from ..errors import VideoclipError
 from ..storage.folders import output_file
-from ..storage.places import Place, place
+from ..storage.places import Place, place, write_whole
+from .options import AnyPlace, local_argument, local_name, local_option, place_option
 
 if TYPE_CHECKING:
     from ..library.index import Indexed
@@ -19,19 +20,19 @@ app = typer.Typer()
 PANEL = "Your own videos: find and label moments"
 SHOWN = 20
 """Files that are named on the screen of those set aside."""
-LibraryFolder = Annotated[str, typer.Option("--library", help="The library's folder.")]
+LibraryFolder = Annotated[AnyPlace, place_option("--library", help="The library's folder.")]
 ModelName = Annotated[str, typer.Option(help="A model's folder or hub name.")]
-EncoderName = Annotated[str, typer.Option(help="As for extract [default: the one the model was trained on].")]
-Weights = Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")]
-OwnVideo = Annotated[Path, typer.Argument(help="A video file.")]
-Json = Annotated[Path | None, typer.Option(help="File to write the result into.")]
+EncoderName = Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")]
+Weights = Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")]
+OwnVideo = Annotated[Path, local_argument(help="A video file.")]
+Json = Annotated[Path | None, local_option(help="File to write the result into.")]
 
 
 @app.command("index", rich_help_panel=PANEL)
 def index_(
-    videos: Annotated[list[Path], typer.Argument(help="Folders, searched with their subfolders, or files.")],
+    videos: Annotated[list[Path], local_argument(help="Folders, searched with their subfolders, or files.")],
     library: LibraryFolder,
-    model: Annotated[str, typer.Option(help="A model's folder or hub name [default: the library's].")] = "",
+    model: Annotated[str, typer.Option(help="A model's folder or hub name (default: the library's).")] = "",
     encoder: EncoderName = "",
     weights: Weights = "",
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
@@ -79,8 +80,8 @@ def search(
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
     mode: Annotated[str, typer.Option(help="both, sight or speech.")] = "both",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Moments at most.")] = 10,
-    like: Annotated[Path | None, typer.Option(help="A video clip or an image: moments that look like it.")] = None,
-    folder: Annotated[str, typer.Option(help="Only videos below this folder.")] = "",
+    like: Annotated[Path | None, local_option(help="A video clip or an image: moments that look like it.")] = None,
+    folder: Annotated[str, local_name(help="Only videos below this folder.")] = "",
     after: Annotated[str, typer.Option(help="Only videos recorded since this date, such as 2026-01-31.")] = "",
     before: Annotated[str, typer.Option(help="Only videos recorded until this date.")] = "",
     shortest: Annotated[float | None, typer.Option(help="Only videos of at least so many seconds.")] = None,
@@ -90,8 +91,8 @@ def search(
     everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
     form: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --form json.")] = False,
-    out: Annotated[Path | None, typer.Option(help="File to write, in the form of its suffix.")] = None,
-    export: Annotated[Path | None, typer.Option(help="Folder for clips of the moments.")] = None,
+    out: Annotated[Path | None, local_option(help="File to write, in the form of its suffix.")] = None,
+    export: Annotated[Path | None, local_option(help="Folder for clips of the moments.")] = None,
     encode: Annotated[bool, typer.Option("--encode", help="Cut clips at the very frame, encoding anew.")] = False,
     weights: Weights = "",
 ) -> None:
@@ -114,7 +115,7 @@ def search(
         vector = opened.vector_of(like, encoder_named(opened.store.about.encoder.encoder, weights))
     found, title = opened.search(query, vector), text or f"like {like}"
     if out:
-        output_file(out).write_text(in_form(out.suffix.lstrip(".").lower(), found.hits, title), encoding="utf-8")
+        write_whole(output_file(out), in_form(out.suffix.lstrip(".").lower(), found.hits, title))
     if form != "list":
         typer.echo(in_form(form, found.hits, title), nl=False)
     else:
@@ -162,10 +163,10 @@ def _date(text: str, option: str, more: float = 0.0) -> float | None:
 @app.command(rich_help_panel=PANEL)
 def segment(
     video: OwnVideo,
-    labels: Annotated[Path, typer.Option(help="Text file: a label a line.")],
+    labels: Annotated[Path, local_option(help="Text file: a label a line.")],
     model: ModelName,
-    out: Annotated[Path | None, typer.Option(help="Captions to write, .srt or .vtt.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Timeline to write (.svg).")] = None,
+    out: Annotated[Path | None, local_option(help="Captions to write, .srt or .vtt.")] = None,
+    picture: Annotated[Path | None, local_option(help="Timeline to write (.svg).")] = None,
     json: Json = None,
     rule: Annotated[str, typer.Option(help="spread (ours), paper, or background (after fine-tuning).")] = "spread",
     encoder: EncoderName = "",
@@ -186,10 +187,10 @@ def segment(
 @app.command(rich_help_panel=PANEL)
 def steps(
     video: OwnVideo,
-    steps: Annotated[Path, typer.Option("--steps", help="Text file: a step a line, in their order.")],
+    steps: Annotated[Path, local_option("--steps", help="Text file: a step a line, in their order.")],
     model: ModelName,
-    out: Annotated[Path | None, typer.Option(help="Captions to write, .srt or .vtt.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Timeline to write (.svg).")] = None,
+    out: Annotated[Path | None, local_option(help="Captions to write, .srt or .vtt.")] = None,
+    picture: Annotated[Path | None, local_option(help="Timeline to write (.svg).")] = None,
     json: Json = None,
     encoder: EncoderName = "",
     weights: Weights = "",
@@ -232,7 +233,7 @@ def ask(
     if json:
         answer = choices[shares.index(max(shares))]
         result = {"video": str(video), "question": question, "answer": answer}
-        json.write_text(json_module.dumps(result | {"shares": dict(zip(choices, shares, strict=True))}, indent=1))
+        write_whole(json, json_module.dumps(result | {"shares": dict(zip(choices, shares, strict=True))}, indent=1))
 
 
 def _check_outputs(*paths: Path | None) -> None:
@@ -265,10 +266,10 @@ def _write_segments(
     if out:
         write_captions(out, as_captions(found))
     if picture:
-        picture.write_text(stretches(seconds, [(p.start, p.end, p.label) for p in found], names), encoding="utf-8")
+        write_whole(picture, stretches(seconds, [(p.start, p.end, p.label) for p in found], names))
     if json:
         result = {"video": str(video), "seconds": seconds, "segments": [asdict(part) for part in found]}
-        json.write_text(json_module.dumps(result, indent=1))
+        write_whole(json, json_module.dumps(result, indent=1))
 
 
 @app.command(rich_help_panel=PANEL)

@@ -1,12 +1,54 @@
-"""What commands share: options that mean the same in several, and what they print alike."""
+"""What commands share: options that mean the same in several, and what they print alike.
+
+An option that says where something is parses to a ``Place`` where an object store will do, for corpora and libraries;
+elsewhere to a path of this machine, and an address of an object store is refused before anything is done.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..storage.places import Place, local, place
+
+if TYPE_CHECKING:
+    AnyPlace = Place
+else:
+    AnyPlace = type("Place", (), {})
+    """Typer takes no unions, and shows this name in the help; what an option becomes is up to its parser."""
 SHOWN = 20
 """Files that are named on the screen of those set aside."""
 
 
-def print_set_aside(set_aside: dict[str, str], out: str) -> None:
+def place_option(*names: str, help: str) -> Any:
+    """A folder of this machine or of an object store."""
+    return typer.Option(*names, parser=place, help=help)
+
+
+def place_argument(help: str) -> Any:
+    """As ``place_option``."""
+    return typer.Argument(parser=place, help=help)
+
+
+def local_option(*names: str, help: str) -> Any:
+    """A file or folder of this machine."""
+    return typer.Option(*names, parser=local, help=help)
+
+
+def local_argument(help: str) -> Any:
+    """As ``local_option``."""
+    return typer.Argument(parser=local, help=help)
+
+
+def local_name(help: str) -> Any:
+    """A name, or a file or folder of this machine in its place; what is given stays the text that it is."""
+    return typer.Option(parser=_name, help=help)
+
+
+def _name(text: str) -> str:
+    return str(local(text)) if "://" in text else text
+
+
+def print_set_aside(set_aside: dict[str, str], out: Place) -> None:
     for name, reason in list(set_aside.items())[:SHOWN]:
         typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
     if len(set_aside) > SHOWN:

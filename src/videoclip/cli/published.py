@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..storage.places import place
-from .options import SHOWN, print_set_aside
+from .options import SHOWN, AnyPlace, local_argument, local_option, place_argument, place_option, print_set_aside
 
 app = typer.Typer()
 PANEL = "Published weights and data"
@@ -16,12 +15,10 @@ PANEL = "Published weights and data"
 def download(
     name: Annotated[str, typer.Argument(help="videoclip, s3d-howto100m or mil-nce.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the files [default: $VIDEOCLIP_WEIGHTS or the user's cache].")
+        Path | None, local_option(help="Folder for the files (default: $VIDEOCLIP_WEIGHTS or the user's cache).")
     ] = None,
     mirror: Annotated[str, typer.Option(metavar="URL", help="Address of a folder with copies.")] = "",
-    source: Annotated[
-        Path | None, typer.Option("--from", metavar="PATH", help="A copy of yours: the file, or its folder.")
-    ] = None,
+    source: Annotated[Path | None, local_option("--from", help="A copy of yours: the file, or its folder.")] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Get it anew, whatever came before.")] = False,
 ) -> None:
     """Get published weights; resumes, retries, and checks that they are still the same."""
@@ -35,8 +32,8 @@ def download(
 
 @app.command(rich_help_panel=PANEL)
 def convert(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint_best.pt, or a state dict of it.")],
-    folder: Annotated[Path, typer.Argument(help="Folder for the model.")],
+    checkpoint: Annotated[Path, local_argument(help="checkpoint_best.pt, or a state dict of it.")],
+    folder: Annotated[Path, local_argument(help="Folder for the model.")],
 ) -> None:
     """Turn the published VideoCLIP checkpoint into a model's folder; nothing in the file is run."""
     from ..model.official import convert as run
@@ -52,16 +49,16 @@ def convert(
 
 @app.command("import", rich_help_panel=PANEL)
 def import_(
-    features: Annotated[Path, typer.Argument(help="Folder of .npy files, or of the published code's shards.")],
-    out: Annotated[str, typer.Option(help="Corpus to make or to add to, such as howto100m.lance.")],
+    features: Annotated[Path, local_argument(help="Folder of .npy files, or of the published code's shards.")],
+    out: Annotated[AnyPlace, place_option(help="Corpus to make or to add to, such as howto100m.lance.")],
     captions: Annotated[
-        Path | None, typer.Option(help="HowTo100M's raw_caption.json, or a folder of caption files.")
+        Path | None, local_option(help="HowTo100M's raw_caption.json, or a folder of caption files.")
     ] = None,
     ids: Annotated[
-        Path | None, typer.Option(help="Take these only: a file of one id a line, or a CSV with a column video_id.")
+        Path | None, local_option(help="Take these only: a file of one id a line, or a CSV with a column video_id.")
     ] = None,
     encoder: Annotated[
-        str, typer.Option(help="Name of the encoder that made them [default: as noted beside them, or s3d].")
+        str, typer.Option(help="Name of the encoder that made them (default: as noted beside them, or s3d).")
     ] = "",
     normalize: Annotated[bool, typer.Option("--normalize", help="Scale every feature to unit length.")] = False,
     keep_repeats: Annotated[
@@ -73,15 +70,15 @@ def import_(
     from ..corpus.importers import ImportConfig, import_features
 
     config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
-    summary = import_features(features, place(out), captions, ids, config)
+    summary = import_features(features, out, captions, ids, config)
     print_set_aside(summary.set_aside, out)
     typer.echo(f"{out}: {summary}; features of {summary.kind}")
 
 
 @app.command(rich_help_panel=PANEL)
 def export(
-    corpus: Annotated[str, typer.Argument(help="A corpus.")],
-    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    corpus: Annotated[AnyPlace, place_argument(help="A corpus.")],
+    folder: Annotated[Path, local_argument(help="Folder to write into.")],
     format: Annotated[str, typer.Option(help="npy (a file per video) or safetensors (many videos a file).")] = "npy",
     match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
 ) -> None:

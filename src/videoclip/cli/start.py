@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from .options import local_argument, local_option
+
 app = typer.Typer()
 PANEL = "Start here"
 
 
 @app.command(rich_help_panel=PANEL)
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for videos, corpus, model, metrics and report.")],
+    out: Annotated[Path, local_option(help="Folder for videos, corpus, model, metrics and report.")],
     videos: Annotated[int, typer.Option(min=20, help="One-minute videos to render.")] = 400,
     seed: Annotated[int, typer.Option(help="Seed of the world and of the training.")] = 1,
     set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the training's preset.")] = None,
@@ -29,7 +31,7 @@ def demo(
 
 @app.command(rich_help_panel=PANEL)
 def world(
-    folder: Annotated[Path, typer.Argument(help="Folder to render into.")],
+    folder: Annotated[Path, local_argument(help="Folder to render into.")],
     videos: Annotated[int, typer.Option(min=1, help="One-minute videos to render.")] = 400,
     seed: Annotated[int, typer.Option(help="Seed: the same one gives the same files.")] = 1,
     narrator: Annotated[str, typer.Option(help="'lagging' like real speech, or 'faithful'.")] = "lagging",

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import VideoclipError
 from ..storage.places import place
-from .options import SHOWN, print_set_aside
+from .options import SHOWN, AnyPlace, local_argument, local_name, local_option, place_option, print_set_aside
 
 if TYPE_CHECKING:
     from ..media.files import VideoFile
@@ -19,19 +19,19 @@ PANEL = "From your own videos to a model"
 
 @app.command(rich_help_panel=PANEL)
 def extract(
-    videos: Annotated[Path, typer.Argument(help="Folder of videos (searched with its subfolders), or one file.")],
-    out: Annotated[str, typer.Option(help="Corpus to make or to add to, such as my.lance.")],
+    videos: Annotated[Path, local_argument(help="Folder of videos (searched with its subfolders), or one file.")],
+    out: Annotated[AnyPlace, place_option(help="Corpus to make or to add to, such as my.lance.")],
     captions: Annotated[
-        Path | None, typer.Option(help="Folder of captions [default: beside the videos], or raw_caption.json.")
+        Path | None, local_option(help="Folder of captions (default: beside the videos), or raw_caption.json.")
     ] = None,
     encoder: Annotated[
-        str, typer.Option(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")
+        str, local_name(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")
     ] = "s3d",
-    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
+    weights: Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
-    reuse: Annotated[str, typer.Option(help="Corpus whose features and captions are taken over, not made again.")] = "",
+    reuse: Annotated[AnyPlace | None, place_option(help="Corpus whose features and captions are taken over.")] = None,
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
     ] = "",
@@ -51,7 +51,7 @@ def extract(
             raise VideoclipError("--reuse and --ray do not go together; leave one out")
         engine = on_ray(ray, encoder, weights)
     options = ExtractOptions(allow_silent, language, workers)
-    summary = run(sources, load_encoder(encoder, weights), place(out), options, made, engine)
+    summary = run(sources, load_encoder(encoder, weights), out, options, made, engine)
     print_set_aside(summary.set_aside, out)
     for warning in summary.warnings[:SHOWN]:
         typer.echo(f"warning: {warning}", err=True)
@@ -63,7 +63,7 @@ def pretrain(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as corpus=my.lance epochs=10.")
     ] = None,
-    config: Annotated[str, typer.Option(help="A preset's name (demo, paper) or a YAML file.")] = "paper",
+    config: Annotated[str, local_name(help="A preset's name (demo, paper) or a YAML file.")] = "paper",
     show: Annotated[bool, typer.Option("--show", help="Print the configuration and stop.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the configuration, sizes, memory and expected time, and stop.")
@@ -90,9 +90,9 @@ def pretrain(
 
 @app.command(rich_help_panel=PANEL)
 def rerun(
-    made: Annotated[Path, typer.Argument(help="A run's folder, or what evaluate --json wrote.")],
+    made: Annotated[Path, local_argument(help="A run's folder, or what evaluate --json wrote.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for what is made anew [default: beside it, …-again].")
+        Path | None, local_option(help="Folder for what is made anew (default: beside it, …-again).")
     ] = None,
 ) -> None:
     """Repeat a run or an evaluation from what lies beside it, and compare; exits with 1 where they differ."""
@@ -107,13 +107,13 @@ def rerun(
 
 @app.command("train-encoder", rich_help_panel=PANEL)
 def train_encoder(
-    videos: Annotated[Path, typer.Argument(help="Folder of narrated videos.")],
-    out: Annotated[Path, typer.Option(help="Folder for the encoder.")],
+    videos: Annotated[Path, local_argument(help="Folder of narrated videos.")],
+    out: Annotated[Path, local_option(help="Folder for the encoder.")],
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as updates=800 width=0.25.")
     ] = None,
     captions: Annotated[
-        Path | None, typer.Option(help="Folder of captions; by default they lie beside the videos.")
+        Path | None, local_option(help="Folder of captions; by default they lie beside the videos.")
     ] = None,
     match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
 ) -> None:

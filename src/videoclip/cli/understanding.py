@@ -8,19 +8,24 @@ import typer
 from ..benchmarks.table import BENCHMARKS
 from ..errors import VideoclipError
 from ..storage.folders import output_file
+from ..storage.places import write_whole
+from .options import AnyPlace, local_argument, local_name, local_option, place_option
 
 app = typer.Typer()
 PANEL = "What a model understands"
+CorpusOption = Annotated[
+    AnyPlace | None, place_option(help="Corpus of the videos' features (default: DATA/corpus.lance).")
+]
 
 
 @app.command(rich_help_panel=PANEL)
 def evaluate(
     name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
-    data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
-    corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
-    json: Annotated[Path | None, typer.Option(help="File to write figures and predictions into.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Page to write: figures, confusions, examples (.html).")] = None,
+    data: Annotated[Path, local_option(help="Folder with the benchmark's files (world: with truth.json).")],
+    corpus: CorpusOption = None,
+    json: Annotated[Path | None, local_option(help="File to write figures and predictions into.")] = None,
+    report: Annotated[Path | None, local_option(help="Page to write: figures, confusions, examples (.html).")] = None,
     split: Annotated[str, typer.Option(help="Which videos, such as val or train [default: test].")] = "",
     rule: Annotated[
         str,
@@ -31,7 +36,7 @@ def evaluate(
         list[str] | None, typer.Option(metavar="TEXT", help="Phrasing such as 'a video of {}'; several are averaged.")
     ] = None,
     normalization: Annotated[
-        str, typer.Option(help="Of retrieval scores: dual-softmax or query-bank [default: none].")
+        str, typer.Option(help="Of retrieval scores: dual-softmax or query-bank (default: none).")
     ] = "",
 ) -> None:
     """Measure a model on a benchmark, without training on it."""
@@ -49,7 +54,7 @@ def evaluate(
     if per_class:
         print_classes(result)
     if json:
-        json.write_text(json_module.dumps(result, indent=1))
+        write_whole(json, json_module.dumps(result, indent=1))
     if report:
         from ..report.evaluation import write_evaluation
 
@@ -58,14 +63,14 @@ def evaluate(
 
 @app.command(rich_help_panel=PANEL)
 def align(
-    video: Annotated[Path, typer.Argument(help="A narrated video.")],
-    captions: Annotated[Path, typer.Option(help="What is said in it, and when: .srt, .vtt, .ass or .json.")],
+    video: Annotated[Path, local_argument(help="A narrated video.")],
+    captions: Annotated[Path, local_option(help="What is said in it, and when: .srt, .vtt, .ass or .json.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name.")],
     out: Annotated[
-        Path | None, typer.Option(help="SRT to write, of what is shown when; all sentences go into .json beside it.")
+        Path | None, local_option(help="SRT to write, of what is shown when; all sentences go into .json beside it.")
     ] = None,
-    encoder: Annotated[str, typer.Option(help="As for extract [default: the one the model was trained on].")] = "",
-    weights: Annotated[str, typer.Option(help="For s3d: the path of s3d_howto100m.pth [default: as downloaded].")] = "",
+    encoder: Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")] = "",
+    weights: Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")] = "",
     reach: Annotated[float, typer.Option(min=1, help="Seconds from the speech in which it is looked for.")] = 15.0,
 ) -> None:
     """Find out which sentences of a narration describe something that is seen, and when."""
@@ -100,19 +105,19 @@ def align(
     if out:
         kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["shown"])
         write_captions(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
-        out.with_suffix(".json").write_text(json_module.dumps(rows, indent=1))
+        write_whole(out.with_suffix(".json"), json_module.dumps(rows, indent=1))
 
 
 @app.command(rich_help_panel=PANEL)
 def finetune(
     name: Annotated[str, typer.Argument(help=f"One with training videos, of {', '.join(BENCHMARKS)}.")],
     model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
-    data: Annotated[Path, typer.Option(help="Folder with the benchmark's files (world: with truth.json).")],
-    out: Annotated[Path, typer.Option(help="Folder for the trained model and result.json.")],
+    data: Annotated[Path, local_option(help="Folder with the benchmark's files (world: with truth.json).")],
+    out: Annotated[Path, local_option(help="Folder for the trained model and result.json.")],
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as epochs=5 optimizer.lr=1e-4.")
     ] = None,
-    corpus: Annotated[str, typer.Option(help="Corpus of the videos' features [default: DATA/corpus.lance].")] = "",
+    corpus: CorpusOption = None,
     task: Annotated[str, typer.Option(help="Of a benchmark with several, such as segmentation.")] = "",
 ) -> None:
     """Train a model further on a benchmark's training set; goes on where it was interrupted."""
@@ -125,7 +130,7 @@ def finetune(
 
     config = load_config(FinetuneConfig, "", [*(settings or []), *([f"task={task}"] if task else [])])
     result = train_and_test(name, model, open_corpus(corpus, data), data, config, out)
-    (out / "result.json").write_text(json_module.dumps(result, indent=1))
+    write_whole(out / "result.json", json_module.dumps(result, indent=1))
     figure = " ".join(result["figure"]).replace("_", " ")
     typer.echo(f"{figure}: {100 * result['zero_shot']:.1f} % before, {100 * result['fine_tuned']:.1f} % after")
     typer.echo(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {out / 'model'}")
@@ -134,7 +139,7 @@ def finetune(
 @app.command(rich_help_panel=PANEL)
 def experiment(
     name: Annotated[str, typer.Argument(help="ablation, beyond or few-families; in one folder they share runs.")],
-    out: Annotated[Path, typer.Option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
+    out: Annotated[Path, local_option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
     seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
     only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
     videos: Annotated[int, typer.Option(min=20, help="Videos of each world.")] = 400,

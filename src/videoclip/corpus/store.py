@@ -56,7 +56,7 @@ class Corpus:
     """
 
     def __init__(self, path: str | Place):
-        self.path = str(path)
+        self.path = str(place(path))
         self._owner = -1
         self.kind = _kind(self._dataset, self.path)
 
