@@ -1,17 +1,17 @@
-"""Writes docs/benchmarks.md from the JSON that the benches left in ``bench/results``."""
+"""Writes docs/benchmarks.md from the JSON that benches and soaks left in ``bench/results`` and ``soak/results``."""
 
 import json
 from pathlib import Path
 
-from result import RESULTS
+from result import RESULTS, SOAKED
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Measured
 
 Every figure below was measured by the command beside it, on the machine that is named. Machines are shared and noisy,
 so look at the ratios, which are against a plain baseline in the same run. `python bench/page.py` writes this page from
-`bench/results/*.json`. What each technique of the method brings, over several seeds, is in [ablation.md](ablation.md)
-(`videoclip experiment ablation --out DIR`).
+`bench/results` and `soak/results`. What each technique of the method brings, over several seeds, is in
+[ablation.md](ablation.md) (`videoclip experiment ablation --out DIR`).
 """
 
 
@@ -20,14 +20,18 @@ def main() -> None:
     for path in sorted(RESULTS.glob("*.json")):
         made = json.loads(path.read_text())
         if "table" in made:  # a simulation has none, and measures nothing
-            parts.append(section(made))
+            parts.append(section(made, "bench"))
+    for path in sorted(SOAKED.glob("*.json")):
+        parts.append(section(json.loads(path.read_text()), "soak"))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     print(PAGE)
 
 
-def section(made: dict) -> str:
+def section(made: dict, kind: str) -> str:
+    """A bench's part of the page, or a soak's."""
     columns = list(made["table"][0])
-    lines = [f"## {made['name']}", "", f"`python bench/{made['command']}`"]
+    named, run = ("", "bench/") if kind == "bench" else ("soak ", "soak ")
+    lines = [f"## {named}{made['name']}", "", f"`python {run}{made['command']}`"]
     if "figures" in made:
         lines += ["", "; ".join(f"{what} {figure}" for what, figure in made["figures"].items()) + "."]
     else:

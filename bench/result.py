@@ -15,7 +15,8 @@ from videoclip.provenance import versions
 if TYPE_CHECKING:
     import torch
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parent / "results"
+SOAKED = Path(__file__).resolve().parent.parent / "soak" / "results"
 
 
 def report(
@@ -35,16 +36,16 @@ def report(
 
 
 def soaked(name: str, command: str, figures: dict, table: list[dict]) -> None:
-    """As ``report``, of figures that have no baseline: what was tried, and what came of it."""
+    """As ``report``, into ``soak/results``, of figures that have no baseline: what was tried, and what came of it."""
     print_table(f"{name}: {', '.join(f'{what} {figure}' for what, figure in figures.items())}", table)
-    write(name, {"name": name, "command": command, "figures": figures}, table)
+    write(name, {"name": name, "command": command, "figures": figures}, table, SOAKED)
 
 
-def write(name: str, made: dict, table: list[dict]) -> None:
+def write(name: str, made: dict, table: list[dict], folder: Path = RESULTS) -> None:
     """What was measured, with where, with what, and when."""
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     made |= {"machine": machine(), "versions": versions(), "date": datetime.now(UTC).date().isoformat(), "table": table}
-    (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
 
 
 def print_table(title: str, rows: list[dict]) -> None:
