@@ -16,7 +16,8 @@ from result import report
 from videoclip.benchmarks.world import read_truth
 from videoclip.corpus.extract import extract
 from videoclip.corpus.store import Corpus
-from videoclip.encoders.encoder import AnyEncoder, load_encoder
+from videoclip.encoders.encoder import AnyEncoder
+from videoclip.encoders.load import load_encoder
 from videoclip.encoders.s3d import S3D, folded
 from videoclip.media.files import find_videos
 from videoclip.world.render import render_world

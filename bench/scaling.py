@@ -26,7 +26,8 @@ from neighbours import made
 from result import gib_in_use, report
 
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders.encoder import FeatureKind, load_encoder
+from videoclip.encoders.encoder import FeatureKind
+from videoclip.encoders.load import load_encoder
 from videoclip.library.calibration import Calibration
 from videoclip.library.search import Library, Query
 from videoclip.library.store import locked

@@ -11,14 +11,14 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from .benchmarks.evaluate import evaluate
     from .corpus.store import Corpus
-    from .encoders.encoder import load_encoder
+    from .encoders.load import load_encoder
     from .library.search import Library
     from .model.joint import load_model
     from .model.videoclip import VideoCLIP
 
 _WHERE = {
     "VideoCLIP": ".model.videoclip",
-    "load_encoder": ".encoders.encoder",
+    "load_encoder": ".encoders.load",
     "load_model": ".model.joint",
     "Corpus": ".corpus.store",
     "Library": ".library.search",

@@ -5,7 +5,7 @@ import json
 import pytest
 from made import write
 
-from videoclip.encoders.encoder import load_encoder
+from videoclip.encoders.load import load_encoder
 from videoclip.media.captions import read_captions
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
 

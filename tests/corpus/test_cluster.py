@@ -12,7 +12,7 @@ import pytest
 
 from videoclip.corpus.extract import extract
 from videoclip.corpus.store import Corpus
-from videoclip.encoders.encoder import load_encoder
+from videoclip.encoders.load import load_encoder
 from videoclip.media.files import find_videos
 from videoclip.world.render import render_world
 

@@ -10,7 +10,8 @@ from made import write
 from videoclip.corpus import extract as module
 from videoclip.corpus.extract import ExtractOptions, extract
 from videoclip.corpus.store import Corpus
-from videoclip.encoders.encoder import CombinedEncoder, Encoder, FeatureKind, Features, load_encoder
+from videoclip.encoders.encoder import CombinedEncoder, Encoder, FeatureKind, Features
+from videoclip.encoders.load import load_encoder
 from videoclip.errors import CorpusError, MediaError, VideoclipError
 from videoclip.media.files import find_videos
 from videoclip.model.videoclip import ModelConfig, VideoCLIP

@@ -12,7 +12,8 @@ from made import write, write_with_track
 
 from videoclip.corpus.extract import ExtractOptions, extract
 from videoclip.corpus.store import Corpus
-from videoclip.encoders.encoder import Encoder, load_encoder
+from videoclip.encoders.encoder import Encoder
+from videoclip.encoders.load import load_encoder
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.media import narration
 from videoclip.media.files import VIDEO_SUFFIXES, find_videos

@@ -9,11 +9,12 @@ from malicious import archive, dangerous
 from safetensors.torch import save_file
 
 from videoclip import load_encoder
+from videoclip.encoders.config import EncoderConfig
 from videoclip.encoders.encoder import batches
 from videoclip.encoders.s3d import S3D, blocks_of, fast_network, folded, max_pool_same
-from videoclip.encoders.train import EncoderConfig, mil_nce, train_encoder
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.media.video import seconds_of
+from videoclip.pretrain.encoder import train_encoder
 from videoclip.world.render import render_world
 
 
@@ -104,19 +105,6 @@ def test_an_encoder_is_not_trained_into_a_used_folder(trained):
     folder, pairs, config = trained
     with pytest.raises(ConfigError, match="is not empty"):
         train_encoder(pairs, config, folder / "encoder")
-
-
-def test_the_loss_of_mil_nce_is_that_of_the_formula():
-    rng = np.random.default_rng(0)
-    video, text = rng.standard_normal((4, 5)), rng.standard_normal((4, 3, 5))
-    scores = np.exp(np.einsum("if,jkf->ijk", video, text) / 0.5)
-    wanted = []
-    for i in range(4):
-        positive = scores[i, i].sum()
-        negative = sum(scores[i, j].sum() + scores[j, i].sum() for j in range(4) if j != i)
-        wanted.append(-np.log(positive / (positive + negative)))
-    got = mil_nce(torch.tensor(video), torch.tensor(text), 0.5)
-    assert float(got) == pytest.approx(np.mean(wanted))
 
 
 def test_the_shipped_encoder_tells_what_it_was_trained_with_and_sees_differences(tmp_path):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,19 @@ def test_texts_that_say_the_same_are_not_negatives_of_each_other():
     faulty = torch.zeros(6, 6, dtype=torch.bool)
     faulty[0, 1] = faulty[1, 0] = True
     assert float(alike) == pytest.approx(float(contrastive_loss(VIDEO, text, LossConfig(), faulty)))
+
+
+def test_the_loss_of_mil_nce_is_that_of_the_formula():
+    rng = np.random.default_rng(0)
+    video, text = rng.standard_normal((4, 5)), rng.standard_normal((4, 3, 5))
+    scores = np.exp(np.einsum("if,jkf->ijk", video, text) / 0.5)
+    wanted = []
+    for i in range(4):
+        positive = scores[i, i].sum()
+        negative = sum(scores[i, j].sum() + scores[j, i].sum() for j in range(4) if j != i)
+        wanted.append(-np.log(positive / (positive + negative)))
+    got = mil_nce(torch.tensor(video), torch.tensor(text), temperature=0.5)
+    assert float(got) == pytest.approx(np.mean(wanted))
 
 
 def test_a_bag_of_one_text_is_contrasted_with_all_negatives_of_both_kinds():

@@ -8,7 +8,8 @@ from golden_cases import s3d_weight, shapes
 
 from videoclip.cli.main import app
 from videoclip.corpus.store import Corpus, NarratedVideo
-from videoclip.encoders.encoder import FeatureKind, load_encoder
+from videoclip.encoders.encoder import FeatureKind
+from videoclip.encoders.load import load_encoder
 from videoclip.encoders.s3d import published_text, read_state
 from videoclip.errors import VideoclipError, WeightsError
 from videoclip.model.joint import load_model

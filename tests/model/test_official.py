@@ -125,7 +125,7 @@ def test_a_checkpoint_of_full_size_is_converted_tensor_by_tensor(tmp_path):
 def same_as_transformers(model: VideoCLIP, state: dict[str, torch.Tensor]) -> None:
     transformers = pytest.importorskip("transformers")
     from videoclip.model.packing import pack_text
-    from videoclip.tokenizer import bert_tokenizer
+    from videoclip.model.tokenizer import bert_tokenizer
 
     bert = transformers.BertModel(transformers.BertConfig()).eval()
     theirs = {n.removeprefix("text_encoder."): t.float() for n, t in state.items() if n.startswith("text_encoder.")}

@@ -9,8 +9,8 @@ import torch
 
 from videoclip.model.official import initialise_from_bert
 from videoclip.model.packing import pack_text
+from videoclip.model.tokenizer import bert_tokenizer
 from videoclip.model.videoclip import ModelConfig, VideoCLIP
-from videoclip.tokenizer import bert_tokenizer
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM = ModelConfig(

@@ -116,7 +116,7 @@ def test_the_loss_of_a_perfect_match_is_small_and_of_chance_is_known():
 
 def test_both_towers_start_from_a_bert_folder(tmp_path):
     transformers = pytest.importorskip("transformers")
-    from videoclip.tokenizer import bert_tokenizer
+    from videoclip.model.tokenizer import bert_tokenizer
 
     torch.manual_seed(0)
     sizes = {

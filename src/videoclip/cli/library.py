@@ -97,7 +97,7 @@ def search(
     weights: Weights = "",
 ) -> None:
     """Find moments of your videos by describing them."""
-    from ..encoders.encoder import encoder_named
+    from ..encoders.load import encoder_named
     from ..library.exports import export_clips, in_form
     from ..library.search import Library, Query
 

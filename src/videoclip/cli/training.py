@@ -40,7 +40,7 @@ def extract(
     from ..corpus.extract import ExtractOptions
     from ..corpus.extract import extract as run
     from ..corpus.store import Corpus
-    from ..encoders.encoder import load_encoder
+    from ..encoders.load import load_encoder
 
     sources = _videos_of(videos, captions, language)
     made, engine = Corpus(reuse) if reuse else None, None
@@ -121,8 +121,8 @@ def train_encoder(
     from fnmatch import fnmatchcase
 
     from ..config import load_config
-    from ..encoders.train import EncoderConfig
-    from ..encoders.train import train_encoder as run
+    from ..encoders.config import EncoderConfig
+    from ..pretrain.encoder import train_encoder as run
 
     sources = _videos_of(videos, captions)
     pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]

@@ -111,7 +111,7 @@ class Worker:
     def __init__(self, encoder: str, weights: str, options: ExtractOptions):
         import torch
 
-        from ..encoders.encoder import load_encoder
+        from ..encoders.load import load_encoder
 
         torch.set_num_threads(1)
         self.encoder, self.options = load_encoder(encoder, weights), options

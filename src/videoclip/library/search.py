@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..encoders.encoder import AnyEncoder, CombinedEncoder, encoder_named
+from ..encoders.encoder import AnyEncoder, CombinedEncoder
+from ..encoders.load import encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
 from ..model.joint import JointModel, load_model

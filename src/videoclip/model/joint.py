@@ -9,7 +9,8 @@ import torch
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
-from ..encoders.encoder import AnyEncoder, FeatureKind, encoder_named, load_encoder
+from ..encoders.encoder import AnyEncoder, FeatureKind
+from ..encoders.load import encoder_named, load_encoder
 from ..errors import ConfigError, WeightsError
 from ..storage.copies import fetch
 from ..storage.places import place

@@ -36,7 +36,13 @@ class LossConfig:
             raise ValueError("loss.mask_alike is not of mil-nce")
 
 
-def info_nce(video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+FAR = -1e4
+"""Similarity of a pair that takes no part."""
+
+
+def info_nce(
+    video: Tensor, text: Tensor, faulty: Tensor | None = None, soft_targets: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Cross-entropy of the batch similarity matrix, text→video and video→text.
 
     Pair i is (video[i], text[i]); all other combinations in the batch are negatives. The similarity is the plain dot
@@ -45,13 +51,20 @@ def info_nce(video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         video: pooled videos, (B, D).
         text: pooled texts, (B, D).
+        faulty: (B, B) bool, which texts (rows) are no negatives of which videos; none if left out.
+        soft_targets: share of the target that ``transport`` spreads over the batch.
 
     Returns:
         (text_to_video, video_to_text), two scalars: each the mean over the batch.
     """
     similarity = text.float() @ video.float().T
-    right = torch.arange(len(similarity), device=similarity.device)
-    return F.cross_entropy(similarity, right), F.cross_entropy(similarity.T, right)
+    right = torch.eye(len(video), dtype=torch.bool, device=video.device)
+    if faulty is not None:
+        similarity = similarity.masked_fill(faulty & ~right, FAR)
+    target = right.float()
+    if soft_targets:
+        target = (1 - soft_targets) * right + soft_targets * transport(similarity.detach())
+    return F.cross_entropy(similarity, target), F.cross_entropy(similarity.T, target.T)
 
 
 def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Tensor | None = None) -> Tensor:
@@ -65,40 +78,38 @@ def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Te
     """
     if config.kind == "mil-nce":
         return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]), faulty, config.each_positive)
-    similarity = text.float() @ video.float().T
-    right = torch.eye(len(video), dtype=torch.bool, device=video.device)
-    if faulty is None:
-        faulty = torch.zeros_like(right)
     if config.mask_alike < 1:
         unit = F.normalize(text.detach().float(), dim=1)
-        faulty = faulty | (unit @ unit.T > config.mask_alike)
-    faulty = faulty & ~right
+        alike = unit @ unit.T > config.mask_alike
+        faulty = alike if faulty is None else faulty | alike
     if config.kind == "sigmoid":
-        pairs = F.logsigmoid(torch.where(right, similarity, -similarity))
-        return -pairs.masked_fill(faulty, 0.0).sum() / len(video)
-    similarity = similarity.masked_fill(faulty, FAR)
-    if not config.soft_targets:
-        target = right.float()
-        return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
-    spread = transport(similarity.detach())
-    target = (1 - config.soft_targets) * right + config.soft_targets * spread
-    return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target.T)
+        return sigmoid(video, text, faulty)
+    text_to_video, video_to_text = info_nce(video, text, faulty, config.soft_targets)
+    return text_to_video + video_to_text
 
 
-FAR = -1e4
-"""Similarity of a pair that takes no part."""
+def sigmoid(video: Tensor, text: Tensor, faulty: Tensor | None = None) -> Tensor:
+    """A yes or no to every pair of (B, D) videos and (B, D) texts but the ``faulty``, the sum over a text's: scalar."""
+    similarity = text.float() @ video.float().T
+    right = torch.eye(len(video), dtype=torch.bool, device=video.device)
+    pairs = F.logsigmoid(torch.where(right, similarity, -similarity))
+    if faulty is not None:
+        pairs = pairs.masked_fill(faulty & ~right, 0.0)
+    return -pairs.sum() / len(video)
 
 
-def mil_nce(video: Tensor, text: Tensor, faulty: Tensor | None = None, each: float = 0.0) -> Tensor:
+def mil_nce(
+    video: Tensor, text: Tensor, faulty: Tensor | None = None, each: float = 0.0, temperature: float = 1.0
+) -> Tensor:
     """MIL-NCE (equation 1 of Miech et al., 2020): (B, D), (B, K, D) -> scalar.
 
     The K texts of a video are its positives together; the negatives are all other texts of the video and all other
     videos of the texts, but those that are ``faulty``: (B, B) bool of bags (rows) and videos. With ``each``, that share
     of the loss is the mean InfoNCE of each text by itself: the sum over a bag is content with the one text that fits
-    already, and where that is chatter, nothing else is learned.
+    already, and where that is chatter, nothing else is learned. Dot products are divided by ``temperature``.
     """
     right = torch.eye(len(video), dtype=torch.bool, device=video.device)
-    scores = torch.einsum("id,jkd->ijk", video, text)
+    scores = torch.einsum("id,jkd->ijk", video, text) / temperature
     if faulty is not None:
         scores = scores.masked_fill((faulty.T & ~right)[..., None], FAR)
     bags = scores.logsumexp(2)

@@ -19,7 +19,7 @@ from ..provenance import provenance
 from ..published.torch_files import StoredTensor, read_checkpoint
 from ..storage.folders import claim
 from ..storage.places import write_whole
-from ..tokenizer import bert_tokenizer
+from .tokenizer import bert_tokenizer
 from .videoclip import ModelConfig, VideoCLIP
 
 _LAYER = {

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..tokenizer import bert_tokenizer
+from .tokenizer import bert_tokenizer
 
 
 @dataclass(frozen=True)

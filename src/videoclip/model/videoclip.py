@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import VideoclipError
-from ..tokenizer import bert_tokenizer
 from .attention import attend
 from .fingerprint import fingerprint_of
 from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
+from .tokenizer import bert_tokenizer
 
 FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
 """Factors of cosine similarity: at the start of training, and the most that is learned (Radford et al., 2021)."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..corpus.store import NarratedVideo
 from ..errors import CorpusError
 from ..model.packing import Packed, pack_text, pack_video
-from ..tokenizer import bert_tokenizer
+from ..model.tokenizer import bert_tokenizer
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..benchmarks.world import evaluate_world, read_truth, recall_probe
 from ..config import dump_config, load_config
 from ..corpus.extract import extract
 from ..corpus.store import Corpus
-from ..encoders.encoder import load_encoder
+from ..encoders.load import load_encoder
 from ..library.index import index
 from ..media.files import find_videos
 from ..pretrain.run import read_history

@@ -186,7 +186,7 @@ def _made(name: str, missing: list[tuple[str, int]], out: Path, workers: int) ->
 
 def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
     from ..corpus.extract import extract
-    from ..encoders.encoder import load_encoder
+    from ..encoders.load import load_encoder
     from ..media.files import find_videos
     from ..world.render import render_world
 

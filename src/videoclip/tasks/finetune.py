@@ -19,14 +19,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
+from ..model.loss import info_nce
 from ..model.packing import Packed, pack_text, pack_video
+from ..model.tokenizer import bert_tokenizer
 from ..model.videoclip import VideoCLIP
 from ..pretrain.run import read_history
 from ..pretrain.trainer import OptimizerConfig
 from ..progress import track
 from ..storage.checkpoints import newest_checkpoint, save_checkpoint
 from ..storage.places import write_whole
-from ..tokenizer import bert_tokenizer
 from .localization import locate_steps, step_recall
 from .metrics import BACKGROUND
 from .moments import CANDIDATES, CHUNK_SECONDS, mean_rank, rank_moments
@@ -175,12 +176,9 @@ class Learner:
     def _contrast(self, batch: list[Described], rng: random.Random) -> Tensor:
         video = self.model.pooled_video(self._videos(batch))
         drawn = [rng.choice(example.texts) for example in batch]
-        similarity = self._texts(drawn).float() @ video.float().T
-        same = torch.tensor([[a == b for b in drawn] for a in drawn], device=similarity.device)
-        right = torch.arange(len(batch), device=similarity.device)
-        faulty = same & ~torch.eye(len(batch), dtype=torch.bool, device=similarity.device)
-        similarity = similarity.masked_fill(faulty, -1e4)
-        return F.cross_entropy(similarity if self.task == "retrieval" else similarity.T, right)
+        same = torch.tensor([[a == b for b in drawn] for a in drawn], device=video.device)
+        text_to_video, video_to_text = info_nce(video, self._texts(drawn), faulty=same)
+        return text_to_video if self.task == "retrieval" else video_to_text
 
     def _seconds(self, batch: list[Labelled]) -> Tensor:
         """Cross-entropy over a second's labels and background, or a yes or no to each step."""

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from videoclip.tokenizer import bert_tokenizer
+from videoclip.model.tokenizer import bert_tokenizer
 
 WORDS = "slice the ONION crème naïve cre\u0300me Ångström İstanbul ß ﬁ Ω привет שלום مرحبا 日本語 你好 한국어 ไทย हिन्दी"
 SIGNS = "🍳 👩‍🍳 🇫🇷 ❤️ ½ ① … — “q” don't it's a_b #tag ##ing 1234567890 3.14 $5 e.g. http://a.b/c?d=e C++ \\n 𝔘𝔫𝔦"

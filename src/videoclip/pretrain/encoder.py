@@ -8,7 +8,6 @@ used. The text side is a bag of words, is needed for training only, and is throw
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,37 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import dump_config
+from ..encoders.config import EncoderConfig
+from ..encoders.s3d import S3D
 from ..errors import ConfigError, VideoclipError
 from ..media.captions import Caption, read_captions
 from ..media.video import seconds_of
+from ..model.loss import mil_nce
+from ..model.tokenizer import bert_tokenizer
 from ..progress import track
 from ..provenance import provenance
 from ..storage.places import write_whole
-from ..tokenizer import bert_tokenizer
-from .s3d import S3D
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """A narrow and shallow S3D, and how it is trained."""
-
-    name: str = "s3d-narrow"
-    feature_size: int = 128
-    width: float = 0.25
-    blocks: int = 3
-    fps: int = 8
-    frame_size: int = 64
-    around: float = 0.5
-    """Seconds before and after a second of video whose sentences are in its bag."""
-    bag: int = 2
-    """Sentences that are drawn from it."""
-    batch: int = 64
-    updates: int = 2500
-    lr: float = 2e-3
-    temperature: float = 0.07
-    threads: int = 1
-    """Cores to use; networks as small as this one gain nothing from more."""
-    seed: int = 0
 
 
 class BagOfWords(nn.Module):
@@ -63,17 +41,6 @@ class BagOfWords(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         words = F.relu(self.inner(self.words(ids)))
         return self.out(words.masked_fill(ids[..., None] == 0, 0.0).amax(1))
-
-
-def mil_nce(video: Tensor, text: Tensor, temperature: float) -> Tensor:
-    """MIL-NCE loss (equation 1) of B seconds and their bags of K sentences: (B, F), (B, K, F) of unit length -> scalar.
-
-    Negatives of a second are all other bags, and of its bag all other seconds.
-    """
-    scores = torch.einsum("if,jkf->ijk", video, text) / temperature
-    bags = scores.logsumexp(2)
-    others = bags.T.masked_fill(torch.eye(len(bags), dtype=torch.bool), -torch.inf)
-    return (torch.cat([bags, others], 1).logsumexp(1) - bags.diagonal()).mean()
 
 
 def train_encoder(videos: Sequence[tuple[Path, Path]], config: EncoderConfig, out: Path) -> None:
@@ -104,7 +71,7 @@ def train_encoder(videos: Sequence[tuple[Path, Path]], config: EncoderConfig, ou
                 pixels, bags = seconds.draw(rng)
                 video = F.normalize(net(to_network(pixels)), dim=-1)
                 text = F.normalize(words(bags.flatten(0, 1)), dim=-1).view(*bags.shape[:2], -1)
-                loss = mil_nce(video, text, config.temperature)
+                loss = mil_nce(video, text, temperature=config.temperature)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

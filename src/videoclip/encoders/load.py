@@ -1,0 +1,68 @@
+"""Encoders by name.
+
+``load_encoder`` knows S3D with the published weights (``s3d``), any vision model of the Hugging Face hub
+(``image:NAME``), the small encoder that ships with the package (``demo``), and folders written by
+``videoclip train-encoder``; and several of them side by side (``s3d+image:NAME``).
+"""
+
+from pathlib import Path
+
+from ..errors import VideoclipError
+from ..published.catalogue import published_path
+from .encoder import COMBINED, AnyEncoder, CombinedEncoder, Encoder
+
+SHIPPED = Path(__file__).parent.parent / "data" / "demo-encoder"
+
+
+def load_encoder(name: str, weights: str | Path = "") -> AnyEncoder:
+    """An encoder by name: ``s3d``, ``image:NAME``, ``demo``, a trained encoder's folder, or several with + between.
+
+    Args:
+        weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
+
+    Raises:
+        WeightsError: weights are missing or do not fit.
+        VideoclipError: there is no such encoder.
+    """
+    if COMBINED not in name or Path(name).is_dir():
+        return _load(name, weights)
+    names = name.split(COMBINED)
+    if len(set(names)) < len(names) or not all(names):
+        raise VideoclipError(
+            f"encoder '{name}': name several different encoders with + between, such as s3d+image:NAME"
+        )
+    return CombinedEncoder(tuple(_load(part, weights) for part in names))
+
+
+def encoder_named(identity: str, weights: str | Path = "") -> AnyEncoder:
+    """The encoder of this identity, which models note: ``s3d``, ``image:NAME``, the demo's, or several of them.
+
+    Raises:
+        VideoclipError: it is one that only its maker has.
+    """
+    if not identity:
+        raise VideoclipError("the model does not say which encoder's features it was trained on; name it (--encoder)")
+    demo = load_encoder("demo").kind.encoder
+    parts = ["demo" if part == demo else part for part in identity.split(COMBINED)]
+    if not all(part in ("demo", "s3d") or part.startswith("image:") for part in parts):
+        raise VideoclipError(f"the model understands features of '{identity}'; name that encoder's folder (--encoder)")
+    return load_encoder(COMBINED.join(parts), weights)
+
+
+def _load(name: str, weights: str | Path) -> Encoder:
+    if name == "s3d":
+        from .s3d import published_s3d
+
+        return published_s3d(Path(weights) if weights else published_path("s3d-howto100m", "s3d_howto100m.pth"))
+    if name.startswith("image:"):
+        from .image import image_encoder
+
+        return image_encoder(name.removeprefix("image:"))
+    folder = SHIPPED if name == "demo" else Path(name)
+    if (folder / "config.json").is_file():
+        from .s3d import trained_s3d
+
+        return trained_s3d(folder)
+    raise VideoclipError(
+        f"no encoder '{name}'; choose s3d, demo, image:NAME, the folder of a trained encoder, or several with + between"
+    )
