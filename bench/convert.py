@@ -34,7 +34,7 @@ OURS = """
 import json, sys, time
 began = time.monotonic()
 from pathlib import Path
-from videoclip.model.official import convert
+from videoclip.model.convert import convert
 convert(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 BASELINE = """

@@ -20,7 +20,8 @@ from result import report
 from videoclip.benchmarks.msrvtt import evaluate_msrvtt, evaluate_msrvtt_questions
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 
 SECONDS, QUESTIONS, PART = 10, 300, 20
 WORDS = ("a", "man", "is", "cutting", "the", "red", "onion", "while", "someone", "plays", "guitar", "on", "stage")

@@ -13,7 +13,7 @@ from result import report
 from videoclip.benchmarks.supervised import train_and_test
 from videoclip.benchmarks.table import benchmark
 from videoclip.corpus.store import Corpus
-from videoclip.pretrain.trainer import OptimizerConfig
+from videoclip.pretrain.config import OptimizerConfig
 from videoclip.tasks.finetune import FinetuneConfig
 
 OPTIMIZER = OptimizerConfig(lr=3e-4, warmup_updates=20, decay_updates=0)

@@ -18,10 +18,11 @@ from train_step import batch_of
 from videoclip.encoders.s3d import fast_network
 from videoclip.hardware import has_bf16, has_compiler
 from videoclip.model.attention import attend, flash_attention, has_flash_attention, padded_attention
+from videoclip.model.config import ModelConfig
 from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.packing import Layout
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
-from videoclip.pretrain.trainer import autocast
+from videoclip.model.videoclip import VideoCLIP
+from videoclip.pretrain.step import autocast
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BENCHES = ("train_step", "extract 60", "loader 2000 400", "neighbours index 100000", "evaluate")

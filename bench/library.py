@@ -335,7 +335,8 @@ def adding(demo: Path) -> None:
     from videoclip.encoders.encoder import Encoder
     from videoclip.encoders.s3d import S3D, fast_network
     from videoclip.library.index import IndexOptions, index
-    from videoclip.model.videoclip import ModelConfig, VideoCLIP
+    from videoclip.model.config import ModelConfig
+    from videoclip.model.videoclip import VideoCLIP
     from videoclip.world.render import write_video
 
     torch.manual_seed(0)

@@ -26,12 +26,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
-from videoclip.model.videoclip import ModelConfig
+from videoclip.model.config import ModelConfig
 from videoclip.pretrain.clips import Batch
+from videoclip.pretrain.config import PretrainConfig
 from videoclip.pretrain.estimate import made_up
 from videoclip.pretrain.loading import load_batches
 from videoclip.pretrain.run import State
-from videoclip.pretrain.trainer import PretrainConfig
 from videoclip.progress import track
 
 PLAIN_BATCHES, PLAIN_VIDEOS = 20, 640

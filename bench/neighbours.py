@@ -26,9 +26,11 @@ from result import gib_in_use, report
 from videoclip.config import load_config
 from videoclip.corpus.store import Corpus
 from videoclip.pretrain.clips import draw_batch
+from videoclip.pretrain.config import PretrainConfig, fitted
+from videoclip.pretrain.loading import split
 from videoclip.pretrain.neighbours import BatchConfig, nearest
-from videoclip.pretrain.step import train_step
-from videoclip.pretrain.trainer import PretrainConfig, autocast, embed_videos, fitted, pretrain, split
+from videoclip.pretrain.step import Training, autocast, train_step
+from videoclip.pretrain.trainer import embed_videos, pretrain
 from videoclip.storage.checkpoints import newest_checkpoint
 
 EPOCHS, NEIGHBOURS = 12, (16, 64)
@@ -45,7 +47,7 @@ def round_of(demo: Path) -> None:
         state = newest_checkpoint(Path(folder) / "run", torch.device("cpu"))["state"]  # pyright: ignore[reportOptionalSubscript]
         corpus = Corpus(config.corpus)
         rows, _ = split(corpus, config)
-        config = fitted(config, corpus)
+        config = fitted(config, corpus.kind)
         cast = autocast(config.precision, model.device)
         epoch = _seconds_of_an_epoch(model, corpus, rows, config, cast)
     table, reference = [], {}
@@ -93,12 +95,12 @@ def _seconds_of_an_epoch(model, corpus: Corpus, rows: list[int], config: Pretrai
     import copy
 
     model = copy.deepcopy(model)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-4, fused=True)
+    training = Training(model, torch.optim.Adam(model.parameters(), 1e-4, fused=True), config, cast)
     began = time.perf_counter()
     for i in range(0, len(rows) - config.batches.videos + 1, config.batches.videos):
         videos = corpus.read(rows[i : i + config.batches.videos])
         batch = draw_batch(videos, config.clips, config.model.max_text_tokens, random.Random(i))
-        train_step(model, optimizer, [batch], [[]], config, i, 1e-4, cast)
+        train_step(training, [batch], [[]], i, 1e-4)
     return time.perf_counter() - began
 
 

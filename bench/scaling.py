@@ -31,7 +31,8 @@ from videoclip.encoders.load import load_encoder
 from videoclip.library.calibration import Calibration
 from videoclip.library.search import Library, Query
 from videoclip.library.store import locked
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import ClipConfig, draw_batch
 from videoclip.pretrain.estimate import made_up
 from videoclip.pretrain.neighbours import BatchConfig, nearest

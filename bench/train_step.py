@@ -19,11 +19,12 @@ from baselines import TEXT_TOKENS, VIDEO_TOKENS, PlainVideoCLIP, padded, plain_l
 from result import product_rate, report
 
 from videoclip.hardware import has_bf16, has_compiler
+from videoclip.model.config import ModelConfig
 from videoclip.model.loss import LossConfig, contrastive_loss
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import Batch, ClipConfig, draw_batch
 from videoclip.pretrain.estimate import made_up
-from videoclip.pretrain.trainer import autocast
+from videoclip.pretrain.step import autocast
 
 ROUNDS = 3
 """Steps of each kind that are timed, after one that is not."""

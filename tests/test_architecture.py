@@ -28,6 +28,19 @@ HEAVY = (
     "fastapi",
 )
 MODULES = sorted(SOURCE.rglob("*.py"))
+IN_A_CIRCLE: set[str] = {"benchmarks.benchmark"}  # until the table of benchmarks names modules instead
+PARAMETERS = 6
+"""Of a public function, unless a comment that begins with ``# Parameters:`` says why it takes more."""
+LONG: set[tuple[str, str]] = {("corpus.extract", "extract"), ("library.index", "index")}  # until they take a dataclass
+
+
+def name_of(path: Path) -> str:
+    """``media.video`` and the like; of a package the name of its folder, empty for the whole."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path) for path in MODULES}
 
 
 def layer(module: str) -> int:
@@ -36,16 +49,45 @@ def layer(module: str) -> int:
     return LAYERS.index(first) if first in LAYERS else -1
 
 
-def imported(path: Path) -> list[str]:
-    """Our own modules that a file imports, as ``media.video``."""
-    package = list(path.relative_to(SOURCE).with_suffix("").parts[:-1])
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - (node.level - 1)]
-            found.append(".".join(base + ([node.module] if node.module else [a.name for a in node.names][:1])))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("videoclip."):
-            found.append((node.module or "").removeprefix("videoclip."))
+def imported(path: Path) -> set[str]:
+    """Our own modules that a file imports, as ``media.video``: anywhere in it, in functions and for types too."""
+    return imports_of(path.read_text(), list(path.relative_to(SOURCE).parts[:-1]))
+
+
+def imports_of(source: str, package: list[str]) -> set[str]:
+    """Of the text of a file that lies in a package: each name of ``from . import a, b`` that is a module."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            ours = [a.name.split(".")[1:] for a in node.names if a.name.split(".")[0] == "videoclip"]
+            found |= {".".join(parts) for parts in ours}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module.split(".") if node.module else []
+            if node.level:
+                base = [*package[: len(package) - (node.level - 1)], *module]
+            elif module[0] == "videoclip":
+                base = module[1:]
+            else:
+                continue
+            for alias in node.names:
+                inner = ".".join([*base, alias.name])
+                found.add(inner if inner in NAMES else ".".join(base))
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Sets of modules of which each imports all others, by whatever way."""
+    reached = {name: reachable(graph, name) for name in graph}
+    found = [{other for other in reached[name] if name in reached[other]} for name in graph if name in reached[name]]
+    return [circle for i, circle in enumerate(found) if circle not in found[:i]]
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    found, todo = set(), [start]
+    while todo:
+        new = graph.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
     return found
 
 
@@ -53,9 +95,53 @@ def imported(path: Path) -> list[str]:
 def test_no_import_points_against_the_order_of_the_layers(path):
     if path == SOURCE / "__init__.py":
         return
-    own = layer(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+    own = layer(name_of(path))
     for name in imported(path):
         assert layer(name) <= own, f"{path.name} imports {name}"
+
+
+def test_no_modules_import_each_other_within_layers_either():
+    found = circles({name_of(path): imported(path) for path in MODULES})
+    assert not [circle for circle in found if not circle & IN_A_CIRCLE]
+
+
+def test_every_import_is_seen_wherever_it_stands():
+    text = "from . import store, extract\nimport videoclip.media.video\nfrom videoclip import errors\n"
+    text += "if TYPE_CHECKING:\n    from ..model.joint import JointModel\ndef f():\n    from .store import Corpus\n"
+    seen = {"corpus.store", "corpus.extract", "media.video", "errors", "model.joint"}
+    assert imports_of(text, ["corpus"]) == seen
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [{"b", "c"}]
+
+
+def parameters(path: Path) -> list[tuple[str, int, bool]]:
+    """A file's public functions and methods, how many parameters each has, and whether a comment says why so many."""
+    lines, found = path.read_text().splitlines(), []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not re.match("_(?!_init__)", node.name):
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            count = sum(argument.arg not in ("self", "cls") for argument in every)
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            signature = lines[first - 2 : node.body[0].lineno - 1]
+            found.append((node.name, count, any(re.search(r"#\s*Parameters: \w", line) for line in signature)))
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.parent.name != "cli"], ids=lambda p: str(p.relative_to(SOURCE))
+)
+def test_a_public_function_has_few_parameters_or_says_why(path):
+    for function, count, says_why in parameters(path):
+        if (name_of(path), function) not in LONG:
+            assert count <= PARAMETERS or says_why, f"{path.name}: {function} has {count} parameters"
+
+
+def test_a_reason_for_many_parameters_stands_above_the_function_or_in_its_signature(tmp_path):
+    many = ", ".join("abcdefg")
+    source = f"# Parameters: of a form\ndef above({many}): ...\nclass C:\n    def none(self, {many}): ...\n"
+    source += f"def inside(  # Parameters: of a form\n    {many}\n): ...\n@property\ndef few(a, b): ...\n"
+    (tmp_path / "a.py").write_text(source)
+    found = {("above", 7, True), ("none", 7, False), ("inside", 7, True), ("few", 2, False)}
+    assert set(parameters(tmp_path / "a.py")) == found
 
 
 @pytest.mark.parametrize(("library", "files"), [("faiss", 2), ("av", 3), ("lance", 2), ("lancedb", 1), ("fastapi", 1)])

@@ -2,7 +2,7 @@ import pytest
 
 from videoclip.config import dump_config, load_config, presets
 from videoclip.errors import ConfigError
-from videoclip.pretrain.trainer import PretrainConfig
+from videoclip.pretrain.config import PretrainConfig
 
 
 def test_the_papers_preset_is_the_defaults():

@@ -22,7 +22,7 @@ from videoclip.encoders.encoder import FeatureKind
 from videoclip.media.captions import Caption
 from videoclip.pretrain.loading import load_batches
 from videoclip.pretrain.run import State
-from videoclip.pretrain.trainer import PretrainConfig
+from videoclip.pretrain.config import PretrainConfig
 print("begun")
 corpus = Corpus.create(Path({folder!r}) / "c.lance", FeatureKind("made", 8))
 corpus.append([NarratedVideo(f"v{{i}}", np.ones((30, 8), np.float16), [Caption(0, 5, "hi there")]) for i in range(4)])

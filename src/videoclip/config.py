@@ -1,7 +1,7 @@
 """A run's configuration: a dataclass, filled from a preset or YAML file and ``key=value`` on the command line.
 
 Presets lie in ``presets/*.yaml``. Unknown keys and values of the wrong kind are errors that name the key and the
-nearest that exists.
+nearest that exists. What was written down grows with the versions: a key that a note lacks has its default.
 """
 
 import difflib
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from .errors import ConfigError
 
@@ -50,6 +50,34 @@ def dump_config(config: Any) -> dict:
     from pydantic import TypeAdapter
 
     return TypeAdapter(type(config)).dump_python(config, mode="json")
+
+
+def defaults(kind: type) -> dict:
+    """What keys of a configuration mean that a note of an older version lacks, as plain values."""
+    return dump_config(kind())
+
+
+def from_note(kind: type[Config], values: Any, source: object) -> Config:
+    """A ``kind`` from what this or another version wrote down; keys that were not known then have their defaults.
+
+    Raises:
+        ConfigError: a newer version wrote it, with a key that this one does not know; or it is damaged.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: is damaged (no keys and values); make it again")
+    known, hints = {f.name for f in fields(kind)}, get_type_hints(kind)  # type: ignore[arg-type]
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise ConfigError(f"{source}: has '{unknown[0]}', of a newer version of videoclip; update videoclip to read it")
+    made: dict[str, Any] = {}
+    for key, value in values.items():
+        if is_dataclass(hints[key]):
+            value = from_note(hints[key], value, source)  # type: ignore[arg-type]
+        made[key] = tuple(value) if get_origin(hints[key]) is tuple and isinstance(value, list) else value
+    try:
+        return kind(**made)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{source}: is damaged ({error}); make it again") from error
 
 
 def presets() -> list[str]:

@@ -17,7 +17,8 @@ from videoclip.benchmarks.supervised import train_and_test
 from videoclip.benchmarks.table import BENCHMARKS, benchmark
 from videoclip.corpus.store import Corpus
 from videoclip.errors import VideoclipError
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 from videoclip.tasks.finetune import EPOCHS, FinetuneConfig
 
 

@@ -22,7 +22,8 @@ from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError, UnsafeFileError, VideoclipError
 from videoclip.media.captions import Caption
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 
 REAL = Path(os.environ.get("VIDEOCLIP_ANNOTATIONS") or Path(__file__).parents[3] / "shared" / "annotations")
 

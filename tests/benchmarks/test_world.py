@@ -8,7 +8,8 @@ from videoclip.benchmarks.world import evaluate_world
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, VideoclipError
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 from videoclip.world.render import describe_world
 from videoclip.world.script import write_script
 

@@ -7,7 +7,8 @@ from made import write
 
 from videoclip.encoders.load import load_encoder
 from videoclip.media.captions import read_captions
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 
 
 @pytest.fixture(scope="module")

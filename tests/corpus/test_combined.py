@@ -14,7 +14,8 @@ from videoclip.encoders.encoder import CombinedEncoder, Encoder, FeatureKind, Fe
 from videoclip.encoders.load import load_encoder
 from videoclip.errors import CorpusError, MediaError, VideoclipError
 from videoclip.media.files import find_videos
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
 

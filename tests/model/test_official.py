@@ -11,7 +11,8 @@ from malicious import archive, dangerous
 from videoclip import VideoCLIP
 from videoclip.cli.main import app
 from videoclip.errors import ConfigError, UnsafeFileError, WeightsError
-from videoclip.model.official import convert, load_official
+from videoclip.model.convert import convert
+from videoclip.model.official import load_official
 
 SPARE = ("position_ids", "pooler.dense.weight", "pooler.dense.bias")
 
@@ -103,7 +104,7 @@ def expected(model: VideoCLIP, state: dict[str, torch.Tensor]) -> dict[str, torc
 def test_a_checkpoint_of_full_size_is_converted_tensor_by_tensor(tmp_path):
     state = published(dtype=torch.float16)
     path = save(fairseq(state), tmp_path / "checkpoint_best.pt")
-    official = convert(path, tmp_path / "model")
+    _, official = convert(path, tmp_path / "model")
     assert {name.split(".")[0] for name in official.inert} == {"argparse", "fairseq"}
     assert all(name.endswith(SPARE) for name in official.unused)
     model = VideoCLIP.from_pretrained(str(tmp_path / "model")).eval()

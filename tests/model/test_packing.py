@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from videoclip.model.attention import attend, flash_attention, has_flash_attention, padded_attention
+from videoclip.model.config import ModelConfig
 from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.packing import Layout, Packed, mean_of_others, pack_text, pack_video
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.videoclip import VideoCLIP
 
 CPU = torch.device("cpu")
 SIZES = ModelConfig(

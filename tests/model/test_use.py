@@ -11,13 +11,13 @@ import videoclip
 from videoclip import VideoCLIP, load_model
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import VideoclipError, WeightsError
+from videoclip.model.config import ModelConfig
 from videoclip.model.fingerprint import fingerprint_of
 from videoclip.model.joint import encoder_for
 from videoclip.model.loss import info_nce
-from videoclip.model.official import initialise_from_bert
+from videoclip.model.official import bert_tensors
 from videoclip.model.packing import pack_text
 from videoclip.model.prompts import Prompted
-from videoclip.model.videoclip import ModelConfig
 
 SMALL = ModelConfig(
     feature_size=16, hidden_size=32, heads=2, intermediate_size=64, video_layers=2, text_layers=3, positions=80,
@@ -129,7 +129,7 @@ def test_both_towers_start_from_a_bert_folder(tmp_path):
     bert = transformers.BertModel(transformers.BertConfig(**sizes, max_position_embeddings=80)).eval()
     bert.save_pretrained(tmp_path / "bert")
     model = VideoCLIP(ModelConfig(**{**vars(SMALL), "max_text_tokens": 20}))
-    initialise_from_bert(model, tmp_path / "bert")
+    model.load_state_dict(bert_tensors(model.config, tmp_path / "bert"), strict=False)
     packed = pack_text(bert_tokenizer().encode(["slice the red onion", "stir"]))
     tokens, mask = packed.padded()
     with torch.inference_mode():
@@ -137,17 +137,16 @@ def test_both_towers_start_from_a_bert_folder(tmp_path):
         got = model.eval().text_tower(packed).padded()[0]
     assert torch.allclose(got[mask], wanted[mask], atol=1e-5)
     with pytest.raises(WeightsError, match="hidden_size is 32, not 64"):
-        initialise_from_bert(
-            VideoCLIP(ModelConfig(feature_size=16, hidden_size=64, heads=2, video_layers=1, text_layers=1)),
-            tmp_path / "bert",
+        bert_tensors(
+            ModelConfig(feature_size=16, hidden_size=64, heads=2, video_layers=1, text_layers=1), tmp_path / "bert"
         )
 
 
-def test_a_bert_that_is_not_there_is_one_error(model, tmp_path):
+def test_a_bert_that_is_not_there_is_one_error(tmp_path):
     with pytest.raises(WeightsError, match="neither a folder nor a model that the hub gives"):
-        initialise_from_bert(model, "no-such/bert-anywhere")
+        bert_tensors(SMALL, "no-such/bert-anywhere")
     with pytest.raises(WeightsError, match=r"has no config.json and no model.safetensors"):
-        initialise_from_bert(model, tmp_path)
+        bert_tensors(SMALL, tmp_path)
 
 
 def test_sizes_that_cannot_be_built_are_refused():

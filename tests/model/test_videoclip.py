@@ -8,6 +8,7 @@ from golden_cases import cases, model_weight
 from videoclip.model.loss import info_nce
 from videoclip.model.official import load_official, official_sources
 from videoclip.model.packing import Packed, pack_video
+from videoclip.model.videoclip import VideoCLIP
 
 CLOSE = 1e-5
 pytestmark = pytest.mark.filterwarnings("ignore:features that are not of unit length")  # those of the cases are made up
@@ -24,7 +25,8 @@ class Golden:
         weights = {name: model_weight(name, shape, seed, scale) for name, shape in shapes}
         state = {f"mmmodel.{name}": torch.from_numpy(w) for name, w in weights.items() if w is not None}
         self.special = (self.meta["cls_id"], self.meta["sep_id"])
-        self.model = load_official({"model": state}, self.meta["config"]["num_attention_heads"], self.special).model
+        official = load_official({"model": state}, self.meta["config"]["num_attention_heads"], self.special)
+        self.model = VideoCLIP.from_tensors(official.config, official.tensors)
         self.lengths = self.meta["video_lengths"]
         self.video = pack_video([torch.from_numpy(self.case["vfeats"][i, :n]) for i, n in enumerate(self.lengths)])
         cls, sep = self.special

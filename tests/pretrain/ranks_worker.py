@@ -8,13 +8,15 @@ from pathlib import Path
 import torch
 
 from videoclip.corpus.store import Corpus
+from videoclip.model.config import ModelConfig
 from videoclip.model.loss import LossConfig
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import Batch, ClipConfig, draw_batch
+from videoclip.pretrain.config import OptimizerConfig, PretrainConfig
 from videoclip.pretrain.distributed import joined
 from videoclip.pretrain.neighbours import BatchConfig
-from videoclip.pretrain.step import autocast, train_step
-from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, embed_videos
+from videoclip.pretrain.step import Training, autocast, train_step
+from videoclip.pretrain.trainer import embed_videos
 
 VIDEOS = [[0, 1, 2], [3, 4, 5], [2, 6, 7], [8, 9, 0]]
 """Of four batches; some videos are in two of them."""
@@ -62,8 +64,8 @@ def main(corpus_path: str, out: str) -> None:
             trained = ranks.averaging(model)
             before = {name: weights.detach().clone() for name, weights in model.named_parameters()}
             loss, _ = train_step(
-                trained, torch.optim.SGD(model.parameters(), 1.0), batches_of(corpus, config)[mine], VIDEOS[mine],
-                config, mine.start, 1.0, cast, ranks,
+                Training(trained, torch.optim.SGD(model.parameters(), 1.0), config, cast, ranks),
+                batches_of(corpus, config)[mine], VIDEOS[mine], mine.start, 1.0,
             )  # fmt: skip
             loss = float(ranks.sum(torch.tensor(loss, dtype=torch.float64))) / ranks.size
             gradients = {name: before[name] - weights.detach() for name, weights in model.named_parameters()}

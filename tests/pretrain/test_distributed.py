@@ -20,9 +20,10 @@ from videoclip.model.loss import contrastive_loss
 from videoclip.model.packing import pack_text, pack_video
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import Batch
+from videoclip.pretrain.config import PretrainConfig
 from videoclip.pretrain.distributed import Ranks
 from videoclip.pretrain.run import read_history
-from videoclip.pretrain.trainer import PretrainConfig, pretrain
+from videoclip.pretrain.trainer import pretrain
 from videoclip.storage.checkpoints import newest_checkpoint
 
 FOLDER = Path(__file__).parent

@@ -13,8 +13,8 @@ from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError
 from videoclip.media.captions import Caption
 from videoclip.model.videoclip import VideoCLIP
+from videoclip.pretrain.config import PretrainConfig
 from videoclip.pretrain.estimate import estimate
-from videoclip.pretrain.trainer import PretrainConfig
 
 SMALL = ["model.hidden_size=32", "model.heads=2", "model.intermediate_size=64", "batches.videos=8"]
 

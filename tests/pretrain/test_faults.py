@@ -21,7 +21,8 @@ from videoclip.corpus import store
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.errors import VideoclipError
 from videoclip.model.videoclip import VideoCLIP
-from videoclip.pretrain.trainer import PretrainConfig, pretrain
+from videoclip.pretrain.config import PretrainConfig
+from videoclip.pretrain.trainer import pretrain
 from videoclip.storage.checkpoints import newest_checkpoint
 
 

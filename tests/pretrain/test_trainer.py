@@ -12,21 +12,18 @@ from made_corpus import made_corpus
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
+from videoclip.model.config import ModelConfig
 from videoclip.model.joint import load_model
 from videoclip.model.loss import LossConfig
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
+from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain import trainer
 from videoclip.pretrain.clips import ClipConfig
+from videoclip.pretrain.config import OptimizerConfig, PretrainConfig
 from videoclip.pretrain.neighbours import BatchConfig
 from videoclip.pretrain.run import read_history
-from videoclip.pretrain.trainer import OptimizerConfig, PretrainConfig, pretrain
+from videoclip.pretrain.trainer import pretrain
 from videoclip.storage.checkpoints import newest_checkpoint
 
-ON_RECORD = [
-    6.3894, 7.0794, 6.8048, 5.9899, 5.8802, 5.5014, 5.3173, 5.1705, 5.2641, 5.3908,
-    5.1717, 5.0487, 4.8561, 5.1171, 5.1825, 4.8625, 4.6309, 4.7439, 4.5214, 4.5667,
-]  # fmt: skip
-"""Losses of the first updates of the configuration below, with seed 3."""
 TINY = ModelConfig(hidden_size=32, heads=2, intermediate_size=64, video_layers=1, text_layers=1, positions=64)
 
 
@@ -138,16 +135,6 @@ def test_a_run_says_with_what_it_was_made(config, tmp_path):
     assert result["seed"] == 0
     assert result["config"]["batches"]["rule"] == "clusters"
     assert result["versions"]["torch"]
-
-
-def test_the_first_losses_are_those_on_record(config):
-    """The whole path from corpus to loss, held fast: a change of these numbers is a change of the method.
-
-    Without dropout, whose random numbers depend on how the work is divided.
-    """
-    config = replace(config, seed=3, model=replace(TINY, dropout=0.0))
-    pretrain(config)
-    assert losses(config) == pytest.approx(ON_RECORD, abs=2e-3)
 
 
 def test_another_configuration_is_not_trained_into_the_same_folder(config):

@@ -4,7 +4,7 @@ import pytest
 
 from videoclip.config import load_config
 from videoclip.errors import ConfigError
-from videoclip.pretrain.trainer import PretrainConfig
+from videoclip.pretrain.config import PretrainConfig
 from videoclip.recipes.experiment import EXPERIMENTS, FIGURES, SMALL, Experiment, Variant, run_experiment
 from videoclip.report.comparison import in_lines, write_comparison
 

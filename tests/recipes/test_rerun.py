@@ -7,7 +7,8 @@ from made_corpus import SETTINGS, made_corpus
 
 from videoclip.config import load_config
 from videoclip.errors import ConfigError
-from videoclip.pretrain.trainer import PretrainConfig, pretrain
+from videoclip.pretrain.config import PretrainConfig
+from videoclip.pretrain.trainer import pretrain
 from videoclip.recipes.rerun import rerun
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from videoclip.errors import ConfigError
-from videoclip.model.videoclip import ModelConfig, VideoCLIP
-from videoclip.pretrain.trainer import OptimizerConfig
+from videoclip.model.config import ModelConfig
+from videoclip.model.videoclip import VideoCLIP
+from videoclip.pretrain.config import OptimizerConfig
 from videoclip.tasks.finetune import (
     Described,
     FinetuneConfig,

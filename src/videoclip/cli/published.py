@@ -36,10 +36,10 @@ def convert(
     folder: Annotated[Path, local_argument(help="Folder for the model.")],
 ) -> None:
     """Turn the published VideoCLIP checkpoint into a model's folder; nothing in the file is run."""
-    from ..model.official import convert as run
+    from ..model.convert import convert as run
 
-    official = run(checkpoint, folder)
-    towers = official.model.parameter_counts()
+    model, official = run(checkpoint, folder)
+    towers = model.parameter_counts()
     typer.echo(f"{folder}: {sum(towers.values()):,} parameters ({', '.join(f'{n} {c:,}' for n, c in towers.items())})")
     if official.unused:
         typer.echo(f"not needed: {', '.join(official.unused)}")

@@ -71,7 +71,7 @@ def pretrain(
 ) -> None:
     """Train a model on a corpus; resumes by itself."""
     from ..config import dump_config, load_config
-    from ..pretrain.trainer import PretrainConfig
+    from ..pretrain.config import PretrainConfig
     from ..pretrain.trainer import pretrain as run
 
     run_config = load_config(PretrainConfig, config, settings or [])

@@ -2,12 +2,12 @@
 
 Our towers hold BERT's numbers in fewer tensors: query, key and value are one matrix; of the word embeddings the video
 tower keeps the two rows that it uses; of the type embeddings both keep type 0. Poolers and ``position_ids`` are unused.
+What comes out is a configuration and tensors; ``VideoCLIP.from_official`` and ``convert`` make a model of them.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +15,27 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..provenance import provenance
 from ..published.torch_files import StoredTensor, read_checkpoint
-from ..storage.folders import claim
-from ..storage.places import write_whole
+from .config import ModelConfig
 from .tokenizer import bert_tokenizer
-from .videoclip import ModelConfig, VideoCLIP
-
-_LAYER = {
-    "attention_out": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
-    "widen": "intermediate.dense",
-    "narrow": "output.dense",
-    "mlp_norm": "output.LayerNorm",
-}
-_VIDEO_MLP = {"mlp_in": "linear1", "mlp_norm": "LayerNorm", "mlp_out": "linear2"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where one of our tensors comes from: their names, and how they are put together."""
+    """Where one of our tensors comes from: its shape, their names, and how they are put together."""
 
+    shape: tuple[int, ...]
     names: tuple[str, ...]
     combine: Callable[..., Tensor] = lambda tensor: tensor
 
 
 @dataclass(frozen=True)
 class Official:
-    """The published model under our names, and what else was in its file."""
+    """The published weights under our names, and what else was in their file."""
 
-    model: VideoCLIP
+    config: ModelConfig
+    tensors: dict[str, Tensor]
+    """As ``VideoCLIP.from_tensors`` takes them."""
     unused: list[str]
     """Tensors that the model has no use for."""
     inert: list[str]
@@ -54,7 +45,7 @@ class Official:
 def load_official(
     weights: str | Path | Mapping[str, Any], heads: int | None = None, special: tuple[int, int] | None = None
 ) -> Official:
-    """The published VideoCLIP model, from a checkpoint's path or from a state dict of any wrapping (SPEC 2.1).
+    """The published VideoCLIP weights, from a checkpoint's path or from a state dict of any wrapping (SPEC 2.1).
 
     Args:
         weights: a path, or names to tensors.
@@ -75,44 +66,27 @@ def load_official(
     used = {name for origin in plan.values() for name in origin.names}
     unused = {name for name in state if name not in used}
     unexpected = {name: state[name] for name in unused if not _is_spare(name)}
-    with torch.device("meta"):
-        model = VideoCLIP(config)
-    model.load_state_dict(_assemble(model, state, plan, unexpected, source), assign=True)
-    return Official(model.eval(), sorted(unused), sorted(inert))
-
-
-def convert(checkpoint: Path, folder: Path) -> Official:
-    """The published weights as a model's folder: ``config.json``, ``model.safetensors``, and where they came from.
-
-    Raises:
-        WeightsError, UnsafeFileError: as ``load_official``.
-        ConfigError: the folder holds something else.
-    """
-    official = load_official(checkpoint)
-    with open(checkpoint, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    claim(folder, "conversion", {"checkpoint": checkpoint.name, "sha256": digest, "unused_tensors": official.unused})
-    official.model.save_pretrained(folder)
-    write_whole(folder / "provenance.json", json.dumps(provenance(0, asdict(official.model.config)), indent=1))
-    return official
+    tensors = _assemble(state, plan, unexpected, source)
+    return Official(config, tensors, sorted(unused), sorted(inert))
 
 
 def official_sources(config: ModelConfig, special: tuple[int, int] | None = None) -> dict[str, Source]:
     """Each of our tensors -> the published ones that it is made from."""
-    plan = {"text_tower.word_embedding.weight": Source(("text_encoder.embeddings.word_embeddings.weight",))}
-    plan["video_tower.special_tokens"] = _special_rows("video_encoder.bert.embeddings.word_embeddings.weight", special)
-    for ours, theirs in _VIDEO_MLP.items():
-        for leaf in ("weight", "bias"):
-            plan[f"video_tower.{ours}.{leaf}"] = Source((f"video_encoder.videomlp.{theirs}.{leaf}",))
-    plan |= _bert_sources("video_encoder.bert.", "video_tower.transformer.", config.video_layers)
-    return plan | _bert_sources("text_encoder.", "text_tower.transformer.", config.text_layers)
+    size = config.hidden_size
+    words = "embeddings.word_embeddings.weight"
+    plan = _word_sources(config, f"text_encoder.{words}", f"video_encoder.bert.{words}", special)
+    plan |= _both("video_tower.mlp_in", ("video_encoder.videomlp.linear1",), (size, config.feature_size))
+    plan |= _both("video_tower.mlp_norm", ("video_encoder.videomlp.LayerNorm",), (size,))
+    plan |= _both("video_tower.mlp_out", ("video_encoder.videomlp.linear2",), (size, size))
+    plan |= _bert_sources(config, "video_encoder.bert.", "video_tower.transformer.", config.video_layers)
+    return plan | _bert_sources(config, "text_encoder.", "text_tower.transformer.", config.text_layers)
 
 
-def initialise_from_bert(model: VideoCLIP, folder: str | Path) -> None:
-    """Start both towers from a folder in BERT form, or a hub name (paper, section 4).
+def bert_tensors(config: ModelConfig, folder: str | Path) -> dict[str, Tensor]:
+    """Both towers' weights from a folder in BERT form, or a hub name (paper, section 4): a part of a state dict.
 
     The folder holds ``config.json`` and ``model.safetensors``. The video tower takes the embeddings and its first
-    layers; the video MLP stays fresh.
+    layers; its MLP is not among the tensors, and stays fresh.
 
     Raises:
         WeightsError: there is no such BERT, or it has other sizes than the model.
@@ -135,57 +109,74 @@ def initialise_from_bert(model: VideoCLIP, folder: str | Path) -> None:
     if missing:
         raise WeightsError(f"{path}: has no {' and no '.join(missing)}")
     state = {name.removeprefix("bert."): tensor for name, tensor in load_file(path / "model.safetensors").items()}
-    _check_bert_fits(json.loads((path / "config.json").read_text()), model.config, path)
+    _check_bert_fits(json.loads((path / "config.json").read_text()), config, path)
     words = "embeddings.word_embeddings.weight"
-    plan = {"text_tower.word_embedding.weight": Source((words,)), "video_tower.special_tokens": _special_rows(words)}
-    plan |= _bert_sources("", "text_tower.transformer.", model.config.text_layers)
-    plan |= _bert_sources("", "video_tower.transformer.", model.config.video_layers)
-    model.load_state_dict(_assemble(model, state, plan, {}, str(path)), strict=False)
+    plan = _word_sources(config, words, words)
+    plan |= _bert_sources(config, "", "text_tower.transformer.", config.text_layers)
+    plan |= _bert_sources(config, "", "video_tower.transformer.", config.video_layers)
+    return _assemble(state, plan, {}, str(path))
 
 
-def _special_rows(name: str, special: tuple[int, int] | None = None) -> Source:
+def _word_sources(
+    config: ModelConfig, text: str, video: str, special: tuple[int, int] | None = None
+) -> dict[str, Source]:
+    """The text tower's words, and of the video tower's the two rows that it uses."""
     rows = list(special or (bert_tokenizer().cls, bert_tokenizer().sep))
-    return Source((name,), lambda words: words[rows])
+    return {
+        "text_tower.word_embedding.weight": Source((config.vocab_size, config.hidden_size), (text,)),
+        "video_tower.special_tokens": Source((2, config.hidden_size), (video,), lambda words: words[rows]),
+    }
 
 
-def _bert_sources(theirs: str, ours: str, layers: int) -> dict[str, Source]:
+def _bert_sources(config: ModelConfig, theirs: str, ours: str, layers: int) -> dict[str, Source]:
+    size, wide = config.hidden_size, config.intermediate_size
+    embeddings = f"{theirs}embeddings."
     plan = {
-        f"{ours}position_embedding.weight": Source((f"{theirs}embeddings.position_embeddings.weight",)),
+        f"{ours}position_embedding.weight": Source(
+            (config.positions, size), (f"{embeddings}position_embeddings.weight",)
+        ),
         f"{ours}type_embedding": Source(
-            (f"{theirs}embeddings.token_type_embeddings.weight",), lambda types: types[0].clone()
+            (size,), (f"{embeddings}token_type_embeddings.weight",), lambda types: types[0].clone()
         ),
     }
-    for leaf in ("weight", "bias"):
-        plan[f"{ours}norm.{leaf}"] = Source((f"{theirs}embeddings.LayerNorm.{leaf}",))
-        for i in range(layers):
-            old, new = f"{theirs}encoder.layer.{i}.", f"{ours}layers.{i}."
-            parts = tuple(f"{old}attention.self.{part}.{leaf}" for part in ("query", "key", "value"))
-            plan[f"{new}query_key_value.{leaf}"] = Source(parts, lambda *parts: torch.cat(parts))
-            for name, official in _LAYER.items():
-                plan[f"{new}{name}.{leaf}"] = Source((f"{old}{official}.{leaf}",))
+    plan |= _both(f"{ours}norm", (f"{embeddings}LayerNorm",), (size,))
+    for i in range(layers):
+        old, new = f"{theirs}encoder.layer.{i}.", f"{ours}layers.{i}."
+        queries = tuple(f"{old}attention.self.{part}" for part in ("query", "key", "value"))
+        plan |= _both(f"{new}query_key_value", queries, (3 * size, size), lambda *parts: torch.cat(parts))
+        plan |= _both(f"{new}attention_out", (f"{old}attention.output.dense",), (size, size))
+        plan |= _both(f"{new}attention_norm", (f"{old}attention.output.LayerNorm",), (size,))
+        plan |= _both(f"{new}widen", (f"{old}intermediate.dense",), (wide, size))
+        plan |= _both(f"{new}narrow", (f"{old}output.dense",), (size, wide))
+        plan |= _both(f"{new}mlp_norm", (f"{old}output.LayerNorm",), (size,))
     return plan
 
 
+def _both(
+    ours: str, theirs: Sequence[str], shape: tuple[int, ...], combine: Callable[..., Tensor] = lambda tensor: tensor
+) -> dict[str, Source]:
+    """A module's weight, of this shape, and its bias."""
+    return {
+        f"{ours}.{leaf}": Source(size, tuple(f"{name}.{leaf}" for name in theirs), combine)
+        for leaf, size in (("weight", shape), ("bias", shape[:1]))
+    }
+
+
 def _assemble(
-    model: VideoCLIP,
-    state: Mapping[str, Any],
-    plan: dict[str, Source],
-    unexpected: Mapping[str, Any],
-    source: str,
+    state: Mapping[str, Any], plan: dict[str, Source], unexpected: Mapping[str, Any], source: str
 ) -> dict[str, Tensor]:
     """Our state dict from theirs, one tensor at a time; raises one error that names everything that does not fit."""
     faults = [f"missing {name}" for origin in plan.values() for name in origin.names if name not in state]
     faults += [f"unexpected {name} {tuple(tensor.shape)}" for name, tensor in sorted(unexpected.items())]
     ours: dict[str, Tensor] = {}
-    wanted = model.state_dict()
     for name, origin in plan.items():
         if not all(n in state for n in origin.names):
             continue
         shapes = [tuple(state[n].shape) for n in origin.names]
         made = tuple(origin.combine(*(torch.empty(shape, device="meta") for shape in shapes)).shape)
-        if made != tuple(wanted[name].shape):
+        if made != origin.shape:
             theirs = " ".join(f"{n} {shape}" for n, shape in zip(origin.names, shapes, strict=True))
-            faults.append(f"{theirs} makes {made}, expected {tuple(wanted[name].shape)}")
+            faults.append(f"{theirs} makes {made}, expected {origin.shape}")
         elif not faults:
             ours[name] = origin.combine(*(_tensor(state[n]) for n in origin.names)).float().contiguous()
     if faults:

@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import VideoclipError
 from .attention import attend
+from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
 from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
 from .tokenizer import bert_tokenizer
@@ -31,47 +31,6 @@ FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
 """Factors of cosine similarity: at the start of training, and the most that is learned (Radford et al., 2021)."""
 BERT_EPS = 1e-12
 MLP_EPS = 1e-5  # the video MLP alone uses PyTorch's default
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Sizes of the two towers (the defaults are the paper's) and the encoder whose features they understand."""
-
-    feature_size: int = 512
-    hidden_size: int = 768
-    heads: int = 12
-    intermediate_size: int = 3072
-    video_layers: int = 6
-    text_layers: int = 12
-    vocab_size: int = 30522
-    positions: int = 512
-    max_seconds: int = 32
-    max_text_tokens: int = 61
-    dropout: float = 0.1
-    pooling: str = "mean"
-    """``mean`` of the tokens without ``[CLS]``, or ``cls`` (the paper's ablation)."""
-    similarity: str = "dot"
-    """``dot``: plain dot products. ``cosine``: of unit vectors, times a factor that is learned with the rest."""
-    shared: bool = False
-    """One transformer for video and text instead of two (the paper's ablation)."""
-    encoder: str = ""
-    """Identity of the encoder that made the training features; empty where it is not known."""
-    normalized: bool = True
-    """Whether those features have unit length."""
-
-    def __post_init__(self):
-        if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
-        if self.positions < max(self.max_seconds, self.max_text_tokens) + 2:
-            raise ValueError(f"positions {self.positions} are fewer than max_seconds or max_text_tokens + 2")
-        if self.pooling not in ("mean", "cls"):
-            raise ValueError(f"pooling is '{self.pooling}'; choose mean or cls")
-        if self.similarity not in ("dot", "cosine"):
-            raise ValueError(f"similarity is '{self.similarity}'; choose dot or cosine")
-        if self.shared and self.video_layers != self.text_layers:
-            raise ValueError(
-                f"a shared transformer cannot have video_layers {self.video_layers} and text_layers {self.text_layers}"
-            )
 
 
 class Layer(nn.Module):
@@ -315,6 +274,7 @@ class VideoCLIP(
 
     @classmethod
     def _from_pretrained(cls, **arguments: Any) -> "VideoCLIP":
+        check_saved(**{name: arguments[name] for name in ("model_id", "revision", "cache_dir", "token")})
         with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
             model = super()._from_pretrained(**arguments)
         name = str(arguments["model_id"])
@@ -331,7 +291,16 @@ class VideoCLIP(
         """
         from .official import load_official
 
-        return load_official(weights).model
+        official = load_official(weights)
+        return cls.from_tensors(official.config, official.tensors)
+
+    @classmethod
+    def from_tensors(cls, config: ModelConfig, tensors: dict[str, Tensor]) -> "VideoCLIP":
+        """A model for use whose weights are these tensors, which are not copied."""
+        with torch.device("meta"):
+            model = cls(config)
+        model.load_state_dict(tensors, assign=True)
+        return model.eval()
 
     def compile_layers(self) -> None:
         """Fuse what lies between the matrix products of each layer, for any number of tokens; attention stays as is."""

@@ -12,11 +12,13 @@ from torch import Tensor
 from ..corpus.store import Corpus, NarratedVideo
 from ..errors import ConfigError
 from ..media.captions import Caption
+from ..model.config import ModelConfig
 from ..model.loss import contrastive_loss
-from ..model.videoclip import ModelConfig, VideoCLIP
+from ..model.videoclip import VideoCLIP
 from .clips import Batch, draw_batch
-from .step import autocast, train_step
-from .trainer import PretrainConfig, fitted, split
+from .config import PretrainConfig, fitted
+from .loading import split
+from .step import Training, autocast, train_step
 
 HOWTO100M = 1_100_000
 """Videos of the corpus that the paper trained on, each of about 390 s with 110 captions."""
@@ -76,7 +78,7 @@ def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
     corpus = Corpus(config.corpus) if config.corpus else None
     if corpus:
         train, held_out = split(corpus, config)
-        config = fitted(config, corpus)
+        config = fitted(config, corpus.kind)
         some = corpus.read(train[: config.batches.videos])
     else:
         train, held_out = range(HOWTO100M), range(HOWTO100M // 50)
@@ -119,17 +121,17 @@ def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
 
 def _times(model: VideoCLIP, small: Batch, large: Batch, config: PretrainConfig) -> tuple[float, float]:
     """Seconds of an update that do not depend on the number of pairs, and seconds per pair."""
-    cast = autocast(config.precision, model.device)
     optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
     took = []
-    step = partial(train_step, videos=[[]], config=config, number=0, lr=config.optimizer.lr, cast=cast)
-    step(model, optimizer, [small])  # the first one allocates
+    training = Training(model, optimizer, config, autocast(config.precision, model.device))
+    step = partial(train_step, training, videos=[[]], number=0, lr=config.optimizer.lr)
+    step([small])  # the first one allocates
     for batch in (small, large):
         times = []
         for _ in range(2):
             _wait(model.device)
             began = time.perf_counter()
-            step(model, optimizer, [batch])
+            step([batch])
             _wait(model.device)
             times.append(time.perf_counter() - began)
         took.append(min(times))

@@ -1,25 +1,51 @@
-"""Batches from a corpus, drawn ahead of time, and the same whoever draws them."""
+"""Which videos of a corpus are trained on, and batches of them, drawn ahead of time, the same whoever draws them."""
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..corpus.store import Corpus
+from ..errors import ConfigError, CorpusError
 from ..processes import START, apart_from_main
 from .clips import Batch, draw_batch
+from .config import PretrainConfig
+from .run import State
 
-if TYPE_CHECKING:
-    from .run import State
-    from .trainer import PretrainConfig
+
+def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]:
+    """Rows to train on and rows to validate on; videos without captions are in neither.
+
+    Raises:
+        CorpusError: nothing to train on.
+    """
+    spoken = corpus.rows_with_captions()
+    train = [row for row in corpus.matching(config.train_videos) if row in spoken]
+    if not train:
+        raise CorpusError(f"{corpus.path}: no video with captions matches train_videos '{config.train_videos}'")
+    if config.validation_videos:
+        held_out = [row for row in corpus.matching(config.validation_videos) if row in spoken]
+    else:
+        held_out = random.Random(f"{config.seed} held out").sample(train, max(len(train) // 50, 1))
+    if not held_out:
+        raise CorpusError(
+            f"{corpus.path}: no video with captions matches validation_videos '{config.validation_videos}'"
+        )
+    kept = set(held_out)
+    train = [row for row in train if row not in kept]
+    if len(train) < config.batches.videos:
+        raise ConfigError(
+            f"batches.videos is {config.batches.videos}, but {corpus.path} has {len(train)} videos to train on; "
+            f"set batches.videos={max(len(train), 1)} or less"
+        )
+    return train, held_out
 
 
 class Draws(Dataset):
     """The batches of one epoch: batch ``i`` is the same whoever draws it, and whenever."""
 
-    def __init__(self, corpus: Corpus, plan: list[list[int]], config: "PretrainConfig", epoch: int):
+    def __init__(self, corpus: Corpus, plan: list[list[int]], config: PretrainConfig, epoch: int):
         self.corpus, self.plan, self.config, self.epoch = corpus, plan, config, epoch
 
     def __len__(self) -> int:
@@ -34,7 +60,7 @@ class Draws(Dataset):
 
 
 def load_batches(
-    corpus: Corpus, state: "State", config: "PretrainConfig", which: Sequence[int] | None = None
+    corpus: Corpus, state: State, config: PretrainConfig, which: Sequence[int] | None = None
 ) -> Iterator[Batch]:
     """These batches of an epoch, or the rest of it; ``config.workers`` processes draw them ahead of time."""
     rest = range(state.batch, len(state.plan)) if which is None else which

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ..config import defaults, from_note
 from ..errors import ConfigError, Stopped, VideoclipError
 from ..model.videoclip import VideoCLIP
 from ..storage.checkpoints import newest_checkpoint, save_checkpoint
@@ -21,6 +22,7 @@ from ..storage.folders import claim, locked
 from ..storage.places import Place, write_whole
 from ..storage.remote import Remote
 from .clips import Batch
+from .config import PretrainConfig
 from .distributed import Ranks
 
 
@@ -58,11 +60,11 @@ def exclusive(where: Place, values: dict) -> Iterator[None]:
         ConfigError: it holds something else, or another job is training into it.
     """
     if isinstance(where, Path):  # a stranger's folder gets no lock
-        claim(where, "run", values)
+        claim(where, "run", values, defaults(PretrainConfig))
     busy = f"{where}: another job is training into it; wait until it is done, stop it, or choose another folder"
     with locked(where, ConfigError(busy)):
         if isinstance(where, Remote):
-            claim(fetch(where), "run", values)
+            claim(fetch(where), "run", values, defaults(PretrainConfig))
         yield
 
 
@@ -79,7 +81,7 @@ def resume(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer) -> Sta
         return State()
     model.load_state_dict(checkpoint["model"])
     optimizer.load_state_dict(checkpoint["optimizer"])
-    return State(**checkpoint["state"])
+    return from_note(State, checkpoint["state"], out)
 
 
 def not_finite(

@@ -7,7 +7,7 @@ them, as if they were one large batch; with ``batch``, those of its own batch, a
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,12 +15,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..hardware import has_bf16
 from ..model.loss import contrastive_loss
+from ..model.videoclip import VideoCLIP
 from .clips import Batch, overlapping
+from .config import PretrainConfig
 from .distributed import Ranks
-
-if TYPE_CHECKING:
-    from ..model.videoclip import VideoCLIP
-    from .trainer import PretrainConfig
 
 Cast = Callable[[], AbstractContextManager]
 Pooled = tuple[Tensor, Tensor]
@@ -30,16 +28,19 @@ class NotFinite(ArithmeticError):
     """A loss or a gradient is not a number; the weights are as they were before the update."""
 
 
+@dataclass(frozen=True)
+class Training:
+    """What all updates of a run share."""
+
+    model: VideoCLIP | DistributedDataParallel
+    optimizer: torch.optim.Optimizer
+    config: PretrainConfig
+    cast: Cast
+    ranks: Ranks = field(default_factory=Ranks)
+
+
 def train_step(
-    model: "VideoCLIP | DistributedDataParallel",
-    optimizer: torch.optim.Optimizer,
-    batches: Sequence[Batch],
-    videos: Sequence[Sequence[int]],
-    config: "PretrainConfig",
-    number: int,
-    lr: float,
-    cast: Cast,
-    ranks: Ranks | None = None,
+    training: Training, batches: Sequence[Batch], videos: Sequence[Sequence[int]], number: int, lr: float
 ) -> tuple[float, list[Tensor]]:
     """One step of Adam on this process's batches of an update.
 
@@ -54,15 +55,15 @@ def train_step(
     Raises:
         NotFinite: the loss or the gradient is not a number.
     """
-    ranks = ranks or Ranks()
+    model, optimizer, config = training.model, training.optimizer, training.config
     model.train()
     for group in optimizer.param_groups:
         group["lr"] = lr
     optimizer.zero_grad(set_to_none=True)
     seeds = [config.seed * 1_000_003 + number + i for i in range(len(batches))]
-    whole = config.batches.negatives == "update" and len(batches) * ranks.size > 1
+    whole = config.batches.negatives == "update" and len(batches) * training.ranks.size > 1
     backward = _as_one_batch if whole else _batch_by_batch
-    loss, pooled = backward(model, batches, videos, seeds, config, cast, ranks)
+    loss, pooled = backward(training, batches, videos, seeds)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
     measured, size = torch.stack([loss.detach(), norm.detach()]).tolist()
     if not (math.isfinite(measured) and math.isfinite(size)):
@@ -72,8 +73,11 @@ def train_step(
     return measured, vectors
 
 
-def _batch_by_batch(model, batches, videos, seeds, config, cast, ranks) -> tuple[Tensor, list[Pooled]]:
+def _batch_by_batch(
+    training: Training, batches: Sequence[Batch], videos: Sequence[Sequence[int]], seeds: Sequence[int]
+) -> tuple[Tensor, list[Pooled]]:
     """Gradients of the mean of the batches' losses."""
+    model, config, cast = training.model, training.config, training.cast
     losses, pooled = [], []
     for i, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
         with _in_the_end(model, i == len(batches) - 1):
@@ -86,12 +90,15 @@ def _batch_by_batch(model, batches, videos, seeds, config, cast, ranks) -> tuple
     return torch.stack(losses).sum(), pooled
 
 
-def _as_one_batch(model, batches, videos, seeds, config, cast, ranks) -> tuple[Tensor, list[Pooled]]:
+def _as_one_batch(
+    training: Training, batches: Sequence[Batch], videos: Sequence[Sequence[int]], seeds: Sequence[int]
+) -> tuple[Tensor, list[Pooled]]:
     """Gradients of the loss of all pairs of the update.
 
     Where this process has several batches, their activations are not kept: the vectors come first, then the loss and
     its gradients with respect to these, then each batch once more (gradient caching; Gao et al., 2021).
     """
+    model, config, cast, ranks = training.model, training.config, training.cast, training.ranks
     caching = len(batches) > 1
     with torch.no_grad() if caching else nullcontext():
         pooled = [_forward(model, batch, seed, cast) for batch, seed in zip(batches, seeds, strict=True)]
@@ -151,7 +158,7 @@ def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def pooled(model: "VideoCLIP", batch: Batch, cast: Cast) -> Pooled:
+def pooled(model: VideoCLIP, batch: Batch, cast: Cast) -> Pooled:
     """Vectors of a batch's clips (B, D) and texts (B × K, D), without training on it."""
     batch = batch.to(model.device)
     with cast():

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,84 +20,26 @@ import torch
 
 from ..config import dump_config
 from ..corpus.store import Corpus
-from ..errors import ConfigError, CorpusError, VideoclipError
+from ..errors import ConfigError, VideoclipError
 from ..hardware import has_compiler, is_out_of_memory
-from ..model.loss import LossConfig
-from ..model.official import initialise_from_bert
-from ..model.videoclip import ModelConfig, VideoCLIP
+from ..model.official import bert_tensors
+from ..model.videoclip import VideoCLIP
 from ..progress import track
 from ..provenance import provenance
 from ..storage.copies import fetch, publish
 from ..storage.places import place, write_whole
-from .clips import Batch, ClipConfig, draw_batch
+from .clips import Batch, draw_batch
+from .config import PretrainConfig, fitted
 from .diagnostics import in_words
 from .distributed import Ranks, device_here, joined
-from .loading import load_batches
-from .neighbours import BatchConfig, plan_epoch
+from .loading import load_batches, split
+from .neighbours import plan_epoch
 from .run import Interruption, Log, exclusive, not_finite, resume, save
-from .step import Cast, NotFinite, autocast, pooled, train_step, video_vectors
+from .step import Cast, NotFinite, Training, autocast, pooled, train_step, video_vectors
 from .validation import diagnose, validate
 
 Probe = Callable[[VideoCLIP], dict[str, float]]
 """What is measured during training beside the loss: a model -> named figures."""
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """Adam with linear warm-up and linear decay (the defaults are the paper's)."""
-
-    lr: float = 5e-5
-    betas: tuple[float, float] = (0.9, 0.98)
-    max_gradient_norm: float = 2.0
-    warmup_updates: int = 1000
-    decay_updates: int = 1_000_000
-    """Update at which the learning rate reaches zero; 0: the last update of the run."""
-
-    def lr_at(self, update: int, last: int) -> float:
-        """Learning rate of an update, counted from 0, of a run of ``last`` updates."""
-        if update < self.warmup_updates:
-            return self.lr * (update + 1) / self.warmup_updates
-        end = self.decay_updates or last
-        return self.lr * max(end - update, 0) / max(end - self.warmup_updates, 1)
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """One pre-training run; the defaults are the paper's."""
-
-    corpus: str = ""
-    out: str = "runs/pretrain"
-    train_videos: str = "*"
-    """Which ids are trained on, as a shell pattern."""
-    validation_videos: str = ""
-    """Which ids are held out; without a pattern, one video in fifty."""
-    model: ModelConfig = field(default_factory=ModelConfig)
-    init: str = "bert-base-uncased"
-    """BERT-form folder or hub name from which both towers start; empty: at random."""
-    clips: ClipConfig = field(default_factory=ClipConfig)
-    batches: BatchConfig = field(default_factory=BatchConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    epochs: int = 25
-    precision: str = "auto"
-    """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
-    workers: int = 0
-    """Processes that read and cut clips; 0: the training process does."""
-    seed: int = 0
-    log_every: int = 20
-    checkpoint_minutes: float = 10.0
-    validate_epochs: int = 1
-    """Epochs between validations; 0: never."""
-
-    def __post_init__(self):
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise ValueError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
-        if self.clips.max_seconds > self.model.max_seconds:
-            raise ValueError(
-                f"clips.max_seconds {self.clips.max_seconds} exceeds model.max_seconds {self.model.max_seconds}"
-            )
-        if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
-            raise ValueError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
 
 
 def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
@@ -116,7 +58,7 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
         raise ConfigError("name the corpus to train on, such as corpus=my.lance")
     corpus, where = Corpus(config.corpus), place(config.out)
     train, held_out = split(corpus, config)
-    config = fitted(config, corpus)
+    config = fitted(config, corpus.kind)
     with joined() as ranks, exclusive(where, dump_config(config)) if ranks.is_first else nullcontext():
         with ranks.first_before_others():
             out = fetch(where)
@@ -148,7 +90,7 @@ class _Run:
         torch.manual_seed(config.seed)
         self.model = VideoCLIP(config.model)
         if config.init:
-            initialise_from_bert(self.model, config.init)
+            self.model.load_state_dict(bert_tensors(config.model, config.init), strict=False)
         self.model.to(device)
         if device.type == "cuda" and has_compiler():
             self.model.compile_layers()
@@ -159,7 +101,7 @@ class _Run:
             self.state = resume(out, self.model, self.optimizer)
         if self.state.vectors is None and config.batches.vector_from == "training":
             self.state.vectors = torch.full((len(train), config.model.hidden_size), torch.nan, dtype=torch.float16)
-        self.trained = ranks.averaging(self.model)
+        self.training = Training(ranks.averaging(self.model), self.optimizer, config, self.cast, ranks)
         self.place = {row: i for i, row in enumerate(train)}
 
     def train(self, probe: Probe | None) -> VideoCLIP:
@@ -233,9 +175,9 @@ class _Run:
         device = self.model.device
         try:
             loss, vectors = train_step(
-                self.trained, self.optimizer, [batch.to(device) for batch in batches], videos, config,
+                self.training, [batch.to(device) for batch in batches], videos,
                 state.epoch * self.updates_per_epoch * self.per_update + first,
-                config.optimizer.lr_at(state.update, updates), self.cast, ranks,
+                config.optimizer.lr_at(state.update, updates),
             )  # fmt: skip
         except NotFinite as error:
             ids = [[self.corpus.ids[row] for row in rows] for rows in videos]
@@ -299,38 +241,3 @@ def embed_videos(
         video, text = pooled(model, batch, cast)
         vectors[start : start + len(videos)] = video_vectors(video, text, batch.owner.to(video.device)).cpu()
     return ranks.sum(vectors).numpy()
-
-
-def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]:
-    """Rows to train on and rows to validate on; videos without captions are in neither.
-
-    Raises:
-        CorpusError: nothing to train on.
-    """
-    spoken = corpus.rows_with_captions()
-    train = [row for row in corpus.matching(config.train_videos) if row in spoken]
-    if not train:
-        raise CorpusError(f"{corpus.path}: no video with captions matches train_videos '{config.train_videos}'")
-    if config.validation_videos:
-        held_out = [row for row in corpus.matching(config.validation_videos) if row in spoken]
-    else:
-        held_out = random.Random(f"{config.seed} held out").sample(train, max(len(train) // 50, 1))
-    if not held_out:
-        raise CorpusError(
-            f"{corpus.path}: no video with captions matches validation_videos '{config.validation_videos}'"
-        )
-    kept = set(held_out)
-    train = [row for row in train if row not in kept]
-    if len(train) < config.batches.videos:
-        raise ConfigError(
-            f"batches.videos is {config.batches.videos}, but {corpus.path} has {len(train)} videos to train on; "
-            f"set batches.videos={max(len(train), 1)} or less"
-        )
-    return train, held_out
-
-
-def fitted(config: PretrainConfig, corpus: Corpus) -> PretrainConfig:
-    """The configuration with the corpus's features in the model's."""
-    kind = corpus.kind
-    model = replace(config.model, feature_size=kind.feature_size, encoder=kind.encoder, normalized=kind.normalized)
-    return replace(config, model=model)

@@ -1,25 +1,22 @@
 """What is measured between epochs: the loss on held-out videos, and what a batch of training is like."""
 
 import random
-from typing import TYPE_CHECKING
 
 import torch
 
 from ..corpus.store import Corpus
 from ..model.loss import contrastive_loss
+from ..model.videoclip import VideoCLIP
 from .clips import draw_batch
+from .config import PretrainConfig
 from .diagnostics import batch_diagnostics, speech_lag
 from .distributed import Ranks
 from .step import Cast, pooled
 
-if TYPE_CHECKING:
-    from ..model.videoclip import VideoCLIP
-    from .trainer import PretrainConfig
-
 
 @torch.inference_mode()
 def validate(
-    model: "VideoCLIP", corpus: Corpus, rows: list[int], config: "PretrainConfig", cast: Cast, ranks: Ranks
+    model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast: Cast, ranks: Ranks
 ) -> dict[str, float]:
     """Loss and text→video R@1 over pairs of held-out videos, always the same ones; each process measures its share."""
     model.eval()
@@ -40,7 +37,7 @@ def validate(
 
 @torch.inference_mode()
 def diagnose(
-    model: "VideoCLIP", corpus: Corpus, batch: list[int], held_out: list[int], config: "PretrainConfig", cast: Cast
+    model: VideoCLIP, corpus: Corpus, batch: list[int], held_out: list[int], config: PretrainConfig, cast: Cast
 ) -> dict[str, float]:
     """What a batch of training is like, and the lag of speech in some held-out videos (``diagnostics``)."""
     model.eval()

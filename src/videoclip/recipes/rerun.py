@@ -57,8 +57,9 @@ def rerun(made: Path, out: Path) -> Compared:
 
 def _pretraining(made: Path, out: Path) -> Compared:
     from ..config import load_config
+    from ..pretrain.config import PretrainConfig
     from ..pretrain.run import read_history
-    from ..pretrain.trainer import PretrainConfig, pretrain
+    from ..pretrain.trainer import pretrain
 
     result = json.loads((made / "result.json").read_text())
     settings = [f"{key}={json.dumps(value)}" for key, value in _flat(result["config"])]

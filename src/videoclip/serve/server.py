@@ -59,6 +59,7 @@ Seconds = Annotated[float, QueryParameter(ge=0, le=1e7, allow_inf_nan=False)]
 ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 401, 403, 404, 410, 503)}
 
 
+# Parameters: each is one of a search's address, as FastAPI reads and documents them.
 def wanted(
     q: Annotated[str, QueryParameter(max_length=LONGEST_QUERY, description="What is looked for")] = "",
     mode: Literal["both", "sight", "speech"] = "both",

@@ -23,8 +23,8 @@ from ..model.loss import info_nce
 from ..model.packing import Packed, pack_text, pack_video
 from ..model.tokenizer import bert_tokenizer
 from ..model.videoclip import VideoCLIP
+from ..pretrain.config import OptimizerConfig
 from ..pretrain.run import read_history
-from ..pretrain.trainer import OptimizerConfig
 from ..progress import track
 from ..storage.checkpoints import newest_checkpoint, save_checkpoint
 from ..storage.places import write_whole

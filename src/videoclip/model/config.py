@@ -1,0 +1,66 @@
+"""What a model is, apart from its weights: the content of its ``config.json``."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import from_note
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the two towers (the defaults are the paper's) and the encoder whose features they understand."""
+
+    feature_size: int = 512
+    hidden_size: int = 768
+    heads: int = 12
+    intermediate_size: int = 3072
+    video_layers: int = 6
+    text_layers: int = 12
+    vocab_size: int = 30522
+    positions: int = 512
+    max_seconds: int = 32
+    max_text_tokens: int = 61
+    dropout: float = 0.1
+    pooling: str = "mean"
+    """``mean`` of the tokens without ``[CLS]``, or ``cls`` (the paper's ablation)."""
+    similarity: str = "dot"
+    """``dot``: plain dot products. ``cosine``: of unit vectors, times a factor that is learned with the rest."""
+    shared: bool = False
+    """One transformer for video and text instead of two (the paper's ablation)."""
+    encoder: str = ""
+    """Identity of the encoder that made the training features; empty where it is not known."""
+    normalized: bool = True
+    """Whether those features have unit length."""
+
+    def __post_init__(self):
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+        if self.positions < max(self.max_seconds, self.max_text_tokens) + 2:
+            raise ValueError(f"positions {self.positions} are fewer than max_seconds or max_text_tokens + 2")
+        if self.pooling not in ("mean", "cls"):
+            raise ValueError(f"pooling is '{self.pooling}'; choose mean or cls")
+        if self.similarity not in ("dot", "cosine"):
+            raise ValueError(f"similarity is '{self.similarity}'; choose dot or cosine")
+        if self.shared and self.video_layers != self.text_layers:
+            raise ValueError(
+                f"a shared transformer cannot have video_layers {self.video_layers} and text_layers {self.text_layers}"
+            )
+
+
+def check_saved(model_id: str, **hub: Any) -> None:
+    """Raise if a model's ``config.json`` has keys of a newer version, which the hub's library would pass over.
+
+    Args:
+        model_id: its folder, or its name on the hub.
+        hub: revision, token and the like, as ``hf_hub_download`` takes them; the file is in the cache by now.
+
+    Raises:
+        ConfigError: it has.
+    """
+    from huggingface_hub import hf_hub_download
+
+    folder = Path(model_id)
+    path = folder / "config.json" if folder.is_dir() else Path(hf_hub_download(model_id, "config.json", **hub))
+    from_note(ModelConfig, json.loads(path.read_text(encoding="utf-8")), path)

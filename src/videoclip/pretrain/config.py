@@ -1,0 +1,73 @@
+"""A pre-training run's configuration: what presets, ``key=value`` and ``run.json`` hold."""
+
+from dataclasses import dataclass, field, replace
+
+from ..encoders.encoder import FeatureKind
+from ..model.config import ModelConfig
+from ..model.loss import LossConfig
+from .clips import ClipConfig
+from .neighbours import BatchConfig
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam with linear warm-up and linear decay (the defaults are the paper's)."""
+
+    lr: float = 5e-5
+    betas: tuple[float, float] = (0.9, 0.98)
+    max_gradient_norm: float = 2.0
+    warmup_updates: int = 1000
+    decay_updates: int = 1_000_000
+    """Update at which the learning rate reaches zero; 0: the last update of the run."""
+
+    def lr_at(self, update: int, last: int) -> float:
+        """Learning rate of an update, counted from 0, of a run of ``last`` updates."""
+        if update < self.warmup_updates:
+            return self.lr * (update + 1) / self.warmup_updates
+        end = self.decay_updates or last
+        return self.lr * max(end - update, 0) / max(end - self.warmup_updates, 1)
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """One pre-training run; the defaults are the paper's."""
+
+    corpus: str = ""
+    out: str = "runs/pretrain"
+    train_videos: str = "*"
+    """Which ids are trained on, as a shell pattern."""
+    validation_videos: str = ""
+    """Which ids are held out; without a pattern, one video in fifty."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    init: str = "bert-base-uncased"
+    """BERT-form folder or hub name from which both towers start; empty: at random."""
+    clips: ClipConfig = field(default_factory=ClipConfig)
+    batches: BatchConfig = field(default_factory=BatchConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    epochs: int = 25
+    precision: str = "auto"
+    """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
+    workers: int = 0
+    """Processes that read and cut clips; 0: the training process does."""
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_minutes: float = 10.0
+    validate_epochs: int = 1
+    """Epochs between validations; 0: never."""
+
+    def __post_init__(self):
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ValueError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
+        if self.clips.max_seconds > self.model.max_seconds:
+            raise ValueError(
+                f"clips.max_seconds {self.clips.max_seconds} exceeds model.max_seconds {self.model.max_seconds}"
+            )
+        if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
+            raise ValueError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
+
+
+def fitted(config: PretrainConfig, kind: FeatureKind) -> PretrainConfig:
+    """The configuration with the corpus's features in the model's."""
+    model = replace(config.model, feature_size=kind.feature_size, encoder=kind.encoder, normalized=kind.normalized)
+    return replace(config, model=model)
