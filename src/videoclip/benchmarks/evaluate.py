@@ -13,7 +13,7 @@ from .analysis import intervals
 from .table import benchmark
 
 
-# More than six parameters, so that each option has its name: those a benchmark does not take are refused.
+# Parameters: each option has its name, and those that a benchmark does not take are refused.
 def evaluate(
     name: str,
     model: JointModel | str | Place,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import dump_config
+from ..config import defaults, dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError
 from ..model.joint import load_videoclip
@@ -41,7 +41,7 @@ def train_and_test(name: str, model: str, corpus: Corpus, data: Path, config: Fi
     start = load_videoclip(model)
     check_features(start, corpus)
     examples, validation = chosen.trains[task](corpus, data)
-    claim(out, "finetune", settings)
+    claim(out, "finetune", settings, defaults(FinetuneConfig))
     before = evaluate(name, start, corpus, data, split=chosen.trained_split)
     lines = train(start, examples, validation, config, out)
     after = evaluate(name, start, corpus, data, split=chosen.trained_split, rule=RULES.get(task, ""))

@@ -17,6 +17,7 @@ from threading import Thread
 
 import numpy as np
 
+from ..config import from_note
 from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
 from ..media.captions import Caption
@@ -330,5 +331,4 @@ def _kind(dataset, path: str) -> FeatureKind:
     metadata = (dataset.schema.metadata or {}).get(_METADATA)
     if metadata is None:
         raise CorpusError(f"{path}: is a Lance dataset, but not a corpus of videoclip")
-    values = json.loads(metadata)
-    return FeatureKind(**values | {"sizes": tuple(values.get("sizes", ()))})
+    return from_note(FeatureKind, json.loads(metadata), path)

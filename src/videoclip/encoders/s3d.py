@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..config import from_note
 from ..errors import WeightsError
 from ..hardware import has_bf16, has_compiler, keep_memory
 from ..published.arrays import read_words
+from .config import EncoderConfig
 from .encoder import Encoder
 from .s3d_text import SentenceEmbedding
 
@@ -265,11 +267,11 @@ def trained_s3d(folder: Path) -> Encoder:
     """A narrow S3D from a folder that ``videoclip train-encoder`` wrote."""
     from safetensors.torch import load_file
 
-    made = json.loads((folder / "config.json").read_text())["config"]
-    weights = folder / "model.safetensors"
-    net = _loaded(S3D(made["feature_size"], made["width"], made["blocks"]), load_file(weights), weights)
+    note, weights = folder / "config.json", folder / "model.safetensors"
+    made = from_note(EncoderConfig, json.loads(note.read_text())["config"], note)
+    net = _loaded(S3D(made.feature_size, made.width, made.blocks), load_file(weights), weights)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
-    return _encoder(f"{made['name']}@{digest}", net, made["fps"], made["frame_size"], batch_seconds=64)
+    return _encoder(f"{made.name}@{digest}", net, made.fps, made.frame_size, batch_seconds=64)
 
 
 def _loaded(net: Net, state: dict[str, Tensor], path: Path) -> Net:

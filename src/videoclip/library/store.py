@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..config import from_note
 from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import VideoclipError
 from ..media.captions import Caption
@@ -467,11 +468,7 @@ def read_about(folder: Place) -> About:
         raise LibraryError(f"{folder / NOTE}: is damaged ({error}); index into another folder") from error
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise LibraryError(f"{folder}: a library of another format; another version of videoclip made it")
-    try:
-        kind = values.pop("encoder")
-        return About(FeatureKind(**kind | {"sizes": tuple(kind["sizes"])}), **values)
-    except (TypeError, KeyError) as error:
-        raise LibraryError(f"{folder / NOTE}: is damaged ({error}); index into another folder") from error
+    return from_note(About, values, folder / NOTE)
 
 
 def write_about(folder: Place, about: About) -> None:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..benchmarks.world import evaluate_world, read_truth, recall_probe
-from ..config import dump_config, load_config
+from ..config import defaults, dump_config, load_config
 from ..corpus.extract import extract
 from ..corpus.store import Corpus
 from ..encoders.load import load_encoder
 from ..library.index import index
 from ..media.files import find_videos
+from ..pretrain.config import PretrainConfig
 from ..pretrain.run import read_history
-from ..pretrain.trainer import PretrainConfig, pretrain
+from ..pretrain.trainer import pretrain
 from ..provenance import provenance
 from ..report.page import write_report
 from ..storage.folders import claim
@@ -43,7 +44,7 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     Raises:
         ConfigError: ``out`` holds something else, or a demo of another configuration.
     """
-    clock = Clock(claim(out, "demo", dump_config(config)) / "seconds.json")
+    clock = Clock(claim(out, "demo", dump_config(config), defaults(DemoConfig)) / "seconds.json")
     with clock("render"):
         render_world(out / "videos", config.videos, config.seed)
     with clock("extract"):
@@ -83,7 +84,8 @@ class Clock:
 
     def __init__(self, path: Path):
         self._path = path
-        noted = json.loads(path.read_text()) if path.is_file() else {"seconds": {}, "running": "", "killed": False}
+        noted = {"seconds": {}, "running": "", "killed": False}
+        noted |= json.loads(path.read_text()) if path.is_file() else {}
         self.seconds: dict[str, float] = noted["seconds"]
         self.killed: bool = noted["killed"] or bool(noted["running"])
 

@@ -12,13 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..config import defaults, dump_config, load_config
 from ..errors import ConfigError
 from ..processes import apart_from_main, process_pool
 from ..progress import track
 from ..provenance import provenance
-from ..storage.folders import claim
+from ..storage.folders import claim, differing
 from ..storage.places import write_whole
+
+if TYPE_CHECKING:
+    from ..pretrain.config import PretrainConfig
 
 SMALL = (
     "init=", "model.hidden_size=128", "model.heads=4", "model.intermediate_size=512", "model.video_layers=2",
@@ -199,22 +204,20 @@ def _run(name: str, variant: str, seed: int, out: Path) -> None:
     import torch
 
     from ..benchmarks.world import evaluate_world, read_truth
-    from ..config import dump_config, load_config
     from ..corpus.store import Corpus
-    from ..pretrain.trainer import PretrainConfig, pretrain
+    from ..pretrain.trainer import pretrain
 
     torch.set_num_threads(1)
     chosen = experiment(name)
     world, target = _world_of(out, chosen, seed), _result_of(out, chosen, variant, seed)
-    preset, *changes = _settings(chosen, variant)
-    places = [f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}"]
-    config = load_config(PretrainConfig, preset, [*changes, *places])
+    config = _configured(chosen, variant, f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}")
     began = time.monotonic()
     model = pretrain(config)
     trained = time.monotonic() - began
     result = evaluate_world(model, Corpus(config.corpus), read_truth(world / "videos"))
     kept = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
-    kept |= {"training_seconds": trained, "settings": [preset, *changes]} | provenance(seed, dump_config(config))
+    kept |= {"training_seconds": trained, "settings": _settings(chosen, variant)}
+    kept |= provenance(seed, dump_config(config))
     write_whole(target, json.dumps(kept, indent=1))
 
 
@@ -236,9 +239,21 @@ def _is_made(out: Path, chosen: Experiment, variant: str, seed: int) -> bool:
     path = _result_of(out, chosen, variant, seed)
     if not path.is_file():
         return False
-    if json.loads(path.read_text())["settings"] != list(_settings(chosen, variant)):
-        raise ConfigError(f"{path.parent}: holds a run of '{variant}' with other settings; move it away")
+    noted, wanted = json.loads(path.read_text())["config"], _configured(chosen, variant)
+    other = sorted({*differing(noted, dump_config(wanted), defaults(type(wanted)))} - {"corpus", "out", "seed"})
+    if other:
+        raise ConfigError(
+            f"{path.parent}: holds a run of '{variant}' with other settings ({', '.join(other[:5])}); move it away"
+        )
     return True
+
+
+def _configured(chosen: Experiment, variant: str, *places: str) -> "PretrainConfig":
+    """The training of a variant, with ``places`` (corpus, folder, seed) as ``key=value``."""
+    from ..pretrain.config import PretrainConfig
+
+    preset, *changes = _settings(chosen, variant)
+    return load_config(PretrainConfig, preset, [*changes, *places])
 
 
 def _settings(chosen: Experiment, variant: str) -> tuple[str, ...]:

@@ -19,17 +19,25 @@ LEASE = 60.0
 """Seconds for which a lock in an object store counts, unless it is renewed."""
 
 
-def claim(folder: Path, what: str, values: dict[str, Any]) -> Path:
+def claim(folder: Path, what: str, values: dict[str, Any], defaults: dict[str, Any] | None = None) -> Path:
     """Make the folder for a ``what`` made with ``values``, noted in ``<what>.json``; or find the same one there.
+
+    Args:
+        defaults: what a key means that the note or ``values`` lack: keys come and go between versions. For a
+            configuration, ``config.defaults``; a key that is gone can be added to them with its last default.
 
     Raises:
         ConfigError: the folder holds something else, or a ``what`` made with other values.
     """
     note, values = folder / f"{what}.json", json.loads(json.dumps(values))
     if note.is_file():
-        differing = sorted(_differing(json.loads(note.read_text()), values))
-        if differing:
-            raise ConfigError(f"{folder}: holds a {what} with other {', '.join(differing[:5])}; choose another folder")
+        try:
+            noted = json.loads(note.read_text())
+        except ValueError as error:
+            raise ConfigError(f"{note}: is damaged ({error}); choose another folder") from error
+        other = sorted(differing(noted, values, defaults))
+        if other:
+            raise ConfigError(f"{folder}: holds a {what} with other {', '.join(other[:5])}; choose another folder")
     elif folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty and holds no {what}; choose another folder")
     else:
@@ -104,11 +112,20 @@ def output_file(path: Path) -> Path:
     return path
 
 
-def _differing(a: dict, b: dict, prefix: str = "") -> Iterator[str]:
-    """Dotted names of the values in which two configurations differ."""
+def differing(a: dict, b: dict, defaults: dict | None = None, prefix: str = "") -> Iterator[str]:
+    """Dotted names of the values in which two configurations differ, where a missing one means its default.
+
+    A key that one of them lacks and that has no default differs, whatever its value.
+    """
+    meant: dict = json.loads(json.dumps(defaults or {}))
     for key in a.keys() | b.keys():
-        x, y = a.get(key), b.get(key)
+        default = meant.get(key, ABSENT)
+        x, y = a.get(key, default), b.get(key, default)
         if isinstance(x, dict) and isinstance(y, dict):
-            yield from _differing(x, y, f"{prefix}{key}.")
-        elif x != y:
+            yield from differing(x, y, default if isinstance(default, dict) else None, f"{prefix}{key}.")
+        elif x is ABSENT or y is ABSENT or x != y:
             yield f"{prefix}{key}"
+
+
+ABSENT = object()
+"""In place of a value that is neither there nor has a default."""

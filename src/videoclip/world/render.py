@@ -93,8 +93,8 @@ def render_world(
         raise VideoclipError(f"no narrator '{narrator}'; choose {' or '.join(NARRATORS)}")
     if not 1 <= families <= MOST_FAMILIES:
         raise VideoclipError(f"a world of {families} families; there are from 1 to {MOST_FAMILIES}")
-    more = {} if families == len(FAMILIES) else {"families": families}
-    claim(folder, "world", {"seed": seed, "narrator": narrator} | more)
+    made = {"seed": seed, "narrator": narrator, "families": families}
+    claim(folder, "world", made, {"families": len(FAMILIES)})
     for split in ("train", "val", "test"):
         (folder / split).mkdir(exist_ok=True)
     scripts = [write_script(i, seed, NARRATORS[narrator], families) for i in range(videos)]
