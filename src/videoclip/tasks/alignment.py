@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ties import first_of_largest, slack
 from .metrics import moving_mean
 from .segmentation import otsu
 
@@ -50,9 +51,11 @@ def align(
         gain = np.where(far, -np.inf, gain)
     confidence = gain.max(1)
     line = otsu(confidence) if N > 1 else 0.0
-    kept, seconds = _path(gain - line)
-    seconds = np.where(kept, seconds, gain.argmax(1))
-    spans = np.array([_around(row, second) for row, second in zip(gain, seconds, strict=True)], float)
+    # gains are what is left of dot products, whose rounding is that of the vectors' lengths
+    within = float(slack(np.linalg.norm(tokens, axis=1)) * np.linalg.norm(sentences, axis=1).max(initial=0))
+    kept, seconds = _path(gain - line, within)
+    seconds = np.where(kept, seconds, first_of_largest(gain, within))
+    spans = np.array([_around(row, second, within) for row, second in zip(gain, seconds, strict=True)], float)
     spread = max(float(gain[np.isfinite(gain)].std()), 1e-9)
     probability = 1 / (1 + np.exp(-(confidence - line) / spread))
     return Alignment(seconds + 0.5, spans.reshape(-1, 2), confidence, probability, kept)
@@ -67,32 +70,35 @@ def alignment_scores(tokens: np.ndarray, sentences: np.ndarray, smooth: int = 3)
     return moving_mean(scores.T, smooth).T
 
 
-def _path(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sentences and seconds, never going back in time, whose gains have the largest sum: (N, T) -> (N,), (N,)."""
+def _path(gain: np.ndarray, within: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """The sentences and seconds, never going back in time, whose gains have the largest sum: (N, T) -> (N,), (N,).
+
+    Of equal paths it is one with few sentences, and early seconds. Gains that are ``within`` of each other are equal.
+    """
     N, T = gain.shape
-    best, choices = np.zeros(T), []  # of paths that end at each second
-    for row in gain:
-        reach = np.maximum.accumulate(best)
-        before = np.maximum.accumulate(np.where(best == reach, np.arange(T), 0))
-        taken = reach + row > best
-        choices.append((taken, before))
-        best = np.where(taken, reach + row, best)
+    within = within * N**0.5  # rounding of N gains adds up to about this
+    best = np.zeros((N + 1, T))  # of paths through the first sentences that end at each second
+    taken = np.zeros((N, T), bool)
+    for i, row in enumerate(gain):
+        gained = np.maximum.accumulate(best[i]) + row
+        taken[i] = gained > best[i] + within
+        best[i + 1] = np.where(taken[i], gained, best[i])
     kept, seconds = np.zeros(N, bool), np.zeros(N, int)
-    second = int(best.argmax())
+    second = int(first_of_largest(best[N], within))
     for i in range(N - 1, -1, -1):
-        taken, before = choices[i]
-        if taken[second]:
+        if taken[i, second]:
             kept[i], seconds[i] = True, second
-            second = int(before[second])
+            second = int(first_of_largest(best[i, : second + 1], within))
     return kept, seconds
 
 
-def _around(row: np.ndarray, second: int) -> tuple[int, int]:
-    """The seconds around one whose gain is at least half of its own."""
+def _around(row: np.ndarray, second: int, within: float) -> tuple[int, int]:
+    """The seconds around one whose gain is more than half of its own."""
     start, end = second, second + 1
-    while start > 0 and row[start - 1] > max(row[second] / 2, 0):
+    least = max(row[second] / 2, 0) + within
+    while start > 0 and row[start - 1] > least:
         start -= 1
-    while end < len(row) and row[end] > max(row[second] / 2, 0):
+    while end < len(row) and row[end] > least:
         end += 1
     return start, end
 
@@ -128,7 +134,8 @@ def roc_auc(scores: np.ndarray, right: np.ndarray) -> float:
     if right.all() or not right.any():
         return 0.5
     ordered = np.sort(scores[~right])
-    below = np.searchsorted(ordered, scores[right], "left") + np.searchsorted(ordered, scores[right], "right")
+    lower, upper = scores[right] - slack(scores), scores[right] + slack(scores)
+    below = np.searchsorted(ordered, lower, "left") + np.searchsorted(ordered, upper, "right")
     return float(below.mean() / 2 / len(ordered))
 
 

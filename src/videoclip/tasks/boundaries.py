@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..ties import first_of_largest, slack
 from .metrics import moving_mean
 
 
@@ -9,15 +10,19 @@ def boundaries(scores: np.ndarray, start: float, end: float) -> tuple[float, flo
     """Where a moment begins and ends: (T,) scores of seconds around a window [start, end) -> seconds.
 
     The moment is the stretch around the window's best second in which smoothed scores stay above the middle between
-    that second's and the level of the surroundings, their lower quartile.
+    the best level and that of the surroundings, their lower quartile.
     """
     smooth = moving_mean(np.asarray(scores, np.float64), 3)
-    first, last = int(start), max(min(int(np.ceil(end)), len(smooth)), int(start) + 1)
-    peak = first + int(smooth[first:last].argmax()) if first < len(smooth) else len(smooth) - 1
-    limit = (smooth[peak] + np.quantile(smooth, 0.25)) / 2
+    first = min(int(start), len(smooth) - 1)
+    last = max(int(np.ceil(end)), first + 1)
+    peak = first + int(first_of_largest(smooth[first:last], slack(smooth)))
+    # smoothing lowers the outermost seconds of what is shown, so the level is that of the seconds beside them too:
+    # with an outermost second's own, the middle would be just what smoothing makes of the second outside
+    level = smooth[max(first - 1, 0) : last + 1].max()
+    limit = (level + np.quantile(smooth, 0.25)) / 2 + slack(smooth)
     low = high = peak
-    while low > 0 and smooth[low - 1] >= limit:
+    while low > 0 and smooth[low - 1] > limit:
         low -= 1
-    while high + 1 < len(smooth) and smooth[high + 1] >= limit:
+    while high + 1 < len(smooth) and smooth[high + 1] > limit:
         high += 1
     return float(low), float(high + 1)

@@ -8,29 +8,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..ties import first_of_largest, slack, touched
+
 
 def locate_steps(scores: np.ndarray) -> np.ndarray:
     """The second of each of K ordered steps: (T, K) scores -> (K,) int, increasing.
 
     Scores are passed through a log-softmax over the steps first. Where there are fewer seconds than steps, steps share.
+    Of equal paths it is the one whose last step is earliest, then the one before it, and so on.
     """
     scores = np.asarray(scores, np.float64)
     T, K = scores.shape
     gain = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    within = slack(scores) * K**0.5  # rounding of K scores adds up to about this
     apart = 1 if T >= K else 0
     best = np.full((K, T), -np.inf)  # of paths whose step k is at second t
-    before = np.zeros((K, T), int)
     best[0] = gain[:, 0]
     for k in range(1, K):
-        reach = np.maximum.accumulate(best[k - 1])
-        first = np.concatenate([[0], np.where(reach[1:] > reach[:-1], np.arange(1, T), 0)])
-        where = np.maximum.accumulate(first)  # the second of the best path so far
-        best[k, apart:] = reach[: T - apart] + gain[apart:, k]
-        before[k, apart:] = where[: T - apart]
+        best[k, apart:] = np.maximum.accumulate(best[k - 1])[: T - apart] + gain[apart:, k]
     seconds = np.empty(K, int)
-    seconds[-1] = best[-1].argmax()
+    seconds[-1] = first_of_largest(best[-1], within)
     for k in range(K - 1, 0, -1):
-        seconds[k - 1] = before[k, seconds[k]]
+        seconds[k - 1] = first_of_largest(best[k - 1, : seconds[k] + 1 - apart], within)
     return seconds
 
 
@@ -38,7 +37,8 @@ def seconds_of_steps(steps: Sequence[tuple[int, float, float]], count: int, seco
     """The seconds that each of ``count`` steps touches, from annotations (step from 1, start, end) in seconds."""
     shown: list[set[int]] = [set() for _ in range(count)]
     for step, start, end in steps:
-        shown[step - 1] |= set(range(int(np.floor(start)), min(int(np.ceil(end)), seconds)))
+        first, last = touched(start, end)
+        shown[step - 1] |= set(range(first, min(last, seconds)))
     return shown
 
 

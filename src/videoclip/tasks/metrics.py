@@ -5,13 +5,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..ties import slack
+
 RANKS = (1, 5, 10)
 
 
 def ranks(scores: np.ndarray, right: np.ndarray | Sequence[int] | None = None) -> np.ndarray:
     """Rank, from 1, of each query's right answer: (Q, N) scores -> (Q,) float64.
 
-    An answer that ties with others has the mean of the ranks that they share, so that constant scores give chance.
+    An answer that ties with others has the mean of the ranks that they share, so that constant scores give chance. The
+    same clip twice is a tie too, whatever the rounding of its scores: see ``ties``, with the scale of each query's own.
 
     Args:
         right: (Q,) column of each row's right answer; by default the diagonal. Or (Q, N) bool: any of several is
@@ -22,7 +25,9 @@ def ranks(scores: np.ndarray, right: np.ndarray | Sequence[int] | None = None) -
     if answers.dtype == bool:
         answers = np.where(answers, scores, -np.inf).argmax(1)
     own = scores[np.arange(len(scores)), answers][:, None]
-    return 1 + (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
+    within = slack(scores, 1)
+    better, worse = (scores > own + within).sum(1), (scores < own - within).sum(1)
+    return 1 + better + (scores.shape[1] - better - worse - 1) / 2
 
 
 def recall_at(ranks: np.ndarray, k: int) -> float:
@@ -118,7 +123,7 @@ def segment_f1(found: Sequence[tuple[list, list]], overlap: float) -> float:
     for predicted, truth in found:
         proposed, wanted, free = proposed + len(predicted), wanted + len(truth), set(range(len(truth)))
         for label, start, end in predicted:
-            ious = {i: _iou((start, end), truth[i][1:]) for i in free if truth[i][0] == label}
+            ious = {i: _iou((start, end), truth[i][1:]) for i in sorted(free) if truth[i][0] == label}
             best = max(ious, key=lambda i: ious[i], default=None)
             if best is not None and ious[best] >= overlap:
                 hits += 1

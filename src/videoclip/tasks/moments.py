@@ -10,6 +10,8 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from ..ties import ranking
+
 CHUNK_SECONDS, CHUNKS = 5, 6
 AGREEING = 3
 """Annotators who count: those who agree best with the prediction."""
@@ -32,6 +34,8 @@ class MomentScores:
 def rank_moments(tokens: np.ndarray, text: np.ndarray, seconds: int | None = None, paper: bool = False) -> list[Moment]:
     """Candidate moments, best first: (T, D) tokens and (D,) text -> moments that hold any of the video's seconds.
 
+    Equal ones are in the order of ``CANDIDATES``.
+
     Args:
         seconds: how many of the tokens are of the video; the rest is padding. By default all.
         paper: average the padding of a moment too, as the published code does. Ours averages valid seconds only.
@@ -40,7 +44,8 @@ def rank_moments(tokens: np.ndarray, text: np.ndarray, seconds: int | None = Non
     seconds = len(tokens) if seconds is None else seconds
     ends = {m: (m[0] * CHUNK_SECONDS, (m[1] + 1) * CHUNK_SECONDS) for m in CANDIDATES if m[0] * CHUNK_SECONDS < seconds}
     means = {m: tokens[start : end if paper else min(end, seconds)].mean(0) for m, (start, end) in ends.items()}
-    return sorted(means, key=lambda moment: -float(means[moment] @ text))
+    scores = np.array([mean @ text for mean in means.values()])
+    return [list(means)[place] for place in ranking(scores)]
 
 
 def moment_scores(ranked: Sequence[Sequence[Moment]], times: Sequence[Sequence[Moment]]) -> MomentScores:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..model.joint import JointModel
+from ..ties import first_of_largest
 
 
 def choose(video: np.ndarray, texts: np.ndarray) -> np.ndarray:
-    """Index of the best choice of each question: pooled videos (Q, D), pooled choices (Q, C, D) -> (Q,) int."""
-    return np.einsum("qd,qcd->qc", np.asarray(video), np.asarray(texts)).argmax(1)
+    """Index of the best choice of each question, the first of equal ones: clips (Q, D), texts (Q, C, D) -> (Q,) int."""
+    return first_of_largest(np.einsum("qd,qcd->qc", np.asarray(video), np.asarray(texts)))
 
 
 def answer(

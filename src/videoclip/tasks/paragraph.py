@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..ties import MOMENT, touched
 from .metrics import ranks, retrieval_metrics
 
 MEASURES = ("mean", "dtw", "otam")
@@ -55,11 +56,11 @@ def with_background(spans: Sequence[tuple[float, float]], seconds: int) -> list[
     """The spans and the stretches of at least a second between, before and after them, in order."""
     whole, now = [], 0.0
     for start, end in sorted(spans):
-        if start - now >= 1:
+        if start - now >= 1 - MOMENT:
             whole.append((now, start))
         whole.append((start, end))
         now = max(now, end)
-    return [*whole, (now, float(seconds))] if seconds - now >= 1 else whole
+    return [*whole, (now, float(seconds))] if seconds - now >= 1 - MOMENT else whole
 
 
 def cut_spans(features: np.ndarray, spans: Sequence[tuple[float, float]]) -> list[np.ndarray]:
@@ -67,9 +68,7 @@ def cut_spans(features: np.ndarray, spans: Sequence[tuple[float, float]]) -> lis
 
     Spans past the end of the features are left out.
     """
-    firsts = [int(np.floor(start)) for start, _ in spans]
-    lasts = [int(np.ceil(end)) for _, end in spans]
-    clips = [features[a : min(b, a + MAX_SECONDS)] for a, b in zip(firsts, lasts, strict=True)]
+    clips = [features[a : min(b, a + MAX_SECONDS)] for a, b in (touched(start, end) for start, end in spans)]
     return [clip for clip in clips if len(clip)]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.joint import JointModel
+from ..ties import ranking
 from .metrics import chance_recall, ranks, retrieval_metrics
 
 NORMALIZATIONS = ("dual-softmax", "query-bank")
@@ -34,7 +35,7 @@ class Retrieval:
 
     def items(self, names: Sequence[dict]) -> list[dict]:
         """Every query with its rank and what was found first; ``names`` describes the N pairs."""
-        best = np.argsort(-self.scores, axis=1, kind="stable")[:, :SHOWN]
+        best = ranking(self.scores)[:, :SHOWN]
         return [
             name
             | {

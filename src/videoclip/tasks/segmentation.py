@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..model.joint import JointModel
+from ..ties import first_of_largest, slack, touched
 from .metrics import BACKGROUND, moving_mean
 
 RULES = ("spread", "paper", "background")
@@ -48,7 +49,8 @@ def label_seconds(tokens: np.ndarray, labels: np.ndarray, present: bool = False,
 
     A label's scores are centred over the video and divided by their spread, so that no label wins by its mean or its
     scale. Background scores as much as the best split of the video's own best scores (Otsu, 1979). The labels are those
-    of the best path, on which every change costs ``CHANGE``. Nothing is fitted on labelled videos.
+    of the best path, on which every change costs ``CHANGE``. Nothing is fitted on labelled videos. A label whose scores
+    are the same all along says nothing, and a second that fits background as well as a label is background.
 
     Args:
         present: all labels are known to occur in the video (its task is given). Else the spread of labels that vary
@@ -59,10 +61,11 @@ def label_seconds(tokens: np.ndarray, labels: np.ndarray, present: bool = False,
     spread = scores.std(0)
     if not present:
         spread = np.sqrt(spread**2 + spread.max() ** 2)
-    scores = (scores - scores.mean(0)) / np.maximum(spread, 1e-6)
+    spread = np.where(spread > slack(scores), spread, np.inf)
+    scores = (scores - scores.mean(0)) / spread
     background = otsu(moving_mean(scores, smooth).max(1))
-    path = best_path(np.column_stack([scores, np.full(len(scores), background)]), CHANGE)
-    return np.where(path == len(labels), BACKGROUND, path)
+    path = best_path(np.column_stack([np.full(len(scores), background), scores]), CHANGE)
+    return np.where(path == 0, BACKGROUND, path - 1)
 
 
 CHANGE = 0.25
@@ -73,16 +76,20 @@ Of 0.25, 0.5 and 0.75 the best on 40 training and 20 validation videos of one re
 
 
 def best_path(scores: np.ndarray, change: float) -> np.ndarray:
-    """The states with the largest sum of scores, less ``change`` for each change (Viterbi): (T, K) -> (T,) int."""
+    """The states with the largest sum of scores, less ``change`` for each change (Viterbi): (T, K) -> (T,) int.
+
+    Of equal paths it is one that ends in the first state, and whose changes come early.
+    """
     T, K = scores.shape
+    within = slack(scores) * T**0.5  # rounding of T scores adds up to about this
     total, before = scores[0].astype(np.float64), np.zeros((T, K), int)
     for t in range(1, T):
-        best = int(total.argmax())
-        stays = total >= total[best] - change
+        best = int(first_of_largest(total, within))
+        stays = total >= total[best] - change - within
         before[t] = np.where(stays, np.arange(K), best)
         total = np.where(stays, total, total[best] - change) + scores[t]
     path = np.empty(T, int)
-    path[-1] = total.argmax()
+    path[-1] = first_of_largest(total, within)
     for t in range(T - 1, 0, -1):
         path[t - 1] = before[t, path[t]]
     return path
@@ -95,7 +102,9 @@ def label_seconds_as_published(scores: np.ndarray, labels: np.ndarray) -> np.nda
     With the published weights it never does, so that everything is background.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
-    return np.where(scores.max(1) > largest_similarity(labels), scores.argmax(1), BACKGROUND)
+    least = largest_similarity(labels)
+    is_shown = scores.max(1) > least + max(slack(scores), slack(least))
+    return np.where(is_shown, first_of_largest(scores, slack(scores)), BACKGROUND)
 
 
 def label_seconds_against(tokens: np.ndarray, labels: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -104,7 +113,9 @@ def label_seconds_against(tokens: np.ndarray, labels: np.ndarray, background: np
     For models that were fine-tuned with that text; others know nothing of it.
     """
     scores = np.asarray(tokens) @ np.asarray(labels).T
-    return np.where(scores.max(1) > np.asarray(tokens) @ np.asarray(background), scores.argmax(1), BACKGROUND)
+    otherwise = np.asarray(tokens) @ np.asarray(background)
+    within = max(slack(scores), slack(otherwise))
+    return np.where(scores.max(1) > otherwise + within, first_of_largest(scores, within), BACKGROUND)
 
 
 def largest_similarity(labels: np.ndarray) -> float:
@@ -130,17 +141,17 @@ def labels_of_seconds(segments: Sequence[tuple[float, float, int]], seconds: int
     """
     labels = np.full(seconds, BACKGROUND)
     for start, end, label in segments:
-        labels[int(np.floor(start)) : int(np.ceil(end))] = label
+        labels[slice(*touched(start, end))] = label
     return labels
 
 
 def otsu(values: np.ndarray) -> float:
-    """The threshold that splits values into two groups with the least variance within them."""
+    """The threshold that splits values into two groups with the least variance inside, the lowest of equal ones."""
     ordered = np.sort(np.asarray(values, np.float64))
     below = np.arange(1, len(ordered))
     if not len(below):
         return -np.inf
     total = np.cumsum(ordered)[:-1]
     between = (total / below - (ordered.sum() - total) / (len(ordered) - below)) ** 2 * below * (len(ordered) - below)
-    cut = int(between.argmax())
+    cut = int(first_of_largest(between))
     return float((ordered[cut] + ordered[cut + 1]) / 2)

@@ -1,0 +1,61 @@
+"""Which of equal scores wins: a rule decides, where otherwise the last bit of a sum would.
+
+The same sum has other last bits on another processor or in another batch. So scores that differ by no more than
+``TOLERANCE`` of their scale, the largest among them, are equal wherever a choice hangs on them. Of equal ones the first
+wins, and a threshold that is merely reached is not exceeded.
+
+Rounding moves float32 scores by about 1e-7 of their scale; what a model tells apart is 1e-3 of it and more. The
+tolerance lies between, a hundred times from each.
+"""
+
+import math
+
+import numpy as np
+
+TOLERANCE = 1e-5
+"""Share of their scale up to which scores are equal."""
+MOMENT = 1e-4
+"""Seconds up to which times are equal; captions are written to a thousandth."""
+
+
+def slack(scores: np.ndarray | float, axis: int | None = None) -> np.ndarray:
+    """How far equal scores may be apart; along an axis, which is kept with size 1. What is not finite has no scale."""
+    sizes = np.abs(np.asarray(scores, np.float64))
+    return TOLERANCE * np.where(np.isfinite(sizes), sizes, 0).max(axis, keepdims=axis is not None, initial=0)
+
+
+def first_of_largest(scores: np.ndarray, within: np.ndarray | float | None = None) -> np.ndarray:
+    """The first of those that equal the largest, along the last axis: (…, N) -> (…) int.
+
+    Args:
+        within: how far equal scores may be apart, where their scale is not in themselves; (…, 1) or a number.
+    """
+    scores = np.asarray(scores)
+    within = slack(scores, -1) if within is None else within
+    return (scores >= scores.max(-1, keepdims=True) - within).argmax(-1)
+
+
+def ranking(scores: np.ndarray, within: np.ndarray | float | None = None) -> np.ndarray:
+    """The order of scores along the last axis, largest first, equal ones in their own order: (…, N) -> (…, N) int.
+
+    Equal are those that equal the largest that is left: a slow slope is no single tie.
+    """
+    scores = np.asarray(scores, np.float64)
+    within = np.asarray(slack(scores, -1) if within is None else within)
+    within = np.broadcast_to(within, (*scores.shape[:-1], 1))[..., 0]
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    ordered = np.take_along_axis(scores, order, -1)
+    group = np.zeros(scores.shape, np.int64)
+    if not scores.shape[-1]:
+        return order
+    leader = ordered[..., 0]
+    for place in range(1, scores.shape[-1]):
+        is_less = ordered[..., place] < leader - within
+        group[..., place] = group[..., place - 1] + is_less
+        leader = np.where(is_less, ordered[..., place], leader)
+    return np.take_along_axis(order, np.lexsort((order, group)), -1)
+
+
+def touched(start: float, end: float) -> tuple[int, int]:
+    """The whole seconds that a span touches by more than an instant: the first, and the one after the last."""
+    return math.floor(start + MOMENT), math.ceil(end - MOMENT)
