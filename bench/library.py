@@ -25,9 +25,10 @@ from result import report
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.library.calibration import Calibration
 from videoclip.library.moments import windows
-from videoclip.library.rows import Entry, Video
 from videoclip.library.search import Library, Query
-from videoclip.library.store import About, Store, locked
+from videoclip.library.store.about import About, locked
+from videoclip.library.store.rows import Entry, Video
+from videoclip.library.store.writing import Writer
 from videoclip.media.captions import Caption
 
 SIZE, SCENES, VIDEO_SECONDS = 768, 20_000, 120
@@ -68,10 +69,10 @@ def _noise(count: int) -> np.ndarray:
     return (RNG.normal(size=(count, SIZE)) / SIZE**0.5).astype(np.float32)
 
 
-def fill(folder: Path, moments: int) -> tuple[Store, np.ndarray]:
+def fill(folder: Path, moments: int) -> tuple[Writer, np.ndarray]:
     """A library of so many moments, and all of their vectors."""
     kind = FeatureKind("made", 8)
-    store = Store.create(folder, About(kind, "made", "made", SIZE))
+    writer = Writer.create(folder, About(kind, "made", "made", SIZE))
     scene_vectors, spans = scenes(), windows(VIDEO_SECONDS)
     popularity = 1 / (1 + np.arange(SCENES)) ** 0.5
     popularity /= popularity.sum()
@@ -87,9 +88,9 @@ def fill(folder: Path, moments: int) -> tuple[Store, np.ndarray]:
         features = np.zeros((VIDEO_SECONDS, 8), np.float16)
         entries.append(Entry(video, features, np.array(spans), vectors, tokens, said, []))
         if len(entries) == 250 or number + 1 == count:
-            store.add(entries)
+            writer.add(entries)
             entries = []
-    return store, np.concatenate(everything)
+    return writer, np.concatenate(everything)
 
 
 def queries(vectors: np.ndarray) -> np.ndarray:
@@ -117,18 +118,18 @@ def scale(moments: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="library-"))
     try:
         began = time.perf_counter()
-        store, vectors = fill(folder / "library", moments)
+        writer, vectors = fill(folder / "library", moments)
         written, before = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         held = vectors.nbytes / 2**20
         began = time.perf_counter()
         with locked(folder / "library"):
-            store.optimize(timedelta(0))
+            writer.optimize(timedelta(0))
         built = time.perf_counter() - began
         memory = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, before) / 2**10 - held
         texts = queries(vectors)
         truth, plain = exact(vectors, texts)
         least = np.array([scores[9] for scores in truth])
-        rows = [store.nearest(text, 10) for text in texts]
+        rows = [writer.store.nearest(text, 10) for text in texts]
         right = np.array([sum(row[3] >= bound - 0.02 for row in r) for r, bound in zip(rows, least, strict=True)])
         del vectors
         names = [f"{WORDS[i % len(WORDS)]} {WORDS[(7 * i) % len(WORDS)]}" for i in range(len(texts))]
@@ -138,7 +139,7 @@ def scale(moments: int) -> None:
         figures = {}
         for mode in ("sight", "speech", "both"):
             figures[mode] = timed(lambda name, m=mode: library.search(Query(name, m, everything=True)), names)
-        near = timed(lambda text: store.nearest(text, 10), texts)
+        near = timed(lambda text: writer.store.nearest(text, 10), texts)
         tables = folder / "library" / "tables"
         parts = {name.stem.split("_")[0]: size_of(name) / moments for name in tables.iterdir()}
         rows = [

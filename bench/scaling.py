@@ -30,7 +30,7 @@ from videoclip.encoders.encoder import FeatureKind
 from videoclip.encoders.load import load_encoder
 from videoclip.library.calibration import Calibration
 from videoclip.library.search import Library, Query
-from videoclip.library.store import locked
+from videoclip.library.store.about import locked
 from videoclip.model.config import ModelConfig
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import ClipConfig, draw_batch
@@ -112,9 +112,9 @@ def libraries(smallest: int, folder: Path) -> dict[str, Curve]:
     for moments in (smallest * step for step in STEPS):
         path = folder / str(moments)
         began = time.perf_counter()
-        store, vectors = fill(path, moments)
+        writer, vectors = fill(path, moments)
         with locked(path):
-            store.optimize(timedelta(0))
+            writer.optimize(timedelta(0))
         curves["adding moments"].append((moments, time.perf_counter() - began))
         texts = queries(vectors)[:60]
         names = [f"query {i}" for i in range(len(texts))]
@@ -126,7 +126,7 @@ def libraries(smallest: int, folder: Path) -> dict[str, Curve]:
             _search(library, ask)
         curves["searching a library"].append((moments, seconds(_search, library, ask, times=40)))
         shutil.rmtree(path)
-        del store, vectors
+        del writer, vectors
     return curves
 
 

@@ -76,10 +76,11 @@ def contents(path: Path) -> dict:
 
 def shelved(path: Path) -> dict:
     """What a library holds, by file; rows that no video names are an error."""
-    from videoclip.library.store import Store
+    from videoclip.library.store.reading import Store
+    from videoclip.library.store.writing import Writer
 
     store = Store(path)
-    assert store.tidy() == 0
+    assert Writer(store).tidy() == 0
     counts, videos = store.counts(), store.videos()
     tables = {name: counts[name] for name in ("videos", "moments", "passages")}
     return tables | {v.path: (v.digest, store.features(n).tobytes(), len(store.tokens(n))) for n, v in videos.items()}

@@ -15,7 +15,9 @@ from videoclip.errors import MediaError, VideoclipError
 from videoclip.library.index import index, watch
 from videoclip.library.moments import windows
 from videoclip.library.search import Library
-from videoclip.library.store import LibraryError, Store, locked
+from videoclip.library.store.about import LibraryError, locked
+from videoclip.library.store.reading import Store
+from videoclip.library.store.writing import Writer
 from videoclip.media.files import find_videos
 
 
@@ -76,7 +78,7 @@ def test_a_changed_file_takes_the_place_of_the_old_one(videos, indexed, tmp_path
     assert indexed().changed == 1
     store = Store(tmp_path / "library")
     assert len(store.videos()) == 3
-    assert store.tidy() == 0
+    assert Writer(store).tidy() == 0
     hits = Library(tmp_path / "library", Painted()).search("blue", mode="sight", everything=True, limit=50).hits
     shown = [(hit.start, hit.sight) for hit in hits if hit.path.endswith("b.mp4")]
     assert all(sure < 0.5 for _, sure in shown)
@@ -160,7 +162,6 @@ sys.path.insert(0, {tests!r})
 from painted import Painted, encoder
 import videoclip.library.index as module
 module.COMMIT_EVERY = 0.0
-store_add = module.Store.add
 module.index([Path({videos!r})], Path({library!r}), Painted(), encoder(), module.IndexOptions(workers=2))
 """
 
@@ -192,7 +193,7 @@ def test_killed_ten_times_at_any_moment_nothing_is_lost_or_double(tmp_path):
     assert sorted(Path(v.path).name for v in store.videos().values()) == [f"{n:02d}.mp4" for n in range(24)]
     wanted = sum(len(windows(int(v.duration))) for v in store.videos().values())
     assert store.counts()["moments"] == wanted
-    assert store.tidy() == 0
+    assert Writer(store).tidy() == 0
 
 
 def test_searching_works_while_another_process_indexes(tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 from videoclip.library.calibration import calibrated
 from videoclip.library.ranking import Hit, content_words, distinct, is_about
 from videoclip.library.search import Library, Query
-from videoclip.library.store import LibraryError
+from videoclip.library.store.about import LibraryError
 from videoclip.tasks.boundaries import boundaries
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from videoclip.errors import ConfigError
 from videoclip.library.search import Library
-from videoclip.library.store import LibraryError
+from videoclip.library.store.about import LibraryError
 from videoclip.serve import server
 from videoclip.serve.access import Options
 from videoclip.serve.server import make_app

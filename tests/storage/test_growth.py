@@ -11,7 +11,7 @@ from videoclip.config import defaults, dump_config, from_note
 from videoclip.encoders.config import EncoderConfig
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError
-from videoclip.library.store import About
+from videoclip.library.store.about import About
 from videoclip.model.config import ModelConfig
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.config import PretrainConfig

@@ -43,7 +43,7 @@ def index_(
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
-    from ..library.store import LibraryError, read_about
+    from ..library.store.about import LibraryError, read_about
     from ..model.joint import encoder_for, load_model
 
     folder = place(library)

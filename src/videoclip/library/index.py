@@ -29,8 +29,10 @@ from ..parallel import in_parallel
 from ..progress import clock, track
 from ..storage.places import Place, write_whole
 from .moments import embedded, everyday, webp
-from .rows import Entry, Video
-from .store import About, LibraryError, Store, locked, read_about, write_about
+from .store.about import About, LibraryError, locked, read_about, write_about
+from .store.reading import Store
+from .store.rows import Entry, Video
+from .store.writing import Writer
 
 PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
 """Seconds for each of which there is a picture, and its pixels across."""
@@ -93,26 +95,26 @@ def index(
     options = options or IndexOptions()
     files = find_videos(places, language=options.language)
     with locked(folder):
-        store = _opened(folder, model, encoder, told)
-        store.tidy()
-        result = _bring_up_to_date(store, files, places, model, encoder, options, told)
+        writer = _opened(folder, model, encoder, told)
+        writer.tidy()
+        result = _bring_up_to_date(writer, files, places, model, encoder, options, told)
         if places and not files:
             result.warnings.append(f"no videos in {', '.join(map(str, places))}")
         if options.prune and result.missing:
             gone = set(result.missing)
-            store.remove([video.id for video in store.videos().values() if video.path in gone])
+            writer.remove([video.id for video in writer.store.videos().values() if video.path in gone])
             result.pruned, result.missing = len(gone), []
         if result.added or result.changed or result.pruned:
             told({"stage": "finishing"})
-            store.tidy()
-            store.optimize()
-            measured = store.calibration()
-            store.calibrate(measured.bank if measured else everyday(model))
+            writer.tidy()
+            writer.optimize()
+            measured = writer.store.calibration()
+            writer.calibrate(measured.bank if measured else everyday(model))
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
 
 
-def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: Callable[[dict], None]) -> Store:
+def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: Callable[[dict], None]) -> Writer:
     """The library of a folder, new or with the vectors of this model."""
     fingerprint = model.fingerprint
     try:
@@ -122,32 +124,32 @@ def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: 
             raise
         if encoder is None:
             raise
-        return Store.create(folder, About(encoder.kind, model.name, fingerprint, model.size))
+        return Writer.create(folder, About(encoder.kind, model.name, fingerprint, model.size))
     if encoder is not None and encoder.kind != before.encoder:
         raise LibraryError(
             f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or make another "
             "library for this one"
         )
-    store = Store(folder)
+    writer = Writer(Store(folder))
     known = replace(before, model=model.name, fingerprint=fingerprint, size=model.size)
     if before.fingerprint != fingerprint:
-        _reembed(store, replace(known, embedding=before.embedding + 1), model, told)
+        _reembed(writer, replace(known, embedding=before.embedding + 1), model, told)
     elif before != known:
         write_about(folder, known)
-        store.refresh()
-    return store
+        writer.store.refresh()
+    return writer
 
 
-def _reembed(store: Store, after: About, model: JointModel, told: Callable[[dict], None]) -> None:
+def _reembed(writer: Writer, after: About, model: JointModel, told: Callable[[dict], None]) -> None:
     """Vectors of another model, from the stored features: nothing is decoded, and searches work meanwhile."""
-    store.tidy()
-    videos = store.videos()
-    with store.reembedding(after) as other:
-        todo = sorted(videos.keys() - other.embedded())
+    writer.tidy()
+    videos = writer.store.videos()
+    with writer.reembedding(after) as other:
+        todo = sorted(videos.keys() - other.store.embedded())
         with track("embed", len(videos), "videos", len(videos) - len(todo)) as advance:
             for start in range(0, len(todo), 64):
                 ready = []
-                for number, features in store.all_features(todo[start : start + 64]):
+                for number, features in writer.store.all_features(todo[start : start + 64]):
                     ready.append(embedded(videos[number], features, [], [], model))
                     advance()
                 other.write_vectors(ready)
@@ -156,7 +158,7 @@ def _reembed(store: Store, after: About, model: JointModel, told: Callable[[dict
 
 
 def _bring_up_to_date(
-    store: Store,
+    writer: Writer,
     files: Sequence[VideoFile],
     places: Sequence[Path],
     model: JointModel,
@@ -165,7 +167,7 @@ def _bring_up_to_date(
     told: Callable[[dict], None],
 ) -> Indexed:
     result = Indexed()
-    by_path = {video.path: video for video in store.videos().values()}
+    by_path = {video.path: video for video in writer.store.videos().values()}
     result.missing = _missing(by_path, files, places)
     todo: list[VideoFile] = []
     for file in files:
@@ -176,13 +178,13 @@ def _bring_up_to_date(
             todo.append(file)
     if not todo or encoder is None:
         return result
-    work = _Work(store, model, encoder, by_path, options.language)
+    work = _Work(writer, model, encoder, by_path, options.language)
     with track("index", len(files), "videos", len(files) - len(todo)) as advance:
         began, done, ready, written = time.monotonic(), 0, [], time.monotonic()
 
         def flush() -> None:
             nonlocal written
-            store.add(ready)
+            writer.add(ready)
             ready.clear()
             written = time.monotonic()
 
@@ -248,14 +250,16 @@ def _stamp(captions: Path | Sequence[Caption] | None) -> str:
 class _Work:
     """What workers share: the model, the encoder, and what the library holds already."""
 
-    def __init__(self, store: Store, model: JointModel, encoder: AnyEncoder, by_path: dict[str, Video], language: str):
-        self.store, self.model, self.encoder = store, model, encoder
+    def __init__(
+        self, writer: Writer, model: JointModel, encoder: AnyEncoder, by_path: dict[str, Video], language: str
+    ):
+        self.writer, self.model, self.encoder = writer, model, encoder
         self.by_path, self.language = by_path, language
         self.by_digest = {video.digest: video for video in by_path.values()}
         self.moved: set[str] = set()
         self.warnings: list[str] = []
         self.lock = threading.Lock()
-        self.number = store.next_id()
+        self.number = writer.next_id()
 
     def outcomes(self, todo: Sequence[VideoFile], workers: int) -> "Iterator[tuple[VideoFile, Outcome]]":
         """Each file with what became of it, as they are done. Tables are changed by the calling thread alone."""
@@ -294,7 +298,7 @@ class _Work:
             return _Same(known, after, said, _noted(said, file) if said else known.captions)
         info = probe(file.path)
         said = self._narration(file)
-        features = self.store.features(known.id) if known else self._encoded(file.path, go_on)
+        features = self.writer.store.features(known.id) if known else self._encoded(file.path, go_on)
         number = self._next()
         video = Video(
             number, str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
@@ -315,12 +319,12 @@ class _Work:
         """Note a video's new path, time or captions."""
         after = same.after
         if same.said is not None:
-            self.store.replace_speech(same.before, same.said.captions)
+            self.writer.replace_speech(same.before, same.said.captions)
             after = replace(after, captions=same.noted, language=same.said.language)
         replaced = self.by_path.get(after.path)
         if replaced and replaced.id != same.before.id:
-            self.store.remove([replaced.id])
-        self.store.change(same.before, after)
+            self.writer.remove([replaced.id])
+        self.writer.change(same.before, after)
         return "moved" if same.before.path != after.path else "touched"
 
     def _narration(self, file: VideoFile) -> Narration:

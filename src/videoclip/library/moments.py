@@ -8,7 +8,7 @@ import numpy as np
 
 from ..media.captions import Caption
 from ..model.joint import JointModel
-from .rows import Entry, Video
+from .store.rows import Entry, Video
 
 WINDOWS = (4, 8, 16)
 """Seconds of the moments that are searched; each begins half a length after the one before it."""

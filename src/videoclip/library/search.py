@@ -22,8 +22,9 @@ from ..tasks.boundaries import boundaries
 from ..tasks.metrics import moving_mean
 from .calibration import Calibration
 from .ranking import Hit, content_words, distinct, is_about, joined, said_during
-from .rows import Video
-from .store import LibraryError, Store
+from .store.about import LibraryError
+from .store.reading import Store
+from .store.rows import Video
 
 if TYPE_CHECKING:
     from .index import Indexed

@@ -26,9 +26,9 @@ from fastapi.staticfiles import StaticFiles
 from .. import __version__
 from ..errors import ConfigError, MediaError, VideoclipError
 from ..library.exports import FORMS, in_form
-from ..library.rows import Video
 from ..library.search import LONGEST_QUERY, Found, Library, Query
-from ..library.store import LibraryError
+from ..library.store.about import LibraryError
+from ..library.store.rows import Video
 from ..storage.places import Place
 from .access import Guard, Options
 from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos

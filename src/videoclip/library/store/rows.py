@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from ..encoders.encoder import FeatureKind
-from ..media.captions import Caption
+from ...encoders.encoder import FeatureKind
+from ...media.captions import Caption
 
 CHUNK = 64
 """Seconds whose vectors are stored together."""

@@ -1,0 +1,184 @@
+"""What searches and readers ask of a library."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from io import BytesIO
+
+import numpy as np
+
+from ...encoders.encoder import with_kind
+from ...media.captions import Caption
+from ...storage.places import Place, changed_at, place
+from ..calibration import Calibration
+from .about import About, read_about
+from .rows import CHUNK, Video, as_vectors, listed
+from .tables import Tables
+
+
+class Store:
+    """A library, to be read.
+
+    Args:
+        about: which vectors are read; by default those in use.
+
+    Raises:
+        LibraryError: there is no library, or one of a later format.
+    """
+
+    def __init__(self, folder: str | Place, about: About | None = None):
+        self.folder = place(folder)
+        self.tables = Tables(self.folder, about or read_about(self.folder))
+        self._known: tuple[int, dict[int, Video]] = (-1, {})
+
+    @property
+    def about(self) -> About:
+        """What the library is made with."""
+        return self.tables.about
+
+    def refresh(self) -> bool:
+        """Take notice of another model that the library has been given; whether there is one."""
+        about = read_about(self.folder)
+        changed, self.tables.about = about != self.about, about
+        return changed
+
+    def videos(self) -> dict[int, Video]:
+        """All videos by their number."""
+        table = self.tables["videos"]
+        version = table.version
+        if version != self._known[0]:
+            rows = self.tables.rows("videos", [f.name for f in fields(Video)]).to_pylist()
+            self._known = version, {row["id"]: Video(**row) for row in rows}
+        return self._known[1]
+
+    def features(self, video: int) -> np.ndarray:
+        """(T, F) float16."""
+        return next(self.all_features([video]))[1]
+
+    def all_features(self, ids: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """(number, (T, F) float16) of these videos."""
+        for start in range(0, len(ids), 16):
+            rows = self.tables.rows("features", ["video", "features"], f"video IN ({listed(ids[start : start + 16])})")
+            for number, column in zip(rows["video"].to_pylist(), rows["features"], strict=True):
+                flat = column.values.flatten().to_numpy(zero_copy_only=False)
+                yield number, with_kind(flat.reshape(-1, self.about.encoder.feature_size), self.about.encoder)
+
+    def embedded(self) -> set[int]:
+        """Videos that have vectors of this store's model."""
+        rows = self.tables.rows(self.tables.tokens, ["video"])
+        return set(rows["video"].to_pylist())
+
+    def tokens(self, video: int, start: int = 0, end: int | None = None) -> np.ndarray:
+        """Vectors of the seconds ``start`` to ``end``, (T, D) float32."""
+        return self.tokens_of([(video, start, end if end is not None else 1 << 30)])[0]
+
+    def tokens_of(self, spans: Sequence[tuple[int, int, int]]) -> list[np.ndarray]:
+        """As ``tokens`` for several (video, start, end), read together."""
+        snapshot = self.tables.snapshot(self.tables.tokens, "second")
+        rows = [snapshot.rows(video) for video, _, _ in spans]
+        rows = [
+            r[(snapshot.first[r] > start - CHUNK) & (snapshot.first[r] < end)]
+            for r, (_, start, end) in zip(rows, spans, strict=True)
+        ]
+        wanted = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)])).astype(np.int64)
+        read = snapshot.take(wanted, ["scales", "tokens"])
+        parts = {}
+        for row, scales, tokens in zip(wanted.tolist(), read["scales"], read["tokens"], strict=True):
+            flat = tokens.values.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.about.size)
+            parts[row] = flat * scales.values.to_numpy(zero_copy_only=False)[:, None]
+        made = []
+        for mine, (_, start, end) in zip(rows, spans, strict=True):
+            mine = mine[np.argsort(snapshot.first[mine])]
+            joined = np.concatenate(
+                [*(parts[row] for row in mine.tolist()), np.zeros((0, self.about.size), np.float32)]
+            )
+            before = int(snapshot.first[mine[0]]) if len(mine) else 0
+            made.append(joined[start - before : end - before])
+        return made
+
+    def captions(self, video: int) -> list[Caption]:
+        """All that is said in a video, in order."""
+        return self.captions_during([(video, 0.0, float("inf"))])[0]
+
+    def captions_during(self, spans: Sequence[tuple[int, float, float]]) -> list[list[Caption]]:
+        """What is said during each of several (video, start, end), in order."""
+        snapshot = self.tables.snapshot("speech", "start", "end")
+        rows = [snapshot.rows(video) for video, _, _ in spans]
+        rows = [
+            r[(snapshot.first[r] < end) & (snapshot.last[r] > start)]
+            for r, (_, start, end) in zip(rows, spans, strict=True)
+        ]
+        wanted = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)])).astype(np.int64)
+        passages_said = dict(
+            zip(wanted.tolist(), snapshot.take(wanted, ["captions"])["captions"].to_pylist(), strict=True)
+        )
+        made = []
+        for mine, (_, start, end) in zip(rows, spans, strict=True):
+            said = [Caption(**caption) for row in mine.tolist() for caption in passages_said[row]]
+            said = [c for c in said if c.start < end and (c.end > start or c.start >= start)]
+            made.append(sorted(said, key=lambda c: (c.start, c.end)))
+        return made
+
+    def picture(self, video: int, start: float, end: float) -> bytes | None:
+        """The picture nearest to the middle of a span, as WebP."""
+        snapshot = self.tables.snapshot("pictures", "second")
+        rows = snapshot.rows(video)
+        if not len(rows):
+            return None
+        nearest = rows[np.abs(snapshot.first[rows] - (start + end) / 2).argmin()]
+        return snapshot.take(nearest[None], ["webp"])["webp"][0].as_py()
+
+    # Search ---------------------------------------------------------------------------------------------------
+
+    def nearest(
+        self, vector: np.ndarray, count: int, videos: Sequence[int] | None = None, exact: bool = False
+    ) -> list[tuple[int, float, float, float, np.ndarray]]:
+        """(video, start, end, similarity, vector) of the moments with the largest dot products with (D,).
+
+        Args:
+            videos: search these only.
+            exact: compare with all, without the approximate index.
+        """
+        columns = ["video", "start", "end", "_distance"]
+        rows = self.tables.nearest(vector, [*columns, "vector"], count, videos, exact)
+        vectors = as_vectors(rows["vector"], self.about.size)
+        values = (rows[name].to_pylist() for name in columns)
+        return [(v, s, e, 1.0 - d, x) for v, s, e, d, x in zip(*values, vectors, strict=True)]
+
+    def said(
+        self, words: str, count: int, videos: Sequence[int] | None = None
+    ) -> list[tuple[int, float, float, float, str]]:
+        """(video, start, end, BM25 score, text) of the passages of speech that fit the words best."""
+        columns = ["video", "start", "end", "_score", "text"]
+        rows = self.tables.said(words, columns, count, videos)
+        return list(zip(*(rows[name].to_pylist() for name in columns), strict=True)) if rows is not None else []
+
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """Vectors of random moments, (N, D) float32, N <= count."""
+        table = self.tables[self.tables.moments]
+        total = table.count_rows()
+        if not total:
+            return np.zeros((0, self.about.size), np.float32)
+        rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
+        return as_vectors(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], self.about.size)
+
+    def calibration(self) -> Calibration | None:
+        """What tells hits from what merely comes closest; None where the library is too new to have it."""
+        try:
+            with np.load(BytesIO(self.calibration_file.read_bytes()), allow_pickle=False) as values:
+                return Calibration(values["bank"], float(values["threshold"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def calibrated_at(self) -> float:
+        """When it was measured; 0 for never."""
+        return changed_at(self.calibration_file)
+
+    @property
+    def calibration_file(self) -> Place:
+        """Where it is written what tells hits from what merely comes closest."""
+        return self.folder / f"calibration_{self.about.embedding}.npz"
+
+    def counts(self) -> dict[str, int]:
+        """How many videos, moments and passages of speech there are."""
+        names = {"videos": "videos", "moments": self.tables.moments, "passages": "speech"}
+        return {what: self.tables[name].count_rows() for what, name in names.items()}

@@ -1,0 +1,149 @@
+"""The tables of a library's folder, the versions of them that are read, and their indexes: all that LanceDB does."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...storage.places import Place
+from ...storage.remote import patiently
+from .about import About
+from .rows import features_schema, listed, moments_schema, pictures_schema, speech_schema, tokens_schema, videos_schema
+
+INDEX_FROM = 50_000
+"""Moments from which on an approximate index answers; before, all are compared."""
+PARTITION = 2_000
+"""Moments per cell of that index."""
+PROBES, REFINE = 24, 2
+"""Cells that are looked into, and how many times more candidates than hits are compared exactly (bench/library.py)."""
+FRESH = timedelta(seconds=1)
+"""How old what a reader sees may be."""
+
+
+class Tables:
+    """The tables of a folder, each made when it is first asked for.
+
+    Vectors are of the model that ``about`` names; those of another model are in tables of their own.
+    """
+
+    def __init__(self, folder: Place, about: About):
+        import lancedb
+
+        self.folder, self.about = folder, about
+        self._database = lancedb.connect(str(folder / "tables"), read_consistency_interval=FRESH)
+        self._tables: dict[str, Any] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._has_words = False
+
+    @property
+    def moments(self) -> str:
+        """The name of the table of moments' vectors."""
+        return f"moments_{self.about.embedding}"
+
+    @property
+    def tokens(self) -> str:
+        """The name of the table of seconds' vectors."""
+        return f"tokens_{self.about.embedding}"
+
+    def __getitem__(self, name: str):
+        if name not in self._tables:
+            schemas = {
+                "videos": videos_schema,
+                "features": lambda: features_schema(self.about.encoder),
+                "speech": speech_schema,
+                "pictures": pictures_schema,
+                self.moments: lambda: moments_schema(self.about.size),
+                self.tokens: lambda: tokens_schema(self.about.size),
+            }
+            self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
+        return self._tables[name]
+
+    def rows(self, name: str, columns: list[str], where: str | None = None):
+        """These columns of a table's rows; of all, or of those that a condition lets through."""
+        found = self[name].search()
+        return (found.where(where) if where else found).select(columns).limit(None).to_arrow()
+
+    def snapshot(self, name: str, first: str, last: str = "") -> "Snapshot":
+        """A table as it is now, with the columns in memory by which its rows are found."""
+        table = self[name]
+        version = table.version
+        known = self._snapshots.get(name)
+        if known is None or known.version != version:
+            known = self._snapshots[name] = Snapshot(version, table.to_lance(), first, last or first)
+        return known
+
+    def nearest(self, vector: np.ndarray, columns: list[str], count: int, videos: Sequence[int] | None, exact: bool):
+        """Rows of moments by their dot products with (D,), largest first; ``exact`` without the approximate index."""
+        found = self[self.moments].search(vector.astype(np.float32), "vector").distance_type("dot")
+        if exact:
+            found = found.bypass_vector_index()
+        else:
+            found = found.minimum_nprobes(PROBES).maximum_nprobes(PROBES * 8).refine_factor(REFINE)
+        return _of(found, videos).select(columns).limit(count).to_arrow()
+
+    def said(self, words: str, columns: list[str], count: int, videos: Sequence[int] | None):
+        """Rows of speech by their BM25 scores with these words; None before there is an index of words."""
+        from lancedb.query import MatchQuery
+
+        table = self["speech"]
+        if not self._has_words:
+            self._has_words = "text_idx" in {index.name for index in table.list_indices()}
+        if not self._has_words:
+            return None
+        found = table.search(MatchQuery(words, "text"), query_type="fts")  # pyright: ignore[reportCallIssue]
+        return _of(found, videos).select(columns).limit(count).to_arrow()
+
+    def drop_earlier_vectors(self) -> None:
+        """Drop the tables of models before the present one."""
+        for name in self._database.list_tables(limit=1000).tables:
+            kind, _, number = name.partition("_")
+            if kind in ("moments", "tokens") and int(number) < self.about.embedding:
+                self._tables.pop(name, None)
+                self._database.drop_table(name)
+
+    def optimize(self, kept: timedelta) -> None:
+        """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
+        from lancedb.index import FTS, BTree, IvfRq
+
+        for name in ("videos", "features", "speech", "pictures", self.moments, self.tokens):
+            table = self[name]
+            rows, present = table.count_rows(), {index.name for index in table.list_indices()}
+            if name == "speech" and rows and "text_idx" not in present:
+                table.create_index("text", config=FTS(stem=True, remove_stop_words=True))
+            if name != "videos" and rows and "video_idx" not in present:
+                table.create_index("video", config=BTree())
+            if name == self.moments and rows >= INDEX_FROM and "vector_idx" not in present:
+                table.create_index("vector", config=IvfRq(distance_type="dot", num_partitions=rows // PARTITION))
+            patiently(partial(table.optimize, cleanup_older_than=kept))
+
+
+def _of(found, videos: Sequence[int] | None):
+    return found if videos is None else found.where(f"video IN ({listed(videos)})", prefilter=True)
+
+
+class Snapshot:
+    """One version of a table whose rows belong to videos, and where they are.
+
+    The numbers of videos and two other columns are held in memory, so that rows are read without searching for them.
+    """
+
+    def __init__(self, version: int, dataset: Any, first: str, last: str):
+        self.version, self._dataset = version, dataset
+        columns = dataset.to_table(columns=list(dict.fromkeys(["video", first, last])))
+        videos = columns["video"].to_numpy()
+        self.first, self.last = columns[first].to_numpy(), columns[last].to_numpy()
+        self._order = np.argsort(videos, kind="stable")
+        self._videos = videos[self._order]
+
+    def rows(self, video: int) -> np.ndarray:
+        """Places of a video's rows, (N,) int."""
+        low, high = np.searchsorted(self._videos, [video, video + 1])
+        return self._order[low:high]
+
+    def take(self, rows: np.ndarray, columns: list[str]):
+        """These rows, in ascending order of their places."""
+        if not len(rows):
+            return self._dataset.schema.empty_table().select(columns)
+        return self._dataset.take(rows.tolist(), columns=columns)

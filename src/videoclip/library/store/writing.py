@@ -1,0 +1,148 @@
+"""What an indexing changes in a library; the row that makes a video exist comes last."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from io import BytesIO
+
+import numpy as np
+
+from ...media.captions import Caption
+from ...storage import folders
+from ...storage.places import Place, place, write_whole
+from ..calibration import calibrated
+from .about import About, LibraryError, write_about
+from .reading import Store
+from .rows import (
+    Entry,
+    Video,
+    features_rows,
+    listed,
+    moment_rows,
+    passages,
+    passages_of,
+    pictures_schema,
+    speech_schema,
+    token_rows,
+    videos_schema,
+)
+
+SAMPLE = 20_000
+"""Moments by which it is measured where hits begin."""
+KEPT = timedelta(minutes=30)
+"""How long versions are kept that nobody new can see, for readers that still do."""
+
+
+class Writer:
+    """Changes a library; whoever has one holds the library's lock (``about.locked``)."""
+
+    def __init__(self, store: Store):
+        self.store, self.tables = store, store.tables
+
+    @classmethod
+    def create(cls, folder: str | Place, about: About) -> "Writer":
+        """A new library in an empty folder."""
+        folder = place(folder)
+        if folder.exists() and any(p.name != folders.LOCK for p in folder.iterdir()):
+            raise LibraryError(f"{folder}: is not empty and holds no library; choose another folder")
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        write_about(folder, about)
+        return cls(Store(folder))
+
+    def next_id(self) -> int:
+        """A number that no video has, nor had."""
+        numbers = [n for name in ("videos", "features") if (n := self._largest(name)) is not None]
+        return max([time.time_ns() // 1_000_000, *(n + 1 for n in numbers)])
+
+    def _largest(self, name: str) -> int | None:
+        column = "id" if name == "videos" else "video"
+        return max(self.tables.rows(name, [column])[column].to_pylist(), default=None)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add videos, each in place of one with the same path; when this returns, searches find them."""
+        import pyarrow as pa
+
+        if not entries:
+            return
+        self.tables["features"].add(features_rows(entries, self.store.about.encoder))
+        self.write_vectors(entries)
+        speech = [row for entry in entries for row in passages(entry)]
+        if speech:
+            self.tables["speech"].add(pa.Table.from_pylist(speech, speech_schema()))
+        shown = [(e.video.id, s, p) for e in entries for s, p in e.pictures]
+        if shown:
+            columns = [list(c) for c in zip(*shown, strict=True)]
+            self.tables["pictures"].add(pa.table(columns, schema=pictures_schema()))
+        self.name(entry.video for entry in entries)
+
+    def write_vectors(self, entries: Sequence[Entry]) -> None:
+        """Write the vectors of videos, by this library's model."""
+        self.tables[self.tables.moments].add(moment_rows(entries, self.store.about.size))
+        self.tables[self.tables.tokens].add(token_rows(entries, self.store.about.size))
+
+    def name(self, videos: Iterable[Video]) -> None:
+        """Write rows of ``videos``, each in place of one with the same path."""
+        import pyarrow as pa
+
+        rows = pa.Table.from_pylist([asdict(video) for video in videos], videos_schema())
+        merge = self.tables["videos"].merge_insert("path").when_matched_update_all().when_not_matched_insert_all()
+        merge.execute(rows)
+
+    def change(self, before: Video, after: Video) -> None:
+        """Another row for the same contents: a file that was moved, or touched."""
+        values = {key: value for key, value in asdict(after).items() if value != getattr(before, key)}
+        if values:
+            self.tables["videos"].update(where=f"id = {before.id}", values=values)
+
+    def replace_speech(self, video: Video, captions: Sequence[Caption]) -> None:
+        """Other captions for a video whose pictures are the same."""
+        import pyarrow as pa
+
+        rows = list(passages_of(video.id, captions))
+        self.tables["speech"].delete(f"video = {video.id}")
+        if rows:
+            self.tables["speech"].add(pa.Table.from_pylist(rows, speech_schema()))
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Remove videos."""
+        if ids:
+            self.tables["videos"].delete(f"id IN ({listed(ids)})")
+            self.tidy()
+
+    def tidy(self) -> int:
+        """Remove what no video names, left by a killed job or a replaced video; how many videos' worth.
+
+        Vectors of an earlier model go too; they stayed until now for those who were just searching in them.
+        """
+        self.tables.drop_earlier_vectors()
+        stored = set(self.tables.rows("features", ["video"])["video"].to_pylist())
+        lost = sorted(stored - self.store.videos().keys())
+        for start in range(0, len(lost), 1000):
+            where = f"video IN ({listed(lost[start : start + 1000])})"
+            for name in (self.tables.moments, self.tables.tokens, "speech", "pictures", "features"):
+                self.tables[name].delete(where)
+        return len(lost)
+
+    def optimize(self, kept: timedelta = KEPT) -> None:
+        """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
+        self.tables.optimize(kept)
+
+    def calibrate(self, bank: np.ndarray) -> None:
+        """Measure anew where hits begin, by texts of everyday things, (N, D), of which a library holds few."""
+        made = calibrated(bank, self.store.sample(SAMPLE))
+        if made is None:
+            return
+        content = BytesIO()
+        np.savez(content, bank=made.bank, threshold=made.threshold)
+        write_whole(self.store.calibration_file, content.getvalue())
+
+    @contextmanager
+    def reembedding(self, about: About) -> Iterator["Writer"]:
+        """Writes vectors of another model, beside those in use; they come into use when the block ends."""
+        other = Writer(Store(self.store.folder, about))
+        yield other
+        other.optimize()
+        write_about(self.store.folder, about)
+        self.store.refresh()
