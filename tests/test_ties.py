@@ -1,10 +1,19 @@
 """No answer hangs on the last bit: whatever chooses gives the same answer when noise of 1e-6 is added to its input."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videoclip.corpus.store import NarratedVideo
+from videoclip.library.calibration import Calibration, calibrated
+from videoclip.library.ranking import Hit, distinct, joined
+from videoclip.media.captions import Caption
+from videoclip.pretrain.diagnostics import speech_lag
+from videoclip.pretrain.neighbours import BatchConfig, nearest
 from videoclip.tasks.alignment import align, roc_auc
 from videoclip.tasks.boundaries import boundaries
 from videoclip.tasks.localization import locate_steps, seconds_of_steps
@@ -21,7 +30,7 @@ from videoclip.tasks.segmentation import (
     labels_of_seconds,
     otsu,
 )
-from videoclip.ties import TOLERANCE, first_of_largest, ranking, touched
+from videoclip.ties import TOLERANCE, first_of_largest, ranked_first, ranking, touched
 
 NOISE = 1e-6
 DRAWS = 30
@@ -42,6 +51,30 @@ def _aligned(tokens, sentences) -> list:
 
 def _places(found) -> list:
     return [found.times.tolist(), found.spans.tolist(), found.kept.tolist()]
+
+
+def _hits(scores, windows) -> list[Hit]:
+    return [Hit(int(s > 1.5), "", start, end, s, None, None) for s, (start, end) in zip(scores, windows, strict=True)]
+
+
+def _order(hits) -> list:
+    return [(hit.video, round(hit.start), round(hit.end)) for hit in hits]
+
+
+def _is_certain(calibration: Calibration, moments, scores) -> list[bool]:
+    sure = 1 / (1 + np.exp(-calibration.evidence(moments, scores)))
+    return [Hit(0, "", 0.0, 4.0, 1.0, sight, None).is_certain for sight in sure.tolist()]
+
+
+def _nearest(vectors) -> list:
+    return nearest(vectors.astype(np.float32), vectors.astype(np.float32), 5, BatchConfig()).tolist()
+
+
+def _lag(tokens) -> float:
+    said = [Caption(t, t, "said") for t in range(25, 35)]
+    shown = torch.from_numpy(tokens).float()
+    model = SimpleNamespace(encode_text=lambda texts: torch.ones(len(texts), 2), video_tokens=lambda _: shown)
+    return speech_lag(model, [NarratedVideo("v", np.zeros((60, 2), np.float16), said)])  # type: ignore[arg-type]
 
 
 UNIT = np.eye(4)
@@ -93,6 +126,9 @@ CASES = {
     "steps that are shown for several seconds": (
         locate_steps, [8 * UNIT[SHOWN][:, :3]], None
     ),
+    "steps of which a model is all but sure": (
+        locate_steps, [np.log(np.clip(UNIT[SHOWN][:, :2] + np.eye(56, 2, -10), 1e-30, None)) + 80], [10, 24]
+    ),
     "steps of equal scores": (locate_steps, [np.ones((9, 3))], [0, 1, 2]),
     "more steps than seconds": (locate_steps, [np.ones((2, 3))], [0, 0, 0]),
     "steps, generic": (locate_steps, [GENERIC], None),
@@ -140,6 +176,35 @@ CASES = {
     "background of a whole second": (
         lambda t: len(with_background(t.tolist(), 10)), [np.array([[1.0, 3], [4, 9]])], 5
     ),
+    "hits of which several score the same": (
+        lambda s, w: _order(distinct(_hits(s, w))),
+        [np.array([1.0, 2, 2, 1, 1]), np.array([[30.0, 34], [8, 12], [2, 6], [3, 7], [20, 28]])],
+        [(1, 2, 6), (1, 8, 12), (0, 3, 7), (0, 20, 28), (0, 30, 34)],
+    ),
+    "hits that share just the least that counts": (
+        lambda w: _order(distinct(_hits([1.4, 1.3], w))), [np.array([[0.0, 4], [3, 7]])], [(0, 0, 4), (0, 3, 7)]
+    ),
+    "passages just as far from a moment as counts, and equal ones": (
+        lambda s, w: _order(joined(_hits([1.0], [(10, 14)]), _hits(s, w))),
+        [np.array([1.0, 1.0, 1.0]), np.array([[0.0, 4], [20, 24], [8, 10]])],
+        [(0, 10, 14), (0, 0, 4), (0, 20, 24)],
+    ),
+    "hits on the line where hits begin": (
+        lambda m, s: _is_certain(Calibration(np.eye(2), 0.5 - np.log(2)), m, s),
+        [np.zeros((3, 2)), np.array([0.5, 0.4, 0.6])],
+        [True, False, True],
+    ),
+    "a threshold of equal moments": (
+        lambda b, m: _is_certain(calibrated(b, m), m[:1], b[2:3] @ m[0]),
+        [np.eye(11), np.concatenate([np.eye(11), np.eye(11)])],
+        [False],
+    ),
+    "neighbours that are equally near": (
+        _nearest, [np.array([[i % 4, i // 4] for i in range(16)] + [[0, 0], [3, 3]], float) + 10], None
+    ),
+    "neighbours, generic": (_nearest, [GENERIC], None),
+    "the lag of speech of a video that does not change": (_lag, [np.ones((60, 2))], 0.0),
+    "the lag of speech of a long stretch": (_lag, [np.eye(2)[np.repeat([0, 1, 0], 20)] * [1, 3]], None),
 }  # fmt: skip
 """Name: what chooses, its inputs, and the answer by rule where that is plain."""
 
@@ -178,6 +243,8 @@ def test_equal_scores_are_ranked_in_their_own_order(seed, count, kinds):
     noisy = scores + NOISE * rng.uniform(-1, 1, scores.shape)
     assert ranking(noisy).tolist() == np.argsort(-scores, axis=-1, kind="stable").tolist()
     assert first_of_largest(noisy).tolist() == scores.argmax(-1).tolist()
+    for row in noisy:
+        assert ranked_first(row, 3).tolist() == ranking(row)[:3].tolist()
 
 
 def test_a_slow_slope_is_no_tie():

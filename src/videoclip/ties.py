@@ -9,6 +9,7 @@ tolerance lies between, a hundred times from each.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def first_of_largest(scores: np.ndarray, within: np.ndarray | float | None = Non
     return (scores >= scores.max(-1, keepdims=True) - within).argmax(-1)
 
 
-def ranking(scores: np.ndarray, within: np.ndarray | float | None = None) -> np.ndarray:
+def ranking(scores: np.ndarray | Sequence[float], within: np.ndarray | float | None = None) -> np.ndarray:
     """The order of scores along the last axis, largest first, equal ones in their own order: (…, N) -> (…, N) int.
 
     Equal are those that equal the largest that is left: a slow slope is no single tie.
@@ -45,15 +46,20 @@ def ranking(scores: np.ndarray, within: np.ndarray | float | None = None) -> np.
     within = np.broadcast_to(within, (*scores.shape[:-1], 1))[..., 0]
     order = np.argsort(-scores, axis=-1, kind="stable")
     ordered = np.take_along_axis(scores, order, -1)
-    group = np.zeros(scores.shape, np.int64)
-    if not scores.shape[-1]:
-        return order
-    leader = ordered[..., 0]
-    for place in range(1, scores.shape[-1]):
-        is_less = ordered[..., place] < leader - within
-        group[..., place] = group[..., place - 1] + is_less
-        leader = np.where(is_less, ordered[..., place], leader)
-    return np.take_along_axis(order, np.lexsort((order, group)), -1)
+    largest, is_less = ordered.copy(), np.ones(scores.shape, bool)
+    is_close = ordered[..., 1:] >= ordered[..., :-1] - within[..., None]
+    for place in np.flatnonzero(is_close.any(tuple(range(scores.ndim - 1)))) + 1:
+        is_less[..., place] = ordered[..., place] < largest[..., place - 1] - within
+        largest[..., place] = np.where(is_less[..., place], ordered[..., place], largest[..., place - 1])
+    group = is_less.cumsum(-1)
+    return np.take_along_axis(order, (group * scores.shape[-1] + order).argsort(-1), -1)
+
+
+def ranked_first(scores: np.ndarray, count: int) -> np.ndarray:
+    """The first ``count`` of a ``ranking``, without ranking the others: (N,) -> (≤ count,) int."""
+    within, count = slack(scores), min(count, len(scores))
+    near = np.flatnonzero(scores >= np.sort(scores)[len(scores) - count] - within) if count else np.arange(0)
+    return near[ranking(scores[near], within)][:count]
 
 
 def touched(start: float, end: float) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoclip.tasks.localization import locate_steps, seconds_of_steps, step_recall
+from videoclip.tasks.localization import locate_steps, log_shares, seconds_of_steps, step_recall
 from videoclip.tasks.segmentation import merge_windows
 
 CASES = [case for document in documents("tasks*.json") for case in document.get("crosstask", [])]
@@ -45,3 +45,17 @@ def test_no_order_of_seconds_is_better(seconds, steps, seed):
 
 def test_as_many_seconds_as_steps_have_one_each():
     assert locate_steps(np.random.default_rng(0).standard_normal((5, 5))).tolist() == [0, 1, 2, 3, 4]
+
+
+@given(st.integers(0, 1000), st.integers(1, 4))
+def test_of_seconds_that_show_a_step_almost_surely_it_is_the_surest(seed, steps):
+    rng = np.random.default_rng(seed)
+    scores = np.repeat(300 * np.eye(steps), 5, axis=0) + rng.uniform(-20, 20, (5 * steps, steps))
+    surest = [5 * k + log_shares(scores)[5 * k : 5 * k + 5, k].argmax() for k in range(steps)]
+    assert locate_steps(scores).tolist() == surest
+
+
+@given(st.integers(0, 1000))
+def test_the_logarithms_of_shares_are_those_of_softmax(seed):
+    scores = np.random.default_rng(seed).standard_normal((6, 4))
+    assert np.allclose(np.exp(log_shares(scores)), np.exp(scores) / np.exp(scores).sum(1, keepdims=True))

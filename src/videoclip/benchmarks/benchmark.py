@@ -14,6 +14,7 @@ from ..corpus.store import Corpus, NarratedVideo
 from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
 from ..tasks.finetune import Example
+from ..ties import touched
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,9 @@ def hold_out(made: Sequence[tuple[str, Example]]) -> Examples:
     return [e for video, e in made if video not in held], [e for video, e in made if video in held]
 
 
-def touched(spans: Sequence[tuple[float, float, int]], seconds: int, count: int) -> np.ndarray:
+def steps_of_seconds(spans: Sequence[tuple[float, float, int]], seconds: int, count: int) -> np.ndarray:
     """Whether a step touches a second, of spans (start, end, step): (seconds, count) bool."""
     holds = np.zeros((seconds, count), bool)
     for start, end, step in spans:
-        holds[int(np.floor(start)) : int(np.ceil(end)), step] = True
+        holds[slice(*touched(start, end)), step] = True
     return holds

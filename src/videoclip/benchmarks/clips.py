@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import CorpusError
 from ..model.joint import JointModel
 from ..tasks.retrieval import retrieve
+from ..ties import touched
 
 MAX_SECONDS = 32
 """Of a clip, as in the paper; what is longer is cut."""
@@ -30,9 +31,8 @@ class Clip:
 
     def cut(self, features: np.ndarray) -> np.ndarray:
         """The clip's seconds, at most ``MAX_SECONDS``: (T, F) of the video -> (≤ 32, F); empty past its end."""
-        first = int(np.floor(self.start))
-        last = min(len(features), first + MAX_SECONDS, int(np.ceil(min(self.end, len(features)))))
-        return features[first:last]
+        first, last = touched(self.start, min(self.end, len(features)))
+        return features[first : min(last, first + MAX_SECONDS)]
 
 
 def available(clips: Sequence[Clip], features: dict[str, np.ndarray]) -> tuple[list[Clip], list[np.ndarray], dict]:

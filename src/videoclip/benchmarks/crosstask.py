@@ -12,7 +12,7 @@ from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.finetune import Labelled
 from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
-from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out, touched
+from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out, steps_of_seconds
 
 WHERE = "https://github.com/DmZhukov/CrossTask"
 ALL = "videos.csv"
@@ -137,7 +137,7 @@ def steps_to_find(corpus: Corpus, data: Path) -> Examples:
     for (task, video), steps in annotated.items():
         if video in features:
             names, seconds = tasks[task].steps, features[video]
-            holds = touched([(start, end, step - 1) for step, start, end in steps], len(seconds), len(names))
+            holds = steps_of_seconds([(start, end, step - 1) for step, start, end in steps], len(seconds), len(names))
             made.append((video, Labelled(seconds, names, holds)))
     return hold_out(made)
 

@@ -1,7 +1,6 @@
 """The truth about a rendered world's videos (``truth.json``): which steps are when, and questions about them."""
 
 import json
-import math
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..errors import VideoclipError
 from ..tasks.metrics import BACKGROUND
+from ..ties import MOMENT, first_of_largest, touched
 from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
 
 CHOICES = 5
@@ -31,7 +31,7 @@ class Moment:
     @property
     def seconds(self) -> slice:
         """The whole seconds that the step touches."""
-        return slice(math.floor(self.start), math.ceil(self.end))
+        return slice(*touched(self.start, self.end))
 
 
 def read_truth(folder: Path) -> dict:
@@ -112,6 +112,6 @@ def shown_when_said(spoken: np.ndarray, steps: list[dict]) -> list[tuple[float, 
     shown: list[tuple[float, float] | None] = [None] * len(spoken)
     for step in steps:
         if step["narration"]:
-            nearest = int(np.abs(spoken[:, 0] - step["narration"]["start"]).argmin())
+            nearest = int(first_of_largest(-np.abs(spoken[:, 0] - step["narration"]["start"]), MOMENT))
             shown[nearest] = (step["start"], step["end"])
     return shown

@@ -21,7 +21,8 @@ from ..tasks.multiple_choice import answer
 from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
 from ..tasks.retrieval import NORMALIZATIONS, Retrieval, retrieve
 from ..tasks.segmentation import RULES, background_text, label_seconds_as_published, segment
-from .benchmark import DEFAULT, Benchmark, Examples, Options, features_of, touched
+from ..ties import first_of_largest, ranked_first
+from .benchmark import DEFAULT, Benchmark, Examples, Options, features_of, steps_of_seconds
 from .truth import CHOICES, Moment, moments, questions, read_truth, shown_at_the_middle, shown_when_said
 
 SHOWN = 5
@@ -153,7 +154,7 @@ def _what(step: dict) -> tuple[str, str, str]:
 
 def _by_part(found: Retrieval, wanted: list[Moment]) -> dict[str, float]:
     """How often the first hit has the right action, object and colour, each alone."""
-    first = found.scores.argmax(1)
+    first = first_of_largest(found.scores)
     return {
         part: float(np.mean([wanted[j].what[i] == m.what[i] for m, j in zip(wanted, first, strict=True)]))
         for i, part in enumerate(("action", "object", "colour"))
@@ -161,7 +162,7 @@ def _by_part(found: Retrieval, wanted: list[Moment]) -> dict[str, float]:
 
 
 def _items(found: Retrieval, wanted: list[Moment], choices, answers: np.ndarray, right: np.ndarray) -> list[dict]:
-    best = np.argsort(-found.scores, axis=1)[:, :SHOWN]
+    best = [ranked_first(row, SHOWN) for row in found.scores]
     return [
         {
             "query": moment.description,
@@ -210,7 +211,7 @@ def _examples(task: str, corpus: Corpus, truth: dict, split: str) -> list[Exampl
         if task == "segmentation":
             holds = one_label(shown_at_the_middle(spans, count), len(texts))
         else:
-            holds = touched(spans, count, len(texts))
+            holds = steps_of_seconds(spans, count, len(texts))
         examples.append(Labelled(features[video], texts, holds))
     return examples
 

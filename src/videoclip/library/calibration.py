@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ties import TOLERANCE, first_of_largest
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -18,8 +20,14 @@ class Calibration:
     threshold: float
 
     def evidence(self, moments: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """(K, D) moments and their scores (K,) with a text -> (K,): above 0 where the text is shown."""
-        return scores - np.logaddexp.reduce(moments @ self.bank.T, axis=-1) - self.threshold
+        """(K, D) moments and their scores (K,) with a text -> (K,): 0 or more where the text is shown.
+
+        What differs from the threshold by no more than rounding is just 0.
+        """
+        others = np.logaddexp.reduce(moments @ self.bank.T, axis=-1)
+        evidence = scores - others - self.threshold
+        within = TOLERANCE * np.maximum(np.abs(scores), np.abs(others))
+        return np.where(np.abs(evidence) <= within, 0, evidence)
 
 
 def calibrated(bank: np.ndarray, moments: np.ndarray) -> Calibration | None:
@@ -31,7 +39,7 @@ def calibrated(bank: np.ndarray, moments: np.ndarray) -> Calibration | None:
     if not len(moments):
         return None
     scores = bank @ moments.T
-    best = scores.argmax(1)
+    best = first_of_largest(scores)
     own = scores[np.arange(len(bank)), best]
     others = scores[:, best].copy()
     np.fill_diagonal(others, -np.inf)

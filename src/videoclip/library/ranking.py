@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..media.captions import Caption
+from ..ties import MOMENT, ranking
 
 OVERLAP = 0.25
 """Share of the shorter of two windows from which on they are one moment."""
@@ -39,14 +40,21 @@ class Hit:
     def overlaps(self, other: "Hit", share: float = OVERLAP) -> bool:
         """Whether both are of the same video and share that much of the shorter one."""
         common = min(self.end, other.end) - max(self.start, other.start)
-        return self.video == other.video and common > share * min(self.end - self.start, other.end - other.start)
+        shorter = min(self.end - self.start, other.end - other.start)
+        return self.video == other.video and common > share * shorter + MOMENT
+
+
+def in_order(hits: Sequence[Hit]) -> list[Hit]:
+    """Best first; of hits that score the same, first the earlier video of the library, and the earlier moment of it."""
+    by_place = sorted(hits, key=lambda hit: (hit.video, hit.start, hit.end))
+    return [by_place[i] for i in ranking([hit.score for hit in by_place])]
 
 
 def distinct(hits: Sequence[Hit]) -> list[Hit]:
     """The best of hits that overlap: sorted by score, each is dropped that shares its seconds with a better one."""
     kept: dict[int, list[Hit]] = {}
     made = []
-    for hit in sorted(hits, key=lambda hit: -hit.score):
+    for hit in in_order(hits):
         if not any(hit.overlaps(better) for better in kept.get(hit.video, ())):
             kept.setdefault(hit.video, []).append(hit)
             made.append(hit)
@@ -56,18 +64,18 @@ def distinct(hits: Sequence[Hit]) -> list[Hit]:
 def joined(sight: Sequence[Hit], speech: Sequence[Hit]) -> list[Hit]:
     """Both rankings as one, by reciprocal ranks; a passage belongs to the best moment that is near it."""
     if not speech or not sight:
-        return [replace(h, score=1 / (CONSTANT + rank)) for rank, h in enumerate(sight or speech, 1)]
+        return [replace(h, score=1 / (CONSTANT + rank)) for rank, h in enumerate(sight or in_order(speech), 1)]
     made = [replace(hit, score=1 / (CONSTANT + rank)) for rank, hit in enumerate(sight, 1)]
     of_video: dict[int, list[int]] = {}
     for place, hit in enumerate(made):
         of_video.setdefault(hit.video, []).append(place)
     spoken: set[int] = set()
-    for rank, passage in enumerate(speech, 1):
+    for rank, passage in enumerate(in_order(speech), 1):
         worth = SPEECH_WEIGHT / (CONSTANT + rank)
         near = [
             place
             for place in of_video.get(passage.video, ())
-            if made[place].start < passage.end + NEAR and made[place].end > passage.start - NEAR
+            if made[place].start < passage.end + NEAR - MOMENT and made[place].end > passage.start - NEAR + MOMENT
         ]
         if near and near[0] in spoken:
             continue
@@ -107,4 +115,4 @@ def is_about(text: str, words: Sequence[str]) -> bool:
 
 def said_during(captions: Sequence[Caption], start: float, end: float) -> str:
     """What is said while a moment is shown."""
-    return " ".join(c.text for c in captions if c.start < end and c.end > start)
+    return " ".join(c.text for c in captions if c.start < end - MOMENT and c.end > start + MOMENT)

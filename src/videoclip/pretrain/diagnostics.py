@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..corpus.store import NarratedVideo
 from ..model.videoclip import VideoCLIP
+from ..ties import TOLERANCE, first_of_largest
 from .clips import Batch
 
 ALIKE = 0.95
@@ -35,7 +36,7 @@ def batch_diagnostics(video: Tensor, text: Tensor, batch: Batch) -> dict[str, fl
     others = batch.owner[:, None] != batch.owner
     unit = F.normalize(text.float(), dim=1)
     return {
-        "hard_negatives": _share(hardest > similarity.diagonal()),
+        "hard_negatives": _share(hardest > similarity.diagonal() + TOLERANCE * similarity.abs().max()),
         "overlapping_negatives": _share(batch.overlaps()[~own]),
         "alike_texts": _share((unit @ unit.T > ALIKE)[others]),
         "near_duplicates": _near_duplicates(batch),
@@ -58,11 +59,13 @@ def _share(what: Tensor) -> float:
 def speech_lag(model: VideoCLIP, videos: Sequence[NarratedVideo]) -> float:
     """Seconds after it is said at which something is shown, as the model sees it; negative where speech comes later.
 
-    The offset at which a caption's scores, less their mean over the video, are highest on average.
+    The offset at which a caption's scores, less their mean over the video, are highest on average; of equal ones the
+    smallest.
     """
-    total, times = np.zeros(2 * FARTHEST + 1), np.zeros(2 * FARTHEST + 1)
+    total, times, scale = np.zeros(2 * FARTHEST + 1), np.zeros(2 * FARTHEST + 1), 0.0
     for video in videos:
         scores = (model.encode_text([c.text for c in video.captions]) @ model.video_tokens(video.features).T).numpy()
+        scale = max(scale, float(np.abs(scores).max(initial=0)))
         scores -= scores.mean(1, keepdims=True)
         for caption, row in zip(video.captions, scores, strict=True):
             middle = int((caption.start + caption.end) / 2)
@@ -70,7 +73,8 @@ def speech_lag(model: VideoCLIP, videos: Sequence[NarratedVideo]) -> float:
             np.add.at(total, seconds - middle + FARTHEST, row[seconds])
             np.add.at(times, seconds - middle + FARTHEST, 1)
     curve = np.convolve(total / np.maximum(times, 1), np.ones(5) / 5, "same")
-    return float(curve.argmax() - FARTHEST)
+    lags = np.array(sorted(range(-FARTHEST, FARTHEST + 1), key=abs))
+    return float(lags[first_of_largest(curve[lags + FARTHEST], TOLERANCE * scale)])
 
 
 def in_words(figures: dict[str, float]) -> str:

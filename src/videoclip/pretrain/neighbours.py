@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
+from ..ties import TOLERANCE, ranking
+
+SPARE = 8
+"""Neighbours that are looked at beyond those that are asked for, among which equally near ones are put in order."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +113,31 @@ def clustered_batches(vectors: np.ndarray, config: BatchConfig, rng: random.Rand
 
 
 def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfig) -> np.ndarray:
-    """Numbers of the ``k`` nearest vectors of each query by L2, nearest first: (Q, D) float32 -> (Q, k) int64."""
+    """Numbers of the ``k`` nearest vectors of each query by L2, nearest first: (Q, D) float32 -> (Q, k) int64.
+
+    Of equally near ones the lower numbers come first: FAISS orders them by rounding, which differs between processors.
+    """
+    lengths = (vectors.astype(np.float64) ** 2).sum(1).max() + (queries.astype(np.float64) ** 2).sum(1, keepdims=True)
+    distances, numbers = _nearest(vectors, queries, min(k + SPARE, len(vectors)), config)
+    by_number = numbers.argsort(1)
+    distances, numbers = (np.take_along_axis(x, by_number, 1) for x in (distances, numbers))
+    order = ranking(-distances, TOLERANCE * lengths)  # squared distances are rounded as squared lengths are
+    return np.take_along_axis(numbers, order, 1)[:, :k]
+
+
+def _nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances and numbers of the nearest, in FAISS's own order; -1 where an inverted file finds fewer."""
     import faiss
 
     vectors, queries = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
     if len(vectors) <= config.exhaustive_up_to:
-        return faiss.knn(queries, vectors, k)[1]
+        return faiss.knn(queries, vectors, k)
     cells = int(4 * len(vectors) ** 0.5)
     index: Any = faiss.index_factory(vectors.shape[1], f"IVF{cells},Flat")
     index.nprobe = max(cells // 16, 1)
     index.train(vectors[np.random.default_rng(0).choice(len(vectors), min(len(vectors), 64 * cells), replace=False)])
     index.add(vectors)
-    return index.search(queries, k)[1]
+    return index.search(queries, k)
 
 
 def _full_batches(order: Sequence[int], size: int) -> list[list[int]]:

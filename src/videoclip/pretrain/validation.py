@@ -2,11 +2,13 @@
 
 import random
 
+import numpy as np
 import torch
 
 from ..corpus.store import Corpus
 from ..model.loss import contrastive_loss
 from ..model.videoclip import VideoCLIP
+from ..ties import first_of_largest
 from .clips import draw_batch
 from .config import PretrainConfig
 from .diagnostics import batch_diagnostics, speech_lag
@@ -29,7 +31,8 @@ def validate(
         video, text = pooled(model, draw_batch(videos, config.clips, config.model.max_text_tokens, rng), cast)
         loss, batches = loss + float(contrastive_loss(video, text, config.loss)), batches + 1
         first = text[:: config.clips.texts_per_clip]
-        hits += float(((first @ video.T).argmax(1) == torch.arange(len(video), device=video.device)).sum())
+        found = first_of_largest((first @ video.T).float().cpu().numpy())
+        hits += float((found == np.arange(len(video))).sum())
         count += len(video)
     loss, batches, hits, count = ranks.sum(torch.tensor([loss, batches, hits, count], dtype=torch.float64)).tolist()
     return {"validation_loss": loss / batches, "validation_R@1": hits / count}

@@ -16,9 +16,9 @@ def boundaries(scores: np.ndarray, start: float, end: float) -> tuple[float, flo
     first = min(int(start), len(smooth) - 1)
     last = max(int(np.ceil(end)), first + 1)
     peak = first + int(first_of_largest(smooth[first:last], slack(smooth)))
-    # smoothing lowers the outermost seconds of what is shown, so the level is that of the seconds beside them too:
-    # with an outermost second's own, the middle would be just what smoothing makes of the second outside
-    level = smooth[max(first - 1, 0) : last + 1].max()
+    # smoothing lowers the outermost second of what is shown, and with its level the middle would be just what smoothing
+    # makes of the second outside; so the level is that of the seconds beside the best one too
+    level = smooth[max(peak - 1, 0) : peak + 2].max()
     limit = (level + np.quantile(smooth, 0.25)) / 2 + slack(smooth)
     low = high = peak
     while low > 0 and smooth[low - 1] > limit:

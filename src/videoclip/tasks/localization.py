@@ -19,18 +19,31 @@ def locate_steps(scores: np.ndarray) -> np.ndarray:
     """
     scores = np.asarray(scores, np.float64)
     T, K = scores.shape
-    gain = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
-    within = slack(scores) * K**0.5  # rounding of K scores adds up to about this
+    gain = log_shares(scores)
     apart = 1 if T >= K else 0
     best = np.full((K, T), -np.inf)  # of paths whose step k is at second t
     best[0] = gain[:, 0]
     for k in range(1, K):
         best[k, apart:] = np.maximum.accumulate(best[k - 1])[: T - apart] + gain[apart:, k]
     seconds = np.empty(K, int)
-    seconds[-1] = first_of_largest(best[-1], within)
-    for k in range(K - 1, 0, -1):
-        seconds[k - 1] = first_of_largest(best[k - 1, : seconds[k] + 1 - apart], within)
+    for k in range(K - 1, -1, -1):
+        end = seconds[k + 1] + 1 - apart if k + 1 < K else T
+        seconds[k] = first_of_largest(best[k, :end], slack(scores) * K**0.5)
+    for k in range(K - 1, -1, -1):  # what is equal in sum need not be so for the step alone
+        start = seconds[k - 1] + apart if k else 0
+        end = seconds[k + 1] + 1 - apart if k + 1 < K else T
+        own = gain[start:end, k]
+        seconds[k] = start + first_of_largest(own, slack(scores) * min(-own.max(), 1.0))
     return seconds
+
+
+def log_shares(scores: np.ndarray) -> np.ndarray:
+    """The log-softmax over the last axis, also of shares that a float cannot tell from 1: (T, K) -> (T, K).
+
+    The rounding of scores moves it by as much, times its distance from 0 where that is smaller than 1.
+    """
+    others = [np.logaddexp.reduce(np.delete(scores, k, 1), axis=1) - scores[:, k] for k in range(scores.shape[1])]
+    return -np.logaddexp(0, np.column_stack(others))
 
 
 def seconds_of_steps(steps: Sequence[tuple[int, float, float]], count: int, seconds: int) -> list[set[int]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.joint import JointModel
-from ..ties import ranking
+from ..ties import ranked_first
 from .metrics import chance_recall, ranks, retrieval_metrics
 
 NORMALIZATIONS = ("dual-softmax", "query-bank")
@@ -35,7 +35,7 @@ class Retrieval:
 
     def items(self, names: Sequence[dict]) -> list[dict]:
         """Every query with its rank and what was found first; ``names`` describes the N pairs."""
-        best = ranking(self.scores)[:, :SHOWN]
+        best = [ranked_first(row, SHOWN) for row in self.scores]
         return [
             name
             | {

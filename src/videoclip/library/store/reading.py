@@ -9,6 +9,7 @@ import numpy as np
 from ...encoders.encoder import with_kind
 from ...media.captions import Caption
 from ...storage.places import Place, changed_at, place
+from ...ties import MOMENT, first_of_largest
 from ..calibration import Calibration
 from .about import About, read_about
 from .rows import CHUNK, Video, as_vectors, listed
@@ -124,7 +125,7 @@ class Store:
         rows = snapshot.rows(video)
         if not len(rows):
             return None
-        nearest = rows[np.abs(snapshot.first[rows] - (start + end) / 2).argmin()]
+        nearest = rows[first_of_largest(-np.abs(snapshot.first[rows] - (start + end) / 2), MOMENT)]
         return snapshot.take(nearest[None], ["webp"])["webp"][0].as_py()
 
     # Search ---------------------------------------------------------------------------------------------------
