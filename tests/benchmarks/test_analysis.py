@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videoclip.benchmarks.analysis import confusion, intervals
@@ -24,6 +24,7 @@ def test_an_interval_holds_the_figure_and_narrows_with_more_items():
     assert bootstrap(few) == bootstrap(few)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=9))
 def test_a_share_of_seconds_is_bounded_by_its_videos(seconds):
     low, high = bootstrap(seconds, seconds)
