@@ -214,6 +214,17 @@ def test_every_task_that_can_be_trained_has_examples_of_its_own_videos(name, tmp
     assert name in MAKERS or name == "world"
 
 
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_guide_says_which_options_each_benchmark_takes(name):
+    known = benchmark(name)
+    guide = Path(__file__).parents[2] / "docs" / "evaluate.md"
+    rows = [line.split("|") for line in guide.read_text().splitlines() if line.startswith(f"| `{name}` |")]
+    _, _, splits, rule, normalization, tasks, _ = next(cells for cells in rows if len(cells) == 7)
+    assert [split for split in known.splits if split not in splits.replace(",", " ").split()] == []
+    assert (rule.strip(), normalization.strip()) == ("yes" * bool(known.rules), "yes" * bool(known.normalizations))
+    assert tasks.strip() == ", ".join(known.trains)
+
+
 TOY = """
 from .benchmark import Benchmark, features_of
 
