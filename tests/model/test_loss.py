@@ -83,7 +83,7 @@ def test_transport_divides_the_mass_of_a_text_among_the_videos_that_it_fits():
 
 
 def test_a_loss_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="choose info-nce, mil-nce or sigmoid"):
+    with pytest.raises(ValueError, match="choose from info-nce, mil-nce, sigmoid"):
         LossConfig("triplet")
     with pytest.raises(ValueError, match="of info-nce only"):
         LossConfig("sigmoid", soft_targets=0.1)

@@ -19,10 +19,10 @@ import numpy as np
 from ..corpus.store import is_finite
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
-from ..media.captions import Caption
+from ..media.captions import Caption, Narration
 from ..media.container import pictures, recorded_at
 from ..media.files import VideoFile, find_videos
-from ..media.narration import INSIDE, Narration, narration_of
+from ..media.narration import INSIDE, narration_of
 from ..media.video import probe
 from ..model.joint import JointModel
 from ..parallel import in_parallel

@@ -8,7 +8,7 @@ import html
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,6 +33,15 @@ class Caption:
     start: float
     end: float
     text: str
+
+
+@dataclass(frozen=True)
+class Narration:
+    """What is said in a video; ``source`` says where that is written (``narration``); empty for nothing."""
+
+    captions: Sequence[Caption] = ()
+    language: str = ""
+    source: str = ""
 
 
 def read_captions(path: str | Path) -> list[Caption]:

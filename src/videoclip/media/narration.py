@@ -1,42 +1,44 @@
 """What is said in a video, in which language, and where that is written: beside the file, or inside it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from .captions import Caption, read_captions
+from .captions import Narration, read_captions
 from .container import embedded_captions
 from .files import UNNAMED, VideoFile, preferred
 
 BESIDE, INSIDE = "beside", "inside"
 
 
-@dataclass(frozen=True)
-class Narration:
-    """What is said in a video; ``source`` is ``BESIDE`` or ``INSIDE``, or empty where nothing is."""
-
-    captions: Sequence[Caption] = ()
-    language: str = ""
-    source: str = ""
-
-
 def narration_of(video: VideoFile, language: str = "en") -> Narration:
-    """What is said in a video: what its caption file says, or else a subtitle track of its own that is text.
-
-    Another source of captions is one more step here.
+    """What is said in a video, by the first of ``SOURCES`` that says something.
 
     Args:
-        language: of the track that is preferred where there are several.
+        language: that is preferred where there are several.
 
     Raises:
         MediaError: the caption file, or the video, cannot be read.
     """
-    if isinstance(video.captions, Path):
-        return Narration(read_captions(video.captions), video.language, BESIDE)
-    if video.captions is not None:
-        return Narration(video.captions, video.language, BESIDE)
+    return next((said for source in SOURCES if (said := source(video, language)) is not None), Narration())
+
+
+def _beside(video: VideoFile, language: str) -> Narration | None:
+    if video.captions is None:
+        return None
+    said = read_captions(video.captions) if isinstance(video.captions, Path) else video.captions
+    return Narration(said, video.language, BESIDE)
+
+
+def _inside(video: VideoFile, language: str) -> Narration | None:
     tracks = embedded_captions(video.path)
     if not tracks:
-        return Narration()
+        return None
     chosen = preferred(tracks, language)
     return Narration(tracks[chosen], "" if chosen in UNNAMED else chosen, INSIDE)
+
+
+SOURCES: list[Callable[[VideoFile, str], Narration | None]] = [
+    _beside,
+    _inside,
+]
+"""Where captions come from, the best first: a video and a language -> what is said, or None where it does not know."""

@@ -1,5 +1,6 @@
 """What VideoCLIP is trained with: InfoNCE in both directions (paper, section 3.1), and what can stand in its place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -26,8 +27,8 @@ class LossConfig:
     """Texts whose vectors have a larger cosine than this are not each other's negatives; 1: all are."""
 
     def __post_init__(self):
-        if self.kind not in ("info-nce", "mil-nce", "sigmoid"):
-            raise ValueError(f"loss.kind is '{self.kind}'; choose info-nce, mil-nce or sigmoid")
+        if self.kind not in LOSSES:
+            raise ValueError(f"loss.kind is '{self.kind}'; choose from {', '.join(LOSSES)}")
         if self.kind != "info-nce" and self.soft_targets:
             raise ValueError("loss.soft_targets are of info-nce only")
         if self.kind != "mil-nce" and self.each_positive:
@@ -76,16 +77,28 @@ def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Te
         faulty: (B, B) bool, which texts (rows; bags of texts for ``mil-nce``) are no negatives of which videos; none
             if left out.
     """
-    if config.kind == "mil-nce":
-        return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]), faulty, config.each_positive)
     if config.mask_alike < 1:
         unit = F.normalize(text.detach().float(), dim=1)
         alike = unit @ unit.T > config.mask_alike
         faulty = alike if faulty is None else faulty | alike
-    if config.kind == "sigmoid":
-        return sigmoid(video, text, faulty)
+    return LOSSES[config.kind](video, text, faulty, config)
+
+
+def _both_ways(video: Tensor, text: Tensor, faulty: Tensor | None, config: LossConfig) -> Tensor:
     text_to_video, video_to_text = info_nce(video, text, faulty, config.soft_targets)
     return text_to_video + video_to_text
+
+
+def _bags(video: Tensor, text: Tensor, faulty: Tensor | None, config: LossConfig) -> Tensor:
+    return mil_nce(video.float(), text.float().view(len(video), -1, text.shape[1]), faulty, config.each_positive)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, LossConfig], Tensor]] = {
+    "info-nce": _both_ways,
+    "mil-nce": _bags,
+    "sigmoid": lambda video, text, faulty, _: sigmoid(video, text, faulty),
+}
+"""By ``LossConfig.kind``: pooled videos (B, D), texts (B × K, D), which pairs are no negatives, how -> a scalar."""
 
 
 def sigmoid(video: Tensor, text: Tensor, faulty: Tensor | None = None) -> Tensor:

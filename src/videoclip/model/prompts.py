@@ -22,11 +22,22 @@ class Prompted:
             if template.count("{}") != 1:
                 raise ConfigError(f"template '{template}': write {{}} once, where the text is to stand")
         self.model, self.templates = model, list(templates)
-        self.name, self.features, self.size = model.name, model.features, model.size
+
+    @property
+    def name(self) -> str:
+        """That of the model itself, as what follows."""
+        return self.model.name
+
+    @property
+    def features(self) -> FeatureKind:
+        return self.model.features
+
+    @property
+    def size(self) -> int:
+        return self.model.size
 
     @property
     def fingerprint(self) -> str:
-        """That of the model itself."""
         return self.model.fingerprint
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
