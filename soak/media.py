@@ -133,7 +133,7 @@ def in_a_child(path: Path) -> tuple[str, float, int]:
     return said, took, used.ru_maxrss * 1024
 
 
-def main(mutations: int = 2000, folder: Path | None = None) -> None:
+def main(mutations: int, folder: Path | None) -> None:
     import av  # noqa: F401, before children are forked
 
     import videoclip.media.container
@@ -175,4 +175,4 @@ def main(mutations: int = 2000, folder: Path | None = None) -> None:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(*map(int, given[:1]), *map(Path, given[1:]))
+    main(int(given[0]) if given else 2000, Path(given[1]) if given[1:] else None)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from malicious import dangerous
 
-from videoclip.corpus import store as store_module
 from videoclip.corpus.export import export
 from videoclip.corpus.features import NpyFolder, open_features, read_npy
 from videoclip.corpus.importers import ImportConfig, import_features, read_ids
@@ -286,14 +285,12 @@ def test_an_export_asks_for_a_format_and_videos_that_there_are(tmp_path):
         export(corpus, tmp_path / "out", "npy")
 
 
-def test_videos_added_one_by_one_are_kept_when_something_stops_the_rest(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_BYTES", 5000)
-    monkeypatch.setattr(store_module, "COMMIT_BYTES", 20000)
+def test_videos_added_one_by_one_are_kept_when_something_stops_the_rest(tmp_path):
     corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 64))
     videos = [NarratedVideo(f"v{i}", unit(9, i, 64), [Caption(0, 1, f"word {i}")]) for i in range(100)]
 
     def add_until(stop: int) -> None:
-        with corpus.appending() as writer:
+        with corpus.appending(commit_bytes=5000) as writer:
             for video in videos[:stop]:
                 if video.id not in writer:
                     writer.add(video)
@@ -318,7 +315,6 @@ def test_videos_added_one_by_one_are_kept_when_something_stops_the_rest(tmp_path
 
 
 def test_a_disk_that_cannot_be_written_is_one_error_and_no_hang(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_BYTES", 1000)
     corpus = Corpus.create(tmp_path / "c.lance", FeatureKind("made", 64))
 
     def full(*_, **__):
@@ -327,7 +323,7 @@ def test_a_disk_that_cannot_be_written_is_one_error_and_no_hang(tmp_path, monkey
     monkeypatch.setattr("lance.write_dataset", full)
 
     def add_many() -> None:
-        with corpus.appending() as writer:
+        with corpus.appending(commit_bytes=1000) as writer:
             for i in range(50):
                 writer.add(NarratedVideo(f"v{i}", unit(9, i, 64), []))
 

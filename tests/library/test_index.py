@@ -161,8 +161,8 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from painted import Painted, encoder
 import videoclip.library.index as module
-module.COMMIT_EVERY = 0.0
-module.index([Path({videos!r})], Path({library!r}), Painted(), encoder(), module.IndexOptions(workers=2))
+options = module.IndexOptions(workers=2, commit_every=0.0)
+module.index([Path({videos!r})], Path({library!r}), Painted(), encoder(), options)
 """
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import VideoclipError
 from ..storage.folders import output_file
-from ..storage.places import Place, place, write_whole
+from ..storage.places import Place, write_whole
 from .options import AnyPlace, local_argument, local_name, local_option, place_option
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def index_(
     from ..library.store.about import LibraryError, read_about
     from ..model.joint import encoder_for, load_model
 
-    folder = place(library)
+    folder = library
     try:
         loaded = load_model(model or read_about(folder).model)
     except LibraryError as error:
@@ -288,4 +288,4 @@ def serve(
     from ..serve.access import Options
     from ..serve.server import run
 
-    run(place(library), Options(token=token, uploads=uploads, host=host, port=port))
+    run(library, Options(token=token, uploads=uploads, host=host, port=port))

@@ -34,6 +34,8 @@ class ExtractOptions:
     """Of the subtitle track that is preferred where a video without a caption file has several."""
     workers: int = 0
     """Files that are worked on at the same time; 0: one per core."""
+    append_every: float | None = None
+    """Seconds after which what is encoded is written: what a killed job can lose; by default ``APPEND_EVERY``."""
 
 
 @dataclass
@@ -110,6 +112,7 @@ def extract(
         summary = Summary(present=len(sources) - len(todo))
         ready: list[NarratedVideo] = []
         written = time.monotonic()
+        append_every = APPEND_EVERY if options.append_every is None else options.append_every
 
         def flush() -> None:
             nonlocal written
@@ -131,7 +134,7 @@ def extract(
                     else:
                         summary.set_aside[str(source.path)] = str(outcome)
                     gathered = sum(video.seconds for video in ready)
-                    if gathered >= APPEND_SECONDS or time.monotonic() - written > APPEND_EVERY:
+                    if gathered >= APPEND_SECONDS or time.monotonic() - written > append_every:
                         flush()
                     advance()
         finally:  # what is encoded is kept, whatever stopped the rest

@@ -19,7 +19,7 @@ from ..progress import track
 from ..storage.places import Place
 from .extract import list_set_aside
 from .features import FeatureStore, open_features
-from .store import Corpus, NarratedVideo
+from .store import COMMIT_BYTES, Corpus, NarratedVideo
 
 S3D_SIZE = 512
 UNIT = 0.02
@@ -61,6 +61,8 @@ class ImportConfig:
     """Leave captions as they are, where else words said twice by rolling captions are kept once."""
     silent: bool = False
     """Take videos without captions too."""
+    commit_bytes: int = COMMIT_BYTES
+    """Features that a killed job can lose."""
 
 
 def import_features(
@@ -91,7 +93,11 @@ def import_features(
     if captions is None and not config.silent:
         raise CorpusError("no captions to go with the features: name them with --captions, or pass --allow-silent")
     corpus, summary = Corpus.create(out, kind), ImportSummary(kind)
-    with corpus.writing(), track("import", len(store), "videos") as advance, corpus.appending() as writer:
+    with (
+        corpus.writing(),
+        track("import", len(store), "videos") as advance,
+        corpus.appending(config.commit_bytes) as writer,
+    ):
         for key, video, said in _pairs(store, captions, config):
             advance()
             if wanted is not None and key not in names:

@@ -31,7 +31,7 @@ FORMAT = "2.0"
 BATCH_BYTES = 4 << 20
 """Features that are handed to the disk at a time."""
 COMMIT_BYTES = 512 << 20
-"""Features that a killed job can lose, of those that were added one by one."""
+"""Features that a killed job can lose, of those that were added one by one, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -162,16 +162,16 @@ class Corpus:
         return locked(place(self.path), CorpusError(busy))
 
     @contextmanager
-    def appending(self) -> Iterator["Writer"]:
+    def appending(self, commit_bytes: int = COMMIT_BYTES) -> Iterator["Writer"]:
         """Add many videos one by one: yields a ``Writer``; videos are written while the next are read.
 
-        What was added is kept in steps of ``COMMIT_BYTES``, and all of it when the block ends, by an exception too.
+        What was added is kept in steps of ``commit_bytes``, and all of it when the block ends, by an exception too.
 
         Raises:
             CorpusError: as ``append``, by ``Writer.add``; the block may go on with another video.
             VideoclipError: the disk is full, or the like.
         """
-        with Writer(self) as writer:
+        with Writer(self, commit_bytes) as writer:
             yield writer
 
     def _write(self, batches: Iterable) -> None:
@@ -230,8 +230,9 @@ def _schema(kind: FeatureKind):
 class Writer:
     """Gathers videos into record batches, and writes those in a thread of its own (``Corpus.appending``)."""
 
-    def __init__(self, corpus: Corpus):
+    def __init__(self, corpus: Corpus, commit_bytes: int):
         self.corpus, self.gathered, self.bytes = corpus, [], 0
+        self.commit_bytes, self.batch_bytes = commit_bytes, min(BATCH_BYTES, commit_bytes)
         self.known = set(corpus.ids)
         self.batches: Queue = Queue(1)
         self.thread = Thread(target=self._write_all, daemon=True)
@@ -258,7 +259,7 @@ class Writer:
         self.known.add(video.id)
         self.gathered.append(video)
         self.bytes += video.features.size * 2
-        if self.bytes >= BATCH_BYTES:
+        if self.bytes >= self.batch_bytes:
             self._pass_on()
 
     def _pass_on(self) -> None:
@@ -281,7 +282,7 @@ class Writer:
                 pass
 
     def _until_commit(self, written: int) -> Iterator:
-        while written < COMMIT_BYTES:
+        while written < self.commit_bytes:
             batch = self.batches.get()
             if batch is None:
                 self.batches.put(None)  # for the loop outside

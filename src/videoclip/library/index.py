@@ -72,6 +72,8 @@ class IndexOptions:
     """Captions that are preferred where there are several."""
     workers: int = 0
     """Files that are worked on at the same time; 0: one per core."""
+    commit_every: float | None = None
+    """Seconds after which what is done is written: what a killed job can lose; by default ``COMMIT_EVERY``."""
 
 
 def index(
@@ -179,6 +181,7 @@ def _bring_up_to_date(
     if not todo or encoder is None:
         return result
     work = _Work(writer, model, encoder, by_path, options.language)
+    commit_every = COMMIT_EVERY if options.commit_every is None else options.commit_every
     with track("index", len(files), "videos", len(files) - len(todo)) as advance:
         began, done, ready, written = time.monotonic(), 0, [], time.monotonic()
 
@@ -202,7 +205,7 @@ def _bring_up_to_date(
                     result.moved += 1
                 else:
                     result.present += 1
-                if time.monotonic() - written > COMMIT_EVERY or sum(len(e.features) for e in ready) > COMMIT_SECONDS:
+                if time.monotonic() - written > commit_every or sum(len(e.features) for e in ready) > COMMIT_SECONDS:
                     flush()
                 advance(1, file.path.name[:40])
                 rate = done / max(time.monotonic() - began, 1e-6)
