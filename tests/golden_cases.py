@@ -21,6 +21,19 @@ def documents(pattern: str) -> list[dict]:
     return [json.loads(path.read_text()) for path in cases(pattern)]
 
 
+def assert_close(ours, theirs, within: float = 1e-5, what: str = "", least: float = 1.0) -> None:
+    """No entry is further off than ``within`` times the largest entry, or times ``least`` where all are smaller.
+
+    Sums of float32 are off by a share of what was added, so that the bound grows with the numbers, but never shrinks
+    below what the terms of a sum near zero may leave.
+    """
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    assert ours.shape == theirs.shape, f"{what}: {ours.shape} for {theirs.shape}"
+    bound = within * max(float(np.abs(theirs).max(initial=0)), least)
+    furthest = float(np.abs(ours - theirs).max(initial=0))
+    assert furthest <= bound, f"{what}: off by {furthest:.2g}, which is more than {bound:.2g}"
+
+
 def shapes(network: str) -> list:
     """Names, shapes and types of a published network's tensors."""
     path = GOLDEN / "statedict_full.json"

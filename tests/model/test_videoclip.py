@@ -3,14 +3,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from golden_cases import cases, model_weight
+from golden_cases import assert_close, cases, model_weight
 
 from videoclip.model.loss import info_nce
 from videoclip.model.official import load_official, official_sources
 from videoclip.model.packing import Packed, pack_video
 from videoclip.model.videoclip import VideoCLIP
 
-CLOSE = 1e-5
 pytestmark = pytest.mark.filterwarnings("ignore:features that are not of unit length")  # those of the cases are made up
 
 
@@ -46,11 +45,11 @@ def test_golden_model_outputs_and_loss(golden):
         video = model.pooled_video(golden.video)
         text = model.pooled_text(golden.text)
         text_to_video, video_to_text = info_nce(video, text)
-    assert np.abs(video.numpy() - case["pooled_video_f64"]).max() < CLOSE
-    assert np.abs(text.numpy() - case["pooled_text_f64"]).max() < CLOSE
-    assert abs(float(text_to_video + video_to_text) - float(case["loss_f64"])) < CLOSE
-    assert abs(float(text_to_video) - float(case["loss_t2v"])) < CLOSE
-    assert abs(float(video_to_text) - float(case["loss_v2t"])) < CLOSE
+    assert_close(video, case["pooled_video_f64"])
+    assert_close(text, case["pooled_text_f64"])
+    assert_close(text_to_video + video_to_text, case["loss_f64"])
+    assert_close(text_to_video, case["loss_t2v"])
+    assert_close(video_to_text, case["loss_v2t"])
 
 
 def test_golden_model_hidden_states(golden):
@@ -61,12 +60,11 @@ def test_golden_model_hidden_states(golden):
         text = model.text_tower(golden.text).split()
     for i, n in enumerate(golden.lengths):
         official = [0, golden.model.config.max_seconds + 1, *range(1, n + 1)]  # CLS and SEP come first with us
-        assert np.abs(video[i].numpy() - case["video_hidden"][i, official]).max() < CLOSE
-        assert np.abs(without_cls[i].numpy() - case["video_hidden_cls_masked"][i, official[1:]]).max() < CLOSE
-        tokens = model.video_tokens(case["vfeats"][i, :n]).numpy()
-        assert np.abs(tokens - case["video_hidden_cls_masked"][i, 1 : n + 1]).max() < CLOSE
+        assert_close(video[i], case["video_hidden"][i, official])
+        assert_close(without_cls[i], case["video_hidden_cls_masked"][i, official[1:]])
+        assert_close(model.video_tokens(case["vfeats"][i, :n]), case["video_hidden_cls_masked"][i, 1 : n + 1])
     for i, n in enumerate(golden.text_lengths):
-        assert np.abs(text[i].numpy() - case["text_hidden"][i, :n]).max() < CLOSE
+        assert_close(text[i], case["text_hidden"][i, :n])
 
 
 def test_golden_model_gradients(golden):
@@ -84,6 +82,6 @@ def test_golden_model_gradients(golden):
             wanted = torch.from_numpy(case[name])
             if len(theirs) == 1:
                 wanted = source.combine(wanted)
-            assert (parts[i] - wanted).abs().max() < CLOSE, name
+            assert_close(parts[i], wanted, what=name)
             compared += 1
     assert compared == sum(name.startswith("grad:") for name in case.files)

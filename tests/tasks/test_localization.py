@@ -2,7 +2,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from golden_cases import documents
+from golden_cases import assert_close, documents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,14 +17,14 @@ def test_golden_crosstask(case):
     windows = [np.array(window) for window in case["window_scores"]]
     starts = [i * case["stride"] for i in range(len(windows))]
     scores = merge_windows(windows, starts, case["video_seconds"])
-    assert np.abs(scores - np.array(case["merged_scores"])).max() < 1e-5
+    assert_close(scores, case["merged_scores"])
     shown = seconds_of_steps(case["annotation_step_start_end"], case["steps"], case["video_seconds"])
     assert [sorted(of) for of in shown] == case["ground_truth_seconds_of_step"]
     if case["comparable"]:
         located = locate_steps(scores)
         assert located.tolist() == case["assigned_second_of_step"]
         right, of = step_recall(located.tolist(), shown)
-        assert right / of == pytest.approx(case["recall"], abs=1e-5)
+        assert_close(right / of, case["recall"])
 
 
 @given(st.integers(1, 7), st.integers(1, 4), st.integers(0, 10_000))

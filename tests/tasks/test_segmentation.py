@@ -2,7 +2,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from golden_cases import documents
+from golden_cases import assert_close, documents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,14 +25,14 @@ def test_golden_coin_zero_shot(case):
     labels = np.array(case["label_embeddings"])
     windows = [np.array(hidden) @ labels.T for hidden in case["window_token_hidden"]]
     scores = merge_windows(windows, case["window_starts"], case["video_seconds"])
-    assert np.abs(scores - np.array(case["merged_logits"])).max() < 1e-4  # given to 5 decimals, of rounded inputs
-    assert largest_similarity(labels) == pytest.approx(case["threshold"], abs=1e-5)
+    assert_close(scores, case["merged_logits"], within=1e-4)  # given to 5 decimals, of rounded inputs
+    assert_close(largest_similarity(labels), case["threshold"])
     predicted = label_seconds_as_published(scores, labels)
     assert (predicted + 1).tolist() == case["predictions"]
     segments = [(start, end, label - 1) for start, end, label in case["segments_start_end_label"]]
     targets = labels_of_seconds(segments, case["video_seconds"])
     assert (targets + 1).tolist() == case["frame_targets"]
-    assert (predicted == targets).mean() == pytest.approx(case["frame_accuracy"], abs=1e-5)
+    assert_close((predicted == targets).mean(), case["frame_accuracy"])
 
 
 @given(st.integers(0, 100))
