@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+TESTERS ?= 2
 
 .PHONY: demo test check install install-hashed lock audit sbom clean
 
@@ -14,8 +15,9 @@ install: .venv/installed
 demo: install  ## the whole system on rendered videos, from pixels to a report
 	$(BIN)/videoclip demo --out runs/demo
 
-test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: install  ## all tests, after bringing what they need: a browser, real weights
+	$(BIN)/python .ci/bring.py
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadgroup $(OPTIONS)
 
 check: install
 	$(BIN)/ruff check .
