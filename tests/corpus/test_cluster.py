@@ -1,10 +1,9 @@
 """Extraction on a real Ray cluster of this machine, some of whose workers are killed."""
 
-import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +13,53 @@ from videoclip.corpus.extract import extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.load import load_encoder
 from videoclip.media.files import find_videos
-from videoclip.world.render import render_world
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'videoclip[ray]'")
 
+DRIVER = """
+import os, signal, sys
+from pathlib import Path
+import videoclip.corpus.extract as extraction
+from videoclip.cli.main import main
+from videoclip.corpus.store import Corpus
 
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    render_world(folder, 12, 1, "lagging", 8)
+def parent_and_command(process: Path):
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1]), (process / "cmdline").read_bytes()
+    except OSError:  # has just ended
+        return 0, b""
+
+def workers() -> list[int]:
+    table = {int(p.name): parent_and_command(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
+    def is_ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in table and pid > 1 and is_ours(table[pid][0]))
+    return [pid for pid, (_, command) in table.items() if b"ray::MapWorker" in command and is_ours(pid)]
+
+def append_and_die(corpus, videos, append=Corpus.append):
+    append(corpus, videos)
+    if len(corpus) == 2:
+        os.kill(workers()[0], signal.SIGKILL)
+    if len(corpus) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+extraction.APPEND_EVERY = 0.0
+Corpus.append = append_and_die
+sys.argv[:1] = ["videoclip"]
+main()
+"""
+"""The command, which writes each video as it comes, kills a worker after the second, and itself after the fourth."""
+
+
+@pytest.fixture
+def videos(world, tmp_path) -> Path:
+    """Seven, and one that cannot be read."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for path in sorted((world / "train").iterdir())[:14]:
+        shutil.copy(path, folder)
     (folder / "broken.mp4").write_bytes(b"not a video")
     (folder / "broken.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nhello\n")
     return folder
-
-
-def command(videos: Path, out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "videoclip", "extract", str(videos), "--encoder", "demo", "--out", str(out), *more]
-
-
-def workers_of(driver: subprocess.Popen) -> list[int]:
-    """Processes of Ray's actors that belong to a driver."""
-    found, parents = [], {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                if b"ray::MapWorker" in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
-            except OSError:
-                continue
-    return [pid for pid in found if driver.pid in _ancestors(pid, parents)]
-
-
-def _ancestors(pid: int, parents: dict[int, int]) -> set[int]:
-    seen = set()
-    while pid in parents and pid not in seen:
-        seen.add(pid)
-        pid = parents[pid]
-    return seen
 
 
 def same_contents(one: Path, two: Path) -> bool:
@@ -65,44 +73,24 @@ def same_contents(one: Path, two: Path) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
-def test_workers_and_the_driver_are_killed_and_the_corpus_is_that_without_ray(videos, tmp_path):
-    extract(find_videos(videos), load_encoder("demo"), tmp_path / "plain.lance")
-    code = (
-        "import sys; import videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
-        "from videoclip.cli.main import main; sys.argv[:1] = ['videoclip']; main()"
-    )
+def test_workers_and_the_driver_are_killed_and_the_corpus_is_that_without_ray(videos, videoclip, tmp_path):
     out = tmp_path / "ray.lance"
     arguments = ["extract", str(videos), "--encoder", "demo", "--out", str(out), "--ray", "local"]
-    driver = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
-    killed = 0
-    until(lambda: out.exists() and len(Corpus(out)) >= 2)
-    for pid in workers_of(driver)[:1]:
-        os.kill(pid, signal.SIGKILL)
-        killed += 1
-    until(lambda: len(Corpus(out)) >= 4)
-    driver.kill()
-    driver.wait()
-    assert killed == 1
-    before = len(Corpus(out))
-    assert 0 < before < 12
-    done = subprocess.run(command(videos, out, "--ray", "local"), capture_output=True, text=True, check=True)
-    assert f"{12 - before} videos added" in done.stdout
-    assert f"{before} were there" in done.stdout
-    assert "1 set aside" in done.stdout
-    assert "broken.mp4" in done.stderr
+    driver = subprocess.run([sys.executable, "-c", DRIVER, *arguments], capture_output=True, text=True, check=False)
+    assert driver.returncode == -signal.SIGKILL, driver.stderr
+    assert len(Corpus(out)) == 4
+    code, said, complaint = videoclip(*arguments)
+    assert code == 0, complaint
+    for part in ("3 videos added", "4 were there", "1 set aside"):
+        assert part in said
+    assert "broken.mp4" in complaint
+    extract(find_videos(videos), load_encoder("demo"), tmp_path / "plain.lance")
     assert same_contents(tmp_path / "plain.lance", out)
 
 
-def until(holds) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def test_a_cluster_that_does_not_answer_is_one_error(videos, tmp_path, videoclip):
+def test_a_cluster_that_does_not_answer_is_one_error(world, tmp_path, videoclip):
     code, _, complaint = videoclip(
-        "extract", videos, "--encoder", "demo", "--out", tmp_path / "c.lance", "--ray", "127.0.0.1:1"
+        "extract", world, "--encoder", "demo", "--out", tmp_path / "c.lance", "--ray", "127.0.0.1:1"
     )
     assert code == 2
     assert "no cluster answers there" in complaint

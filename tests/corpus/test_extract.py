@@ -2,7 +2,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from videoclip.encoders.load import load_encoder
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.media import narration
 from videoclip.media.files import VIDEO_SUFFIXES, find_videos
-from videoclip.world.render import render_world
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
 
@@ -93,39 +91,30 @@ def test_what_was_encoded_before_an_interruption_is_kept(folder):
     assert sorted(Corpus(folder / "c.lance").ids) == ["deep/v3", "v0", "v1", "v2"]
 
 
-def test_a_killed_extraction_goes_on_without_repeating_or_losing_a_video(folder):
+def extraction_that_ends(at: int, by: str, videos: Path, out: Path) -> subprocess.CompletedProcess:
+    """The command in a process of its own, which gets a signal as soon as so many videos are written."""
     code = (
-        "import sys, time, torch; from pathlib import Path\n"
-        "from videoclip.corpus import extract as m; from videoclip.encoders.encoder import Encoder\n"
-        "from videoclip.media.files import find_videos\n"
-        "m.APPEND_SECONDS = 1\n"
-        "def net(p):\n"
-        "    time.sleep(0.2); mean = p.float().mean((1, 2, 3)) / 255\n"
-        "    return torch.cat([mean, torch.ones(len(mean), 1)], 1)\n"
-        "sources, encoder = find_videos(Path(sys.argv[1])), Encoder('mean', 4, 10, 16, net, batch_seconds=2)\n"
-        "m.extract(sources, encoder, Path(sys.argv[2]), m.ExtractOptions(workers=1))\n"
+        "import os, signal, sys, videoclip.corpus.extract as e; from videoclip.corpus.store import Corpus\n"
+        "from videoclip.cli.main import main\n"
+        "def append(corpus, videos, original=Corpus.append):\n"
+        "    original(corpus, videos)\n"
+        f"    if len(corpus) == {at}:\n"
+        f"        os.kill(os.getpid(), signal.{by})\n"
+        "Corpus.append, e.APPEND_EVERY, sys.argv[:1] = append, 0.0, ['videoclip']\n"
+        "main()"
     )
+    command = [sys.executable, "-c", code, "extract", str(videos), "--encoder", "demo", "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_killed_extraction_goes_on_without_repeating_or_losing_a_video(folder, videoclip):
     out = folder / "c.lance"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder / "videos"), str(out)], stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (out.exists() and rows(out)):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    before = rows(out)
-    assert 0 < before < 4
-    summary = extract(find_videos(folder / "videos"), ENCODER, out)
-    assert summary.present == before
+    assert extraction_that_ends(2, "SIGKILL", folder / "videos", out).returncode == -signal.SIGKILL
+    assert len(Corpus(out)) == 2
+    _, said, _ = videoclip("extract", folder / "videos", "--encoder", "demo", "--out", out)
+    assert "2 videos added" in said
+    assert "2 were there" in said
     assert sorted(Corpus(out).ids) == ["deep/v3", "v0", "v1", "v2"]
-
-
-def rows(path) -> int:
-    try:
-        return len(Corpus(path))
-    except CorpusError:
-        return 0
 
 
 def test_captions_are_found_by_name_in_another_folder_and_with_a_language(folder):
@@ -209,47 +198,22 @@ def test_captions_come_from_one_large_json_file_too(folder):
     assert len(summary.set_aside) == 2
 
 
-def eager_extraction(videos: Path, out: Path) -> list[str]:
-    """A command that writes each video as soon as it is encoded."""
-    code = (
-        "import sys, videoclip.corpus.extract as e; e.APPEND_EVERY = 0.0; "
-        "from videoclip.cli.main import main; sys.argv[:1] = ['videoclip']; main()"
-    )
-    return [sys.executable, "-c", code, "extract", str(videos), "--encoder", "demo", "--out", str(out)]
-
-
-def started(command: list[str], out: Path) -> subprocess.Popen:
-    """The process of such a command, with the first videos written."""
-    job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not out.exists() or len(Corpus(out)) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return job
-
-
-def test_a_second_extraction_into_the_same_corpus_is_refused(tmp_path):
-    render_world(tmp_path / "w", 1, 1, "lagging", 8)
-    out = tmp_path / "c.lance"
-    command = eager_extraction(tmp_path / "w", out)
+def test_a_second_extraction_into_the_same_corpus_is_refused(folder, videoclip):
+    out = folder / "c.lance"
     with Corpus.create(out, load_encoder("demo").kind).writing():
-        second = subprocess.run(command, capture_output=True, text=True, check=False)
+        second = extraction_that_ends(0, "SIGKILL", folder / "videos", out)
     assert second.returncode == 2
     assert "another process is adding to it" in second.stderr
-    subprocess.run(command, capture_output=True, check=True)
-    assert len(Corpus(out)) == 1
+    assert videoclip("extract", folder / "videos", "--encoder", "demo", "--out", out)[0] == 0
+    assert len(Corpus(out)) == 4
 
 
-def test_a_polite_kill_keeps_what_is_encoded_and_exits_with_0(tmp_path):
-    render_world(tmp_path / "w", 20, 1, "lagging", 8)
-    out = tmp_path / "c.lance"
-    command = eager_extraction(tmp_path / "w", out)
-    job = started(command, out)
-    job.send_signal(signal.SIGTERM)
-    _, said = job.communicate(timeout=30)
-    assert job.returncode == 0
-    assert "the same command goes on from here" in said
+def test_a_polite_kill_keeps_what_is_encoded_and_exits_with_0(folder, videoclip):
+    out = folder / "c.lance"
+    ended = extraction_that_ends(2, "SIGTERM", folder / "videos", out)
+    assert ended.returncode == 0, ended.stderr
+    assert "the same command goes on from here" in ended.stderr
     kept = len(Corpus(out))
-    assert 2 <= kept < 20
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"{20 - kept} videos added" in done.stdout
+    assert 2 <= kept < 4
+    _, said, _ = videoclip("extract", folder / "videos", "--encoder", "demo", "--out", out)
+    assert f"{4 - kept} videos added" in said

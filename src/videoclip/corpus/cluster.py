@@ -63,12 +63,26 @@ def _connect(ray: Any, address: str) -> None:
         options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
     try:
         _knock(address)
-        ray.init(**options)
+        _start(ray, options)
     except (OSError, ValueError, RuntimeError) as error:
         raise VideoclipError(
             f"--ray {address}: no cluster answers there ({str(error).splitlines()[0][:150]}); 'ray start --head' makes "
             "one, 'local' needs none"
         ) from error
+
+
+def _start(ray: Any, options: dict[str, Any], attempts: int = 3) -> None:
+    """Ray gives up after 30 seconds, by a bare ``Exception``; on a machine that is busy its processes need longer."""
+    for attempt in range(attempts):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+            if attempt == attempts - 1:
+                raise RuntimeError(str(error)) from error
 
 
 def _knock(address: str) -> None:

@@ -117,6 +117,7 @@ def extract(
         def flush() -> None:
             nonlocal written
             written = time.monotonic()
+            ready[:] = [video for video in ready if video.id not in corpus]  # a signal can come when they are written
             if ready:
                 corpus.append(ready)
                 summary.added += len(ready)
