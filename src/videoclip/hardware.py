@@ -1,6 +1,7 @@
 """What this machine can do, and what must be asked of it, to be fast."""
 
 import ctypes
+import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,9 +14,15 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
 def has_bf16(device: "torch.device") -> bool:
-    """Whether the device multiplies bfloat16 natively; elsewhere it is emulated, several times slower than float32."""
+    """Whether the device multiplies bfloat16 natively; elsewhere it is emulated, several times slower than float32.
+
+    ``VIDEOCLIP_BF16=0`` or ``1`` in the environment answers in the device's place, to repeat what was computed on
+    another machine.
+    """
     import torch
 
+    if said := os.environ.get("VIDEOCLIP_BF16"):
+        return said != "0"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -128,11 +129,16 @@ def test_the_package_is_a_command():
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """The real commands on a world of the smallest size."""
+    """The real commands on a world of the smallest size, in bfloat16, whatever the processor.
+
+    The experiment of ``recipes`` does the same in float32.
+    """
     out = tmp_path_factory.mktemp("demo") / "demo"
     small = ["epochs=2", "batches.videos=8", "model.hidden_size=32", "model.heads=2", "model.intermediate_size=64"]
     arguments = ["demo", "--out", str(out), "--videos", "20", *(part for key in small for part in ("--set", key))]
-    done = subprocess.run([sys.executable, "-m", "videoclip", *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "videoclip", *arguments]
+    bf16 = os.environ | {"VIDEOCLIP_BF16": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=bf16)
     assert done.returncode == 0, done.stderr
     return out, done
 

@@ -1,5 +1,4 @@
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -38,9 +37,7 @@ def test_folding_batch_norm_changes_nothing():
     assert torch.allclose(wanted, got, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
 
 
-@pytest.mark.parametrize("native", [False, True])
-def test_the_fast_network_gives_the_features_of_the_plain_one(native, monkeypatch):
-    monkeypatch.setattr("videoclip.encoders.s3d.has_bf16", lambda device: native)
+def test_the_fast_network_gives_the_features_of_the_plain_one(native):
     torch.manual_seed(0)
     net = shaken(S3D(16, width=0.125))
     pixels = torch.randint(0, 256, (2, 6, 40, 36, 3), dtype=torch.uint8)
@@ -54,10 +51,10 @@ def test_the_compiled_network_gives_the_features_of_the_plain_one():
     torch.manual_seed(0)
     net = folded(shaken(S3D(8, width=0.0625, blocks=1)))
     blocks = blocks_of(torch.randint(0, 256, (2, 6, 40, 36, 3), dtype=torch.uint8))
-    if not shutil.which("g++"):
-        pytest.skip("no compiler")
+    # In one graph, and without the minutes that PyTorch's own kernels take: those are compared by bench/gpu.py.
+    compiled = torch.compile(net.features_of_blocks, fullgraph=True, backend="aot_eager")
     with torch.inference_mode():
-        assert torch.allclose(torch.compile(net.features_of_blocks)(blocks), net.features_of_blocks(blocks), atol=1e-5)
+        assert torch.allclose(compiled(blocks), net.features_of_blocks(blocks), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(8, 14, 14), (7, 14, 15), (3, 5, 4), (1, 1, 2)])
@@ -107,7 +104,7 @@ def test_an_encoder_is_not_trained_into_a_used_folder(trained):
         train_encoder(pairs, config, folder / "encoder")
 
 
-def test_the_shipped_encoder_tells_what_it_was_trained_with_and_sees_differences(tmp_path):
+def test_the_shipped_encoder_sees_differences(native, tmp_path):
     encoder = load_encoder("demo")
     a = encoder.encode_file(write(tmp_path / "a.mp4", [30] * 40))
     b = encoder.encode_file(write(tmp_path / "b.mp4", [220] * 40))

@@ -44,19 +44,25 @@ def config(tmp_path):
     )
 
 
+@pytest.fixture
+def either(config, native):
+    """The configuration as it is trained by default, on a processor of either kind."""
+    return replace(config, precision="auto")
+
+
 def losses(config: PretrainConfig) -> list[float]:
     from pathlib import Path
 
     return [line["loss"] for line in read_history(Path(config.out) / "history.jsonl") if "loss" in line]
 
 
-def test_training_learns_to_tell_pairs_apart(config):
-    pretrain(replace(config, epochs=20))
-    first, last = losses(config)[:3], losses(config)[-3:]
+def test_training_learns_to_tell_pairs_apart(either):
+    pretrain(replace(either, epochs=20))
+    first, last = losses(either)[:3], losses(either)[-3:]
     assert sum(last) < 0.85 * sum(first)
 
 
-def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> None:
+def interrupt(config: PretrainConfig, update: int, times: int) -> None:
     """Train, and press Ctrl-C ``times`` times as the given update begins."""
     original, begun = trainer.train_step, []
 
@@ -67,26 +73,26 @@ def interrupt(config: PretrainConfig, monkeypatch, update: int, times: int) -> N
                 os.kill(os.getpid(), signal.SIGINT)
         return original(*arguments)
 
-    monkeypatch.setattr(trainer, "train_step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        pretrain(config)
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trainer, "train_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(config)
     assert len(begun) == update
 
 
-def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_weights(config, tmp_path, monkeypatch):
-    config = replace(config, log_every=3)
+def test_an_interrupted_run_goes_on_with_the_same_losses_and_ends_with_the_same_weights(either, tmp_path):
+    config = replace(either, log_every=3)
     whole = pretrain(replace(config, out=str(tmp_path / "whole")))
-    interrupt(config, monkeypatch, update=7, times=1)
+    interrupt(config, update=7, times=1)
     resumed = pretrain(config)
     assert losses(config) == losses(replace(config, out=str(tmp_path / "whole")))
     for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert torch.equal(a, b), name
 
 
-def test_asked_twice_a_run_stops_at_once_and_goes_on_from_the_checkpoint_before(config, tmp_path, monkeypatch):
+def test_asked_twice_a_run_stops_at_once_and_goes_on_from_the_checkpoint_before(config, tmp_path):
     whole = losses(replace(config, out=pretrain_into(config, tmp_path / "whole")))
-    interrupt(replace(config, checkpoint_minutes=0), monkeypatch, update=7, times=2)
+    interrupt(replace(config, checkpoint_minutes=0), update=7, times=2)
     pretrain(replace(config, checkpoint_minutes=0))
     assert losses(config) == whole
 
@@ -119,8 +125,8 @@ def test_the_order_in_which_videos_were_extracted_does_not_matter(config, tmp_pa
     assert losses(config) == losses(replace(config, out=str(tmp_path / "turned")))
 
 
-def test_a_saved_model_gives_the_vectors_of_the_trained_one(config, tmp_path):
-    model = pretrain(replace(config, epochs=1))
+def test_a_saved_model_gives_the_vectors_of_the_trained_one(either, tmp_path):
+    model = pretrain(replace(either, epochs=1))
     loaded = VideoCLIP.from_pretrained(str(tmp_path / "run" / "model"))
     features = [np.ones((5, 16), np.float16), np.ones((40, 16), np.float16)]
     assert loaded.config == model.config
@@ -202,10 +208,10 @@ def test_clips_and_loss_of_mil_nce_go_together():
         PretrainConfig(loss=LossConfig("mil-nce"))
 
 
-def test_vectors_from_training_are_those_of_its_pairs_and_survive_an_interruption(config, tmp_path, monkeypatch):
+def test_vectors_from_training_are_those_of_its_pairs_and_survive_an_interruption(config, tmp_path):
     config = replace(config, batches=replace(config.batches, vector_from="training"), checkpoint_minutes=0)
     whole = losses(replace(config, out=pretrain_into(config, tmp_path / "whole")))
-    interrupt(config, monkeypatch, update=7, times=1)
+    interrupt(config, update=7, times=1)
     pretrain(config)
     assert losses(config) == whole
     vectors = newest_checkpoint(tmp_path / "run", torch.device("cpu"))["state"]["vectors"]

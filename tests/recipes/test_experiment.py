@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -7,18 +8,28 @@ from videoclip.errors import ConfigError
 from videoclip.pretrain.config import PretrainConfig
 from videoclip.recipes.experiment import EXPERIMENTS, FIGURES, SMALL, Experiment, Variant, run_experiment
 from videoclip.report.comparison import in_lines, write_comparison
+from videoclip.storage.folders import claim
+from videoclip.world.script import FAMILIES
 
-TINY = (*SMALL, "epochs=1", "batches.videos=8", "batches.candidates=16", "model.hidden_size=32", "model.heads=2")
+TINY = (
+    *SMALL, "epochs=1", "batches.videos=8", "batches.candidates=16", "model.hidden_size=32", "model.heads=2",
+    "model.intermediate_size=64", "model.video_layers=1", "model.text_layers=1",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    """Two variants of the smallest size, really rendered, trained and evaluated."""
+def result(tmp_path_factory, world):
+    """Two variants of the smallest size, really trained and evaluated; the world is the one of all tests."""
     variants = {"paper": Variant("paper"), "masked": Variant("best", ("clips.max_seconds=6",))}
-    EXPERIMENTS["tiny"] = Experiment("Tiny", 16, variants, TINY)
+    EXPERIMENTS["tiny"] = Experiment("Tiny", len(FAMILIES), variants, TINY)
     out = tmp_path_factory.mktemp("experiment") / "out"
+    claim(out, "experiment", {"videos": 20})
+    shutil.copytree(world, out / "worlds" / f"{len(FAMILIES)}-families-1" / "videos")
     try:
-        yield out, run_experiment("tiny", out, [3], videos=20, workers=1)
+        with pytest.MonkeyPatch.context() as without:
+            without.setenv("VIDEOCLIP_BF16", "0")
+            made = run_experiment("tiny", out, [1], videos=20, workers=1)
+        yield out, made
     finally:
         del EXPERIMENTS["tiny"]
 
@@ -37,11 +48,11 @@ def test_variants_are_compared_with_the_first_on_every_figure(result):
 
 def test_what_is_done_is_not_done_again(result):
     out, made = result
-    again = run_experiment("tiny", out, [3], ["paper"], videos=20, workers=1)
+    again = run_experiment("tiny", out, [1], ["paper"], videos=20, workers=1)
     assert again["runs_made"] == 0
     assert again["command"] == made["command"] + " --only 'paper'"
     with pytest.raises(ConfigError, match="holds a experiment with other videos"):
-        run_experiment("tiny", out, [3], videos=40, workers=1)
+        run_experiment("tiny", out, [1], videos=40, workers=1)
 
 
 def test_an_experiment_is_a_table_and_a_page(result, tmp_path):
