@@ -1,5 +1,6 @@
 """A library of painted videos, which the tests of library and serve share."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,21 @@ now we sharpen the chisel slowly
 """
 
 
-@pytest.fixture
-def videos(tmp_path) -> Path:
-    """Three videos: colours at known seconds, one with captions, one in a folder below."""
-    folder = tmp_path / "videos"
+@pytest.fixture(scope="session")
+def painted_once(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("painted") / "videos"
     (folder / "below").mkdir(parents=True)
     paint(folder / "a.mp4", ("white", 20), ("red", 8), ("white", 12))
     (folder / "a.en.srt").write_text(SRT)
     paint(folder / "b.mp4", ("green", 10), ("blue", 10), ("yellow", 10))
     paint(folder / "below" / "c.webm", ("purple", 6), ("black", 6), codec="libvpx")
     return folder
+
+
+@pytest.fixture
+def videos(painted_once, tmp_path) -> Path:
+    """Three videos: colours at known seconds, one with captions, one in a folder below."""
+    return Path(shutil.copytree(painted_once, tmp_path / "videos"))
 
 
 @pytest.fixture

@@ -19,16 +19,18 @@ COLOURS = {
     "white": (240, 240, 240),
     "black": (5, 5, 5),
 }
+QUICK = {"libx264": {"preset": "ultrafast"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}
+"""What makes the encoders spend no time on small files."""
 SIZE = 32
 """Numbers of a vector: three for the colour, the others for words that are no colours."""
 
 
-def paint(path: Path, *stretches: tuple[str, int], fps: int = 10, size=(96, 64), codec="libx264") -> Path:
+def paint(path: Path, *stretches: tuple[str, int], fps: int = 5, size=(96, 64), codec="libx264") -> Path:
     """A video that shows these colours for so many seconds each, with a dot so that no picture is quite empty."""
     import av
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream = container.add_stream(codec, rate=fps, options=QUICK[codec])
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, fps)

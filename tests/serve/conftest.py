@@ -1,3 +1,3 @@
-from libraries import indexed, library, videos
+from libraries import indexed, library, painted_once, videos
 
-__all__ = ["indexed", "library", "videos"]
+__all__ = ["indexed", "library", "painted_once", "videos"]
