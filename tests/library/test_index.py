@@ -236,7 +236,13 @@ def test_watching_indexes_what_is_added(videos, indexed, tmp_path):
     stop, new = threading.Event(), paint(tmp_path / "new.mp4", ("red", 3))
     runs = iter(watch([videos], indexed, stop))
     assert next(runs).added == 3
-    later = threading.Timer(0.5, lambda: new.rename(videos / "new.mp4"))
+
+    def arrive() -> None:
+        new.rename(videos / "new.mp4")
+        while not stop.wait(0.5):  # should the watching not have begun by then
+            (videos / "new.mp4").touch()
+
+    later = threading.Thread(target=arrive)
     later.start()
     try:
         assert next(runs).added == 1
