@@ -17,7 +17,7 @@ demo: install  ## the whole system on rendered videos, from pixels to a report
 
 test: install  ## all tests, after bringing what they need: a browser, real weights
 	$(BIN)/python .ci/bring.py
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadgroup $(OPTIONS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(OPTIONS)
 
 check: install
 	$(BIN)/ruff check .
