@@ -158,3 +158,22 @@ def test_what_a_user_imports_is_there():
     from videoclip import Corpus, Library, VideoCLIP, load_encoder
 
     assert {x.__name__ for x in (Corpus, Library, VideoCLIP, load_encoder)} <= set(videoclip.__all__)
+
+
+def test_the_root_holds_only_what_everything_uses():
+    assert len(list(SOURCE.glob("*.py"))) <= 12
+
+
+def test_below_the_root_an_init_file_says_what_its_folder_is_and_nothing_else():
+    for path in SOURCE.glob("*/**/__init__.py"):
+        (only,) = ast.parse(path.read_text()).body
+        assert isinstance(only, ast.Expr), path
+
+
+def test_what_is_printed_lies_in_report_and_commands_are_thin():
+    """A command parses, calls, and prints what report makes of the result: a program wants the rest, too."""
+    for path in (SOURCE / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                statements = sum(isinstance(part, ast.stmt) for part in ast.walk(node)) - 1
+                assert statements <= 36, f"{path.name}: {node.name} has {statements} statements"

@@ -9,17 +9,14 @@ import typer
 
 from ..errors import VideoclipError
 from ..storage.folders import output_file
-from ..storage.places import Place, write_whole
+from ..storage.places import write_whole
 from .options import AnyPlace, local_argument, local_name, local_option, place_option
 
 if TYPE_CHECKING:
     from ..library.index import Indexed
-    from ..library.search import Found
 
 app = typer.Typer()
 PANEL = "Your own videos: find and label moments"
-SHOWN = 20
-"""Files that are named on the screen of those set aside."""
 LibraryFolder = Annotated[AnyPlace, place_option("--library", help="The library's folder.")]
 ModelName = Annotated[str, typer.Option(help="A model's folder or hub name.")]
 EncoderName = Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")]
@@ -45,6 +42,7 @@ def index_(
     from ..library.index import watch as watching
     from ..library.store.about import LibraryError, read_about
     from ..model.joint import encoder_for, load_model
+    from ..report.lines import print_indexed
 
     folder = library
     try:
@@ -59,19 +57,7 @@ def index_(
         return index(videos, folder, loaded, seer, options, told)
 
     for result in watching(videos, run) if watch else [run()]:
-        _print_indexed(result, folder)
-
-
-def _print_indexed(result: "Indexed", library: Place) -> None:
-    for name, reason in list(result.set_aside.items())[:SHOWN]:
-        typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
-    if len(result.set_aside) > SHOWN:
-        typer.echo(f"… and {len(result.set_aside) - SHOWN} more, listed in {library / 'progress.json'}", err=True)
-    for warning in result.warnings[:SHOWN]:
-        typer.echo(f"warning: {warning}", err=True)
-    if result.missing:
-        typer.echo(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them", err=True)
-    typer.echo(f"{library}: {result}")
+        print_indexed(result, folder)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -100,6 +86,7 @@ def search(
     from ..encoders.load import encoder_named
     from ..library.exports import export_clips, in_form
     from ..library.search import Library, Query
+    from ..report.lines import print_hits
 
     if as_json and form not in ("list", "json"):
         raise VideoclipError(f"--json and --form {form}: choose one, and write the other into a file by --out")
@@ -119,35 +106,12 @@ def search(
     if form != "list":
         typer.echo(in_form(form, found.hits, title), nl=False)
     else:
-        _print_hits(found)
+        print_hits(found)
     if export and found.hits:
         made, failed = export_clips(found.hits, export, encode)
         for reason in failed.values():
             typer.echo(f"not cut: {reason}", err=True)
         typer.echo(f"{export}: {len(made)} clips", err=form != "list")
-
-
-def _print_hits(found: "Found") -> None:
-    if not found.hits:
-        typer.echo(found.note)
-    for number, hit in enumerate(found.hits, 1):
-        when = f"{_clock(hit.start)}–{_clock(hit.end)}"
-        said_only = hit.sight is None or (hit.sight < 0.5 and hit.speech is not None)
-        sure = "said" if said_only else f"{100 * (hit.sight or 0):.0f} %"
-        typer.echo(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
-        if hit.said:
-            typer.echo(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")
-
-
-def _shortest(path: str) -> str:
-    """A path as it is, or from the working folder on, if it lies there."""
-    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
-
-
-def _clock(seconds: float) -> str:
-    from ..progress import clock
-
-    return clock(seconds)
 
 
 def _date(text: str, option: str, more: float = 0.0) -> float | None:
@@ -218,13 +182,13 @@ def ask(
     weights: Weights = "",
 ) -> None:
     """Choose which of several answers fits a video."""
-    from ..tasks.one_video import answers
+    from ..tasks.one_video import answers, part_of
 
     if len(choices) < 2:
         raise VideoclipError("name at least two answers to choose from")
     _check_outputs(json)
     joint, features = _understood(video, model, encoder, weights)
-    part = features[int(start) : None if end is None else max(int(end), int(start) + 1)]
+    part = part_of(features, start, end)
     if not len(part):
         raise VideoclipError(f"--start {start:g}: the video ends at {len(features)} s")
     shares = answers(joint, part, choices, question)
@@ -256,13 +220,11 @@ def _write_segments(
     from dataclasses import asdict
 
     from ..media.captions import write_captions
+    from ..report.lines import print_segments
     from ..report.plots import stretches
     from ..tasks.one_video import as_captions
 
-    for part in found:
-        typer.echo(f"{_clock(part.start):>8}–{_clock(part.end):<8} {part.label}")
-    labelled = sum(part.end - part.start for part in found)
-    typer.echo(f"{len(found)} segments; {100 * labelled / max(seconds, 1):.0f} % of {_clock(seconds)} are labelled")
+    print_segments(found, seconds)
     if out:
         write_captions(out, as_captions(found))
     if picture:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 else:
     AnyPlace = type("Place", (), {})
     """Typer takes no unions, and shows this name in the help; what an option becomes is up to its parser."""
-SHOWN = 20
-"""Files that are named on the screen of those set aside."""
 
 
 def place_option(*names: str, help: str) -> Any:
@@ -46,10 +44,3 @@ def local_name(help: str) -> Any:
 
 def _name(text: str) -> str:
     return str(local(text)) if "://" in text else text
-
-
-def print_set_aside(set_aside: dict[str, str], out: Place) -> None:
-    for name, reason in list(set_aside.items())[:SHOWN]:
-        typer.echo(f"set aside: {reason if name in reason else f'{name}: {reason}'}", err=True)
-    if len(set_aside) > SHOWN:
-        typer.echo(f"… and {len(set_aside) - SHOWN} more, listed in {out}.set-aside.json", err=True)

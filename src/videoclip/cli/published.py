@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import SHOWN, AnyPlace, local_argument, local_option, place_argument, place_option, print_set_aside
+from .options import AnyPlace, local_argument, local_option, place_argument, place_option
 
 app = typer.Typer()
 PANEL = "Published weights and data"
@@ -37,6 +37,7 @@ def convert(
 ) -> None:
     """Turn the published VideoCLIP checkpoint into a model's folder; nothing in the file is run."""
     from ..model.convert import convert as run
+    from ..report.lines import SHOWN
 
     model, official = run(checkpoint, folder)
     towers = model.parameter_counts()
@@ -68,10 +69,11 @@ def import_(
 ) -> None:
     """Bring other people's features and captions into a corpus; goes on where it was interrupted."""
     from ..corpus.importers import ImportConfig, import_features
+    from ..report.lines import print_set_aside
 
     config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
     summary = import_features(features, out, captions, ids, config)
-    print_set_aside(summary.set_aside, out)
+    print_set_aside(summary.set_aside, f"{out}.set-aside.json")
     typer.echo(f"{out}: {summary}; features of {summary.kind}")
 
 

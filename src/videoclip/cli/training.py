@@ -8,7 +8,7 @@ import typer
 
 from ..errors import VideoclipError
 from ..storage.places import place
-from .options import SHOWN, AnyPlace, local_argument, local_name, local_option, place_option, print_set_aside
+from .options import AnyPlace, local_argument, local_name, local_option, place_option
 
 if TYPE_CHECKING:
     from ..media.files import VideoFile
@@ -41,6 +41,7 @@ def extract(
     from ..corpus.extract import extract as run
     from ..corpus.store import Corpus
     from ..encoders.load import load_encoder
+    from ..report.lines import print_set_aside
 
     sources = _videos_of(videos, captions, language)
     made, engine = Corpus(reuse) if reuse else None, None
@@ -52,9 +53,7 @@ def extract(
         engine = on_ray(ray, encoder, weights)
     options = ExtractOptions(allow_silent, language, workers)
     summary = run(sources, load_encoder(encoder, weights), out, options, made, engine)
-    print_set_aside(summary.set_aside, out)
-    for warning in summary.warnings[:SHOWN]:
-        typer.echo(f"warning: {warning}", err=True)
+    print_set_aside(summary.set_aside, f"{out}.set-aside.json", summary.warnings)
     typer.echo(f"{out}: {summary}")
 
 
@@ -81,7 +80,14 @@ def pretrain(
         typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False), nl=False)
         return
     if dry_run:
-        _print_estimate(run_config)
+        import yaml
+
+        from ..pretrain.estimate import estimate
+        from ..report.lines import print_estimate
+
+        run_config, estimated = estimate(run_config)
+        typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False))
+        print_estimate(estimated)
         return
     run(run_config)
     if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
@@ -128,35 +134,6 @@ def train_encoder(
     pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]
     run(pairs, load_config(EncoderConfig, "", settings or []), out)
     typer.echo(f"the encoder: {out}")
-
-
-def _print_estimate(config) -> None:
-    import yaml
-
-    from ..config import dump_config
-    from ..pretrain.estimate import estimate
-    from ..progress import clock
-
-    config, e = estimate(config)
-    gigabytes = "{:.2f} GB".format
-    towers = ", ".join(f"{name} {count:,}" for name, count in e.parameters.items())
-    lines = {
-        "corpus": f"{e.corpus}: {e.videos:,} videos to train on, {e.held_out:,} held out",
-        "parameters": f"{sum(e.parameters.values()):,} trained ({towers}); "
-        f"{e.published_parameters:,} in the published layout, with those that nothing uses",
-        "pairs": f"{e.pairs_per_update:,} per update, {e.pairs_per_epoch:,} per epoch",
-        "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs} epochs",
-        "memory": f"{gigabytes(e.memory / 1e9)} per process: weights {gigabytes(e.weights / 1e9)}, gradients "
-        f"{gigabytes(e.gradients / 1e9)}, optimiser state {gigabytes(e.optimizer_state / 1e9)}, activations "
-        f"{gigabytes(e.activations / 1e9)}",
-        "time": f"{clock(e.seconds)} on this machine in one process ({e.device}, {e.precision}): "
-        f"{e.seconds_per_update:.3g} s per update, {clock(e.seconds_for_vectors)} per epoch for video vectors, without "
-        "reading and validation",
-        "measured": e.measured,
-    }
-    typer.echo(yaml.safe_dump(dump_config(config), sort_keys=False))
-    for name, text in lines.items():
-        typer.echo(f"{name:<11}{text}")
 
 
 def _videos_of(videos: Path, captions: Path | None, language: str = "en") -> "list[VideoFile]":

@@ -75,37 +75,23 @@ def align(
 ) -> None:
     """Find out which sentences of a narration describe something that is seen, and when."""
     import json as json_module
+    from dataclasses import asdict
 
-    import numpy as np
-
-    from ..media.captions import Caption, read_captions, write_captions
+    from ..media.captions import read_captions, write_captions
     from ..model.joint import encoder_for, load_model
-    from ..tasks.alignment import align as run
+    from ..report.lines import print_aligned
+    from ..tasks.one_video import aligned, shown_captions
 
     if out:
         output_file(out)
     joint, said = load_model(model), read_captions(captions)
     if not said:
         raise VideoclipError(f"{captions}: holds no captions")
-    features = encoder_for(joint, encoder, weights).encode_file(video)
-    sentences = joint.encode_text([c.text for c in said]).numpy()
-    spoken = np.array([(c.start, c.end) for c in said])
-    found = run(joint.video_tokens(features).numpy(), sentences, spoken, reach)
-    rows = [
-        {"text": c.text, "spoken": [c.start, c.end], "shown": span.tolist(), "at": float(time),
-         "confidence": round(float(sure), 3), "kept": bool(kept)}
-        for c, span, time, sure, kept in zip(
-            said, found.spans, found.times, found.probability, found.kept, strict=True
-        )
-    ]  # fmt: skip
-    for row in rows:
-        mark = f"{row['shown'][0]:7.1f} to {row['shown'][1]:.1f} s" if row["kept"] else "      not shown"
-        typer.echo(f"{row['spoken'][0]:7.1f} s  {mark:<22} {row['confidence']:.2f}  {row['text']}")
-    typer.echo(f"{sum(row['kept'] for row in rows)} of {len(rows)} sentences describe something that is seen")
+    sentences = aligned(joint, encoder_for(joint, encoder, weights).encode_file(video), said, reach)
+    print_aligned(sentences)
     if out:
-        kept = sorted((row for row in rows if row["kept"]), key=lambda row: row["shown"])
-        write_captions(out, [Caption(row["shown"][0], row["shown"][1], row["text"]) for row in kept])
-        write_whole(out.with_suffix(".json"), json_module.dumps(rows, indent=1))
+        write_captions(out, shown_captions(sentences))
+        write_whole(out.with_suffix(".json"), json_module.dumps([asdict(s) for s in sentences], indent=1))
 
 
 @app.command(rich_help_panel=PANEL)

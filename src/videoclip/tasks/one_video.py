@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..media.captions import Caption
 from ..model.joint import JointModel
+from .alignment import REACH, align
 from .boundaries import boundaries
 from .localization import locate_steps
 from .segmentation import BACKGROUND, background_text, segment
@@ -79,3 +80,48 @@ def answers(model: JointModel, features: np.ndarray, choices: Sequence[str], que
 def as_captions(found: Sequence[Segment]) -> list[Caption]:
     """Labels as captions."""
     return [Caption(s.start, s.end, s.label) for s in found]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A sentence of a narration: when it is ``spoken`` and when that is ``shown``, (start, end) in seconds each.
+
+    ``at`` is the second that shows it best, ``confidence`` how sure that is, from 0 to 1; ``kept`` whether it describes
+    something that is seen at all.
+    """
+
+    text: str
+    spoken: tuple[float, float]
+    shown: tuple[float, float]
+    at: float
+    confidence: float
+    kept: bool
+
+
+def aligned(
+    model: JointModel, features: np.ndarray, captions: Sequence[Caption], reach: float = REACH
+) -> list[Aligned]:
+    """Which sentences describe something that is seen, and when: (T, F) features and what is said, in order.
+
+    Args:
+        reach: seconds from the speech in which it is looked for.
+    """
+    spoken = [(caption.start, caption.end) for caption in captions]
+    sentences = model.encode_text([caption.text for caption in captions]).numpy()
+    found = align(model.video_tokens(features).numpy(), sentences, np.array(spoken), reach)
+    rows = zip(captions, spoken, found.spans.tolist(), found.times, found.probability, found.kept, strict=True)
+    return [
+        Aligned(caption.text, when, (shown[0], shown[1]), float(at), round(float(sure), 3), bool(kept))
+        for caption, when, shown, at, sure, kept in rows
+    ]
+
+
+def shown_captions(sentences: Sequence[Aligned]) -> list[Caption]:
+    """The sentences that are kept as captions of what is shown, in its order."""
+    kept = sorted((sentence for sentence in sentences if sentence.kept), key=lambda sentence: sentence.shown)
+    return [Caption(*sentence.shown, sentence.text) for sentence in kept]
+
+
+def part_of(features: np.ndarray, start: float, end: float | None) -> np.ndarray:
+    """The seconds from ``start`` to ``end`` (by default the last), at least one: (T, F) -> (≤ T, F)."""
+    return features[int(start) : None if end is None else max(int(end), int(start) + 1)]

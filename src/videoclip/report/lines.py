@@ -1,0 +1,103 @@
+"""What commands print, line by line: what was skipped, moments, segments, sentences, and what a run would take."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..progress import clock
+
+if TYPE_CHECKING:
+    from ..library.index import Indexed
+    from ..library.search import Found
+    from ..pretrain.estimate import Estimate
+    from ..storage.places import Place
+    from ..tasks.one_video import Aligned, Segment
+
+SHOWN = 20
+"""Files that are named on the screen of those set aside."""
+
+
+def print_set_aside(set_aside: Mapping[str, str], listed: "str | Place", warnings: Sequence[str] = ()) -> None:
+    """The first files that were set aside, with the reasons, and the first warnings.
+
+    Args:
+        listed: the file in which all of them are.
+    """
+    for name, reason in list(set_aside.items())[:SHOWN]:
+        complain(f"set aside: {reason if name in reason else f'{name}: {reason}'}")
+    if len(set_aside) > SHOWN:
+        complain(f"… and {len(set_aside) - SHOWN} more, listed in {listed}")
+    for warning in warnings[:SHOWN]:
+        complain(f"warning: {warning}")
+
+
+def print_indexed(result: "Indexed", library: "Place") -> None:
+    """What an indexing did."""
+    print_set_aside(result.set_aside, library / "progress.json", result.warnings)
+    if result.missing:
+        complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
+    print(f"{library}: {result}", flush=True)
+
+
+def print_hits(found: "Found") -> None:
+    """Moments, best first, with what is said meanwhile."""
+    if not found.hits:
+        print(found.note)
+    for number, hit in enumerate(found.hits, 1):
+        when = f"{clock(hit.start)}–{clock(hit.end)}"
+        said_only = hit.sight is None or (hit.sight < 0.5 and hit.speech is not None)
+        sure = "said" if said_only else f"{100 * (hit.sight or 0):.0f} %"
+        print(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
+        if hit.said:
+            print(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")
+
+
+def _shortest(path: str) -> str:
+    """A path as it is, or from the working folder on, if it lies there."""
+    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
+
+
+def print_segments(found: "Sequence[Segment]", seconds: int) -> None:
+    """Stretches with their labels, and how much of the video they are."""
+    for part in found:
+        print(f"{clock(part.start):>8}–{clock(part.end):<8} {part.label}")
+    labelled = sum(part.end - part.start for part in found)
+    print(f"{len(found)} segments; {100 * labelled / max(seconds, 1):.0f} % of {clock(seconds)} are labelled")
+
+
+def print_aligned(sentences: "Sequence[Aligned]") -> None:
+    """When each sentence is spoken, and when what it says is shown."""
+    for sentence in sentences:
+        start, end = sentence.shown
+        mark = f"{start:7.1f} to {end:.1f} s" if sentence.kept else "      not shown"
+        print(f"{sentence.spoken[0]:7.1f} s  {mark:<22} {sentence.confidence:.2f}  {sentence.text}")
+    kept = sum(sentence.kept for sentence in sentences)
+    print(f"{kept} of {len(sentences)} sentences describe something that is seen")
+
+
+def print_estimate(e: "Estimate") -> None:
+    """What a run would take."""
+    gigabytes = "{:.2f} GB".format
+    towers = ", ".join(f"{name} {count:,}" for name, count in e.parameters.items())
+    lines = {
+        "corpus": f"{e.corpus}: {e.videos:,} videos to train on, {e.held_out:,} held out",
+        "parameters": f"{sum(e.parameters.values()):,} trained ({towers}); "
+        f"{e.published_parameters:,} in the published layout, with those that nothing uses",
+        "pairs": f"{e.pairs_per_update:,} per update, {e.pairs_per_epoch:,} per epoch",
+        "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs} epochs",
+        "memory": f"{gigabytes(e.memory / 1e9)} per process: weights {gigabytes(e.weights / 1e9)}, gradients "
+        f"{gigabytes(e.gradients / 1e9)}, optimiser state {gigabytes(e.optimizer_state / 1e9)}, activations "
+        f"{gigabytes(e.activations / 1e9)}",
+        "time": f"{clock(e.seconds)} on this machine in one process ({e.device}, {e.precision}): "
+        f"{e.seconds_per_update:.3g} s per update, {clock(e.seconds_for_vectors)} per epoch for video vectors, without "
+        "reading and validation",
+        "measured": e.measured,
+    }
+    for name, text in lines.items():
+        print(f"{name:<11}{text}")
+
+
+def complain(text: str) -> None:
+    """A line for who watches, beside the result."""
+    print(text, file=sys.stderr, flush=True)
