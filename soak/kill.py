@@ -20,7 +20,7 @@ def extraction(videos: Path, out: Path) -> None:
     """The demo encoder's features of all videos; as the other jobs, with so little work between two writes that
     whatever is killed has written something."""
     from videoclip.corpus.extract import ExtractOptions, extract
-    from videoclip.encoders.encoder import load_encoder
+    from videoclip.encoders.load import load_encoder
     from videoclip.media.files import find_videos
 
     extract(find_videos(videos), load_encoder("demo"), out, ExtractOptions(append_every=0.0))
@@ -33,7 +33,7 @@ def importing(features: Path, captions: Path, out: Path) -> None:
 
 
 def indexing(videos: Path, model: Path, library: Path) -> None:
-    from videoclip.encoders.encoder import load_encoder
+    from videoclip.encoders.load import load_encoder
     from videoclip.library.index import IndexOptions, index
     from videoclip.model.joint import load_model
 

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Any
 
 from ..errors import ConfigError, VideoclipError
-from .places import Place, changed_at
+from .places import Place, changed_at, write_whole
 from .remote import Remote
 
 LOCK = ".lock"
@@ -42,7 +42,7 @@ def claim(folder: Path, what: str, values: dict[str, Any], defaults: dict[str, A
         raise ConfigError(f"{folder}: is not empty and holds no {what}; choose another folder")
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(values, indent=1))
+        write_whole(note, json.dumps(values, indent=1))
     return folder
 
 
