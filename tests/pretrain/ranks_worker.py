@@ -49,6 +49,11 @@ def batches_of(corpus: Corpus, config: PretrainConfig) -> list[Batch]:
     return [draw_batch(corpus.read(rows), config.clips, 64, random.Random(i)) for i, rows in enumerate(VIDEOS)]
 
 
+def threads() -> list[str]:
+    """The names of this process's threads; none where the system does not tell."""
+    return [(thread / "comm").read_text().strip() for thread in Path("/proc/self/task").glob("*")]
+
+
 def main(corpus_path: str, out: str) -> None:
     with joined() as ranks:
         corpus, made = Corpus(corpus_path), {}
@@ -73,8 +78,10 @@ def main(corpus_path: str, out: str) -> None:
         config = config_of(next(iter(CASES)))
         torch.manual_seed(5)
         vectors = embed_videos(VideoCLIP(config.model), corpus, list(range(11)), config, cast, ranks)
-        if ranks.is_first:
-            torch.save(made | {"vectors": torch.from_numpy(vectors)}, Path(out))
+        made |= {"vectors": torch.from_numpy(vectors), "threads": threads()}
+    made["threads afterwards"] = threads()
+    if ranks.is_first:
+        torch.save(made, Path(out))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def torchrun(processes: int, *arguments, restarts: int = 0) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(FOLDER), str(FOLDER.parent)])}
+    paths = [str(FOLDER), str(FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,14 @@ def joined_batch(parts: list[Batch]) -> Batch:
 def test_the_vectors_of_a_retrieval_round_are_the_same(updates):
     for processes in (2, 4):
         assert torch.equal(updates[processes]["vectors"], updates[1]["vectors"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not tell a process's threads")
+def test_no_thread_of_the_process_group_outlives_the_work_of_the_processes(updates):
+    """It would abort a process that is done, if Python shut down at the wrong moment."""
+    for processes in (2, 4):
+        assert any("gloo" in name for name in updates[processes]["threads"])
+        assert not [name for name in updates[processes]["threads afterwards"] if "gloo" in name]
 
 
 def command_line(corpus: str, out: Path, *more: str) -> list[str]:

@@ -8,13 +8,18 @@ same thing with nobody to talk to.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import numpy as np
 import torch
 import torch.distributed as dist
+
+# DDP imports this one, by way of torch._dynamo. Its functions have as default arguments the process group that there is
+# at that time, and would keep it for good (``_leave``): so it is imported while there is none.
+import torch.distributed.nn.functional
 from torch import Tensor
 from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
@@ -35,6 +40,8 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
+    averaged: WeakSet[DistributedDataParallel] = field(default_factory=WeakSet, repr=False, compare=False)
+    """What ``averaging`` returned: usable while the processes are ``joined``, and emptied then."""
 
     @property
     def is_first(self) -> bool:
@@ -88,10 +95,15 @@ class Ranks:
         return content.numpy()
 
     def averaging(self, model: "VideoCLIP") -> "VideoCLIP | DistributedDataParallel":
-        """The model, with gradients that are the mean over all processes, and the first one's weights in all."""
+        """The model, with gradients that are the mean over all processes, and the first one's weights in all.
+
+        It is for use inside of ``joined``; the model itself stays whole.
+        """
         if self.size == 1:
             return model
-        return DistributedDataParallel(model, gradient_as_bucket_view=True)
+        trained = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        self.averaged.add(trained)
+        return trained
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
@@ -157,7 +169,22 @@ def joined() -> Iterator[Ranks]:
             "below); start again to go on from the last checkpoint, or let torchrun do so with --max-restarts"
         ) from error
     finally:
-        dist.destroy_process_group()
+        _leave(ranks)
+
+
+def _leave(ranks: Ranks) -> None:
+    """End the process group, and wait for its threads.
+
+    A thread of Gloo lets go of a finished work after it has woken whoever waits for it, and may need Python's lock to
+    do so, for the tensors in it. If Python is shutting down by then, it ends the thread instead, amid a destructor, and
+    C++ aborts the whole process ("terminate called without an active exception"), although its work is done. The group
+    joins its threads when nothing refers to it any more. DDP does, and is part of cycles, and a variable of whoever
+    called: so everything in it is let go of. That comes first: the group gives Python's lock away while it waits for
+    its threads, but DDP's C++ part, were it the last to refer to the group, would not.
+    """
+    for trained in ranks.averaged:
+        vars(trained).clear()
+    dist.destroy_process_group()
 
 
 def _is_broken_connection(error: RuntimeError) -> bool:
