@@ -33,7 +33,7 @@ def workers() -> list[int]:
     table = {int(p.name): parent_and_command(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
     def is_ours(pid: int) -> bool:
         return pid == os.getpid() or (pid in table and pid > 1 and is_ours(table[pid][0]))
-    return [pid for pid, (_, command) in table.items() if b"ray::MapWorker" in command and is_ours(pid)]
+    return [pid for pid, (_, command) in table.items() if command.startswith(b"ray::MapWorker") and is_ours(pid)]
 
 def append_and_die(corpus, videos, append=Corpus.append):
     append(corpus, videos)

@@ -28,7 +28,12 @@ ALL = ("epochs=4", "batches.per_update=2", "seed=3", "validate_epochs=0", "model
 RUNS = {
     "paper": ("clips.rule=official", "batches.vector_from=clips", "batches.negatives=batch"),
     "clusters": ("batches.rule=clusters", "batches.cluster_size=2", "batches.vector_from=clips"),
-    "masked and softened": ("loss.mask_overlaps=true", "loss.soft_targets=0.3", "model.similarity=cosine"),
+    "masked and softened": (
+        "loss.mask_overlaps=true",
+        "loss.soft_targets=0.3",
+        "model.similarity=cosine",
+        "batches.rule=random",
+    ),
     "mil-nce": ("loss.kind=mil-nce", "clips.rule=mil-nce", "clips.bag=3", "clips.max_seconds=4"),
 }
 """What each run changes of the settings that all have (``made_corpus``)."""
