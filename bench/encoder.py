@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from result import report
 
-from videoclip.benchmarks.world import read_truth
+from videoclip.benchmarks.truth import read_truth
 from videoclip.corpus.extract import extract
 from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import AnyEncoder

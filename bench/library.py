@@ -192,7 +192,7 @@ def exact(vectors: np.ndarray, texts: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def world(demo: Path) -> None:
     """Is the moment that is described found, and are its boundaries right? By speech, by sight, and by both."""
-    from videoclip.benchmarks.world import read_truth
+    from videoclip.benchmarks.truth import read_truth
     from videoclip.encoders.load import load_encoder
     from videoclip.library.index import index
     from videoclip.model.joint import load_model

@@ -8,7 +8,8 @@ from ..errors import VideoclipError
 from ..model.joint import JointModel, load_model
 from ..model.prompts import Prompted
 from ..provenance import provenance
-from ..storage.places import Place, Remote, place
+from ..storage.places import Place, place
+from ..storage.remote import Remote
 from .analysis import intervals
 from .table import benchmark
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..benchmarks.world import evaluate_world, read_truth, recall_probe
+from ..benchmarks.truth import read_truth
+from ..benchmarks.world import evaluate_world, recall_probe
 from ..config import defaults, dump_config, load_config
 from ..corpus.extract import extract
 from ..corpus.store import Corpus

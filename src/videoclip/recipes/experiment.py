@@ -203,7 +203,8 @@ def _run(name: str, variant: str, seed: int, out: Path) -> None:
     """One training and its evaluation, on one core, in a process of its own."""
     import torch
 
-    from ..benchmarks.world import evaluate_world, read_truth
+    from ..benchmarks.truth import read_truth
+    from ..benchmarks.world import evaluate_world
     from ..corpus.store import Corpus
     from ..pretrain.trainer import pretrain
 

@@ -13,7 +13,8 @@ from ..model.joint import JointModel
 from .alignment import REACH, align
 from .boundaries import boundaries
 from .localization import locate_steps
-from .segmentation import BACKGROUND, background_text, segment
+from .metrics import BACKGROUND
+from .segmentation import background_text, segment
 
 
 @dataclass(frozen=True)
