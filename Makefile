@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
-TESTERS ?= 2
+# Tests at the same time: one more than two cores, since tests wait for other processes.
+TESTERS ?= 3
 
 .PHONY: demo test check install install-hashed lock audit sbom clean
 

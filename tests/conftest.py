@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS / "media"), str(TESTS / "pretrain")]
@@ -13,6 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SAMPLES = Path(os.environ.get("VIDEOCLIP_MEDIA") or TESTS.parent.parent / "shared" / "media")
 """Real files with the troubles that real files have; they do not belong to the repository."""
+
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")  # a busy machine is no fault of what is tested
 
 
 def pytest_addoption(parser) -> None:
