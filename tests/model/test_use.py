@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import videoclip
 from videoclip import VideoCLIP, load_model
@@ -147,6 +148,24 @@ def test_a_bert_that_is_not_there_is_one_error(tmp_path):
         bert_tensors(SMALL, "no-such/bert-anywhere")
     with pytest.raises(WeightsError, match=r"has no config.json and no model.safetensors"):
         bert_tensors(SMALL, tmp_path)
+
+
+@pytest.mark.parametrize("note", [b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b'{"hidden_size": "a"}', None])
+def test_a_folder_whose_note_is_no_configuration_is_one_error(tmp_path, note):
+    VideoCLIP(SMALL).save_pretrained(tmp_path)
+    (tmp_path / "config.json").unlink()
+    if note is not None:
+        (tmp_path / "config.json").write_bytes(note)
+    with pytest.raises(VideoclipError, match=tmp_path.name):
+        load_model(tmp_path)
+
+
+def test_weights_that_lack_a_tensor_are_refused_and_not_left_random(tmp_path):
+    VideoCLIP(SMALL).save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file({name: t for name, t in tensors.items() if "mlp_in.weight" not in name}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match="no model there that can be loaded"):
+        load_model(tmp_path)
 
 
 def test_sizes_that_cannot_be_built_are_refused():

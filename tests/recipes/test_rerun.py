@@ -64,3 +64,13 @@ def test_what_says_nothing_of_how_it_was_made_is_one_error(tmp_path, run):
     (run / "result.json").unlink()
     with pytest.raises(ConfigError, match="has not ended"):
         rerun(run, tmp_path / "out")
+
+
+def test_a_run_of_a_version_that_wrote_fewer_keys_is_repeated_with_their_defaults(run, tmp_path):
+    result = json.loads((run / "result.json").read_text())
+    del result["config"]["model"]["similarity"], result["processes"]
+    (run / "result.json").write_text(json.dumps(result))
+    assert rerun(run, tmp_path / "again").verdict == "identical"
+    (run / "result.json").write_text(json.dumps({key: value for key, value in result.items() if key != "config"}))
+    with pytest.raises(ConfigError, match="does not say how the run was made"):
+        rerun(run, tmp_path / "another")

@@ -96,7 +96,7 @@ def load_videoclip(name: str | Path | Remote) -> VideoCLIP:
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
     try:
         model = VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, HFValidationError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, HFValidationError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
     if "://" in name:
         model.name = name

@@ -276,7 +276,8 @@ class VideoCLIP(
     def _from_pretrained(cls, **arguments: Any) -> "VideoCLIP":
         check_saved(**{name: arguments[name] for name in ("model_id", "revision", "cache_dir", "token")})
         with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
-            model = super()._from_pretrained(**arguments)
+            # Strict, or what the file lacks would stay as random as it was made.
+            model = super()._from_pretrained(**arguments | {"strict": True})
         name = str(arguments["model_id"])
         model.name = str(Path(name).resolve()) if Path(name).is_dir() else name
         return model

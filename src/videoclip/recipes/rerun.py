@@ -12,6 +12,8 @@ from ..storage.places import write_whole
 
 CLOSE = 1e-3
 """Relative difference up to which a figure counts as close: other hardware adds up in another order."""
+OPTIONS = ("split", "rule", "normalization", "templates")
+"""Options of an evaluation. A file of a version that did not have one yet was made with its default."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,13 @@ def _pretraining(made: Path, out: Path) -> Compared:
     from ..pretrain.run import read_history
     from ..pretrain.trainer import pretrain
 
-    result = json.loads((made / "result.json").read_text())
-    settings = [f"{key}={json.dumps(value)}" for key, value in _flat(result["config"])]
-    per_update = result["config"]["batches"]["per_update"] or result["processes"]  # the same training on one process
+    try:
+        result = json.loads((made / "result.json").read_text())
+        settings = [f"{key}={json.dumps(value)}" for key, value in _flat(result["config"])]
+        # The same training on one process. Keys that an earlier version did not write mean their defaults.
+        per_update = result["config"]["batches"].get("per_update") or result.get("processes", 1)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{made / 'result.json'}: does not say how the run was made; train it anew") from error
     config = load_config(PretrainConfig, "", [*settings, f"batches.per_update={per_update}", f"out={out}"])
     pretrain(config)
     figures: dict[str, tuple[Any, Any]] = {}
@@ -72,8 +78,8 @@ def _pretraining(made: Path, out: Path) -> Compared:
         for name in before.keys() & after.keys() - {"update", "epoch", "lr"}:
             figures[f"{name} at update {before['update']}"] = before[name], after[name]
     again = json.loads((out / "result.json").read_text())
-    figures["updates"] = result["updates"], again["updates"]
-    return Compared(figures, _other(result), out, result["weights"] == again["weights"])
+    figures["updates"] = result.get("updates"), again["updates"]
+    return Compared(figures, _other(result), out, result.get("weights") == again["weights"])
 
 
 def _evaluation(made: Path, out: Path) -> Compared:
@@ -83,14 +89,16 @@ def _evaluation(made: Path, out: Path) -> Compared:
         result = json.loads(made.read_text())
         config = result["config"]
         where = [config[key] for key in ("benchmark", "model", "corpus", "data")]
-        options = {key: config[key] for key in ("split", "rule", "normalization", "templates")}
+        options = {key: config[key] for key in OPTIONS if key in config}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{made}: does not say how it was made; only files of videoclip evaluate --json do"
         ) from error
     if not config["model"]:
         raise ConfigError(f"{made}: was made with a model that was never saved; evaluate one from a folder")
-    again = evaluate(*where, **options | {"rule": _rule(config)})
+    if "rule" in options:
+        options["rule"] = _rule(config)
+    again = evaluate(*where, **options)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / made.name, json.dumps(again, indent=1))
     again = json.loads((out / made.name).read_text())
