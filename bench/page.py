@@ -31,7 +31,8 @@ def section(made: dict, kind: str) -> str:
     """A bench's part of the page, or a soak's."""
     columns = list(made["table"][0])
     named, run = ("", "bench/") if kind == "bench" else ("soak ", "soak ")
-    lines = [f"## {named}{made['name']}", "", f"`python {run}{made['command']}`"]
+    where = " on a GPU" if "NVIDIA" in made["machine"] else ""
+    lines = [f"## {named}{made['name']}{where}", "", f"`python {run}{made['command']}`"]
     if "figures" in made:
         lines += ["", "; ".join(f"{what} {figure}" for what, figure in made["figures"].items()) + "."]
     else:
