@@ -88,12 +88,13 @@ MUTATIONS: list[Callable[[bytearray, random.Random, list[bytes]], bytearray]] = 
 def read_all(path: Path) -> str:
     """What the readers make of a file: ``frames`` or ``refused``; anything else raises."""
     from videoclip.errors import MediaError
-    from videoclip.media.container import embedded_captions, pictures
+    from videoclip.media.container import embedded_captions, pictures, recorded_at
     from videoclip.media.video import probe, seconds_of
 
     outcome = "refused"
     for read in (
         lambda: probe(path),
+        lambda: recorded_at(path),
         lambda: embedded_captions(path),
         lambda: list(pictures(path, 5.0, 96)),
         lambda: sum(1 for _ in seconds_of(path, 10, 112, damage=lambda _: None)),
