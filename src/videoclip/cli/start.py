@@ -54,3 +54,24 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     facts = examine()
     typer.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else as_text(facts))
+
+
+@app.command(rich_help_panel=PANEL)
+def inspect(
+    files: Annotated[list[Path], local_argument(help="Video files, or folders of them.")],
+    language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what is seen in a file: streams, length, captions found and chosen, date, and why it cannot be used."""
+    import json
+
+    from ..media.files import find_videos
+    from ..media.inspection import inspect as look
+    from ..report.lines import print_inspection
+
+    seen = [look(video, language) for video in find_videos(files, language=language)]
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in seen], indent=1, ensure_ascii=False))
+    else:
+        for one in seen:
+            print_inspection(one)

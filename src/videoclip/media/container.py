@@ -1,6 +1,6 @@
 """What a video file holds beside its frames in order: subtitles, a date, pictures here and there; and cuts of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from fractions import Fraction
@@ -35,8 +35,6 @@ def has_captions(path: str | Path) -> bool:
 
 def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
     """Sentences of a video file's own subtitle tracks that are text, by language (``und`` where none is named)."""
-    from av.error import FFmpegError
-
     tracks: dict[str, list[Caption]] = {}
     with open_video(path) as container:
         texts = _text_tracks(container)
@@ -44,15 +42,22 @@ def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
             return {}
         start = (container.start_time or 0) / 1_000_000
         found: dict[int, list[Caption]] = {stream.index: [] for stream in texts}
-        try:
-            for packet in container.demux(texts):
-                found[packet.stream.index] += _said(packet, start)
-        except (FFmpegError, IndexError):
-            pass  # what was read until the damage is kept
+        for packet in undamaged(container.demux(texts)):
+            found[packet.stream.index] += _said(packet, start)
         for stream in texts:
             if sentences := clean(found[stream.index]):
                 tracks.setdefault(stream.language or "und", sentences)
     return tracks
+
+
+def undamaged(packets: Iterable[Any]) -> Iterator[Any]:
+    """Packets of a container until its end, or until it is damaged."""
+    from av.error import FFmpegError
+
+    try:
+        yield from packets
+    except (FFmpegError, IndexError):  # the latter of a stream that the header does not name
+        return
 
 
 def _text_tracks(container: Any) -> list:

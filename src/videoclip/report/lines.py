@@ -10,6 +10,7 @@ from ..progress import clock
 if TYPE_CHECKING:
     from ..library.index import Indexed
     from ..library.search import Found
+    from ..media.inspection import Inspection
     from ..pretrain.estimate import Estimate
     from ..storage.places import Place
     from ..tasks.one_video import Aligned, Segment
@@ -38,6 +39,23 @@ def print_indexed(result: "Indexed", library: "Place") -> None:
     if result.missing:
         complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
     print(f"{library}: {result}", flush=True)
+
+
+def print_inspection(seen: "Inspection") -> None:
+    """What the program sees in a file, a line each."""
+    print(f"{seen.path}: {seen.container or 'not a file of pictures or sound that can be read'}")
+    if seen.container:
+        counted = f", {seen.pictures:,} pictures" if seen.pictures else ""
+        declared = f" (its header says {seen.declared:g} s)" if abs(seen.declared - seen.seconds) > 0.5 else ""
+        print(f"  length    {seen.seconds:g} s{counted}{declared}")
+        print(f"  recorded  {seen.recorded or 'not known'}")
+    for track in seen.tracks:
+        named = " ".join(part for part in (track.kind, track.codec, track.language) if part)
+        print(f"  {'reads' if track.used else 'holds':<9} {', '.join([named, *track.details])}")
+    spoken = f"{seen.sentences:,} sentences{f' in {seen.language}' if seen.language else ''}, from {seen.captions}"
+    print(f"  captions  {spoken if seen.sentences else 'none'}")
+    if seen.problem:
+        print(f"  PROBLEM   {seen.problem}")
 
 
 def print_hits(found: "Found") -> None:
