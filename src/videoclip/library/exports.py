@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import ConfigError, MediaError
-from ..media.container import cut
+from ..media.cutting import cut
 from ..media.video import probe
 from ..progress import track
 from .ranking import Hit

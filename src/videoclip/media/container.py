@@ -1,17 +1,16 @@
-"""What a video file holds beside its frames in order: subtitles, a date, pictures here and there; and cuts of it."""
+"""What a video file holds beside its frames in order: subtitles, a date, pictures here and there."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import MediaError
 from .captions import Caption, clean
-from .video import open_video, upright, video_stream
+from .clock import Clock, seconds_at
+from .opening import open_video, video_stream
+from .video import square_size, upright
 
 TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 """Codecs of subtitles that are text; others are pictures of text."""
@@ -42,7 +41,8 @@ def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
             return {}
         start = (container.start_time or 0) / 1_000_000
         found: dict[int, list[Caption]] = {stream.index: [] for stream in texts}
-        for packet in undamaged(container.demux(texts)):
+        clock = Clock(container.format.name)
+        for packet in clock.continuous(undamaged(container.demux(texts))):
             found[packet.stream.index] += _said(packet, start)
         for stream in texts:
             if sentences := clean(found[stream.index]):
@@ -119,126 +119,26 @@ def _decoded(path: str | Path, width: int, keys_only: bool, apart: float) -> Ite
         if keys_only:
             stream.codec_context.skip_frame = "NONKEY"
         start = (container.start_time or 0) / 1_000_000
-        packets = container.demux(stream)
-        while True:
+        packets = Clock(container.format.name).continuous(undamaged(container.demux(stream)))
+        for packet in packets:
             try:
-                packet = next(packets)
                 frames = packet.decode()
-            except (StopIteration, EOFError):
+            except EOFError:
                 return
-            except (FFmpegError, IndexError):  # the latter of a stream that the header does not name
-                if not keys_only:
-                    continue
-                return
+            except FFmpegError:
+                if keys_only:
+                    return
+                continue
             for frame in frames:
-                second = (frame.time or 0.0) - start
+                second = seconds_at(frame, start)
                 if second >= last + apart and second >= 0:
                     last = second
-                    yield second, _small(frame, width)
+                    yield second, _small(frame, stream, width)
 
 
-def _small(frame: Any, width: int) -> np.ndarray:
-    turned = round(frame.rotation / 90) % 2 if frame.rotation else 0
-    wide, high = (frame.height, frame.width) if turned else (frame.width, frame.height)
-    height = max(round(width * high / wide / 2) * 2, 2)
-    height = min(height, 4 * width)
-    size = (height, width) if turned else (width, height)
-    return upright(frame.reformat(width=size[0], height=size[1], format="rgb24"), frame.rotation)
-
-
-@contextmanager
-def _output(path: Path) -> Iterator[Any]:
-    import av
-
-    with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix == ".mp4" else {}) as container:
-        yield container
-
-
-def cut(path: str | Path, start: float, end: float, out: Path, encode: bool = False) -> None:
-    """Write seconds ``start`` to ``end`` of a video into a file of its own.
-
-    Args:
-        encode: cut at the very frame, encoding anew (H.264, AAC). Otherwise streams are copied, from the last key frame
-            before ``start``.
-
-    Raises:
-        MediaError: the file cannot be read, or its streams do not fit the container of ``out``.
-    """
-    from av.error import FFmpegError
-
-    try:
-        (_encoded if encode else _copied)(path, start, end, out)
-    except (FFmpegError, ValueError) as error:
-        out.unlink(missing_ok=True)
-        remedy = "" if encode else "; try again with encoding"
-        raise MediaError(f"{path}: {start:.1f} to {end:.1f} s cannot be cut ({error}){remedy}") from error
-
-
-def _copied(path: str | Path, start: float, end: float, out: Path) -> None:
-    with open_video(path) as source, _output(out) as target:
-        video = video_stream(source, path)
-        kept = [video, *source.streams.audio[:1]]
-        streams = {stream.index: target.add_stream_from_template(stream) for stream in kept}
-        origin = (source.start_time or 0) / 1_000_000
-        source.seek(int((origin + start) * 1_000_000), backward=True)
-        first: Fraction | None = None
-        for packet in source.demux(kept):
-            if packet.dts is None or packet.pts is None or packet.time_base is None:
-                continue
-            time = packet.pts * packet.time_base
-            if first is None:
-                if packet.stream.index != video.index:
-                    continue
-                first = packet.dts * packet.time_base
-            if float(time) - origin > end and packet.stream.index == video.index and packet.is_keyframe:
-                break
-            if float(time) - origin > end + 1 or time < first:
-                continue
-            shift = round(first / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = streams[packet.stream.index]
-            target.mux(packet)
-
-
-def _encoded(path: str | Path, start: float, end: float, out: Path) -> None:
-    with open_video(path) as source, _output(out) as target:
-        video = video_stream(source, path)
-        sound = source.streams.audio[0] if source.streams.audio else None
-        rate = Fraction(video.average_rate or 25).limit_denominator(1001)
-        picture: Any = target.add_stream("libx264", rate=rate, options={"crf": "20"})
-        picture.pix_fmt = "yuv420p"
-        audio: Any = target.add_stream("aac", rate=sound.rate) if sound else None
-        origin = (source.start_time or 0) / 1_000_000
-        source.seek(int((origin + start) * 1_000_000), backward=True)
-        shown = 0
-        for frame in source.decode(*([video, sound] if sound else [video])):
-            second = (frame.time or 0.0) - origin
-            if second < start:
-                continue
-            if second >= end:
-                if not hasattr(frame, "samples"):
-                    break
-                continue
-            if hasattr(frame, "samples"):
-                frame.pts = None
-                target.mux(audio.encode(frame))
-                continue
-            if not shown:
-                picture.width, picture.height = _even(frame)
-            array = upright(frame, frame.rotation)
-            made = type(frame).from_ndarray(np.ascontiguousarray(array), format="rgb24")
-            made = made.reformat(width=picture.width, height=picture.height, format="yuv420p")
-            made.pts, made.time_base = round((second - start) * rate), 1 / rate
-            shown += 1
-            target.mux(picture.encode(made))
-        if not shown:
-            raise ValueError("no picture there")
-        target.mux(picture.encode(None))
-        if audio:
-            target.mux(audio.encode(None))
-
-
-def _even(frame: Any) -> Sequence[int]:
-    turned = round(frame.rotation / 90) % 2 if frame.rotation else 0
-    wide, high = (frame.height, frame.width) if turned else (frame.width, frame.height)
-    return wide - wide % 2, high - high % 2
+def _small(frame: Any, stream: Any, width: int) -> np.ndarray:
+    """A frame upright and ``width`` pixels wide, at most four times as high."""
+    turned = round(frame.rotation / 90) % 2
+    wide, high = square_size(frame, stream)[:: -1 if turned else 1]
+    height = min(max(round(width * high / wide / 2) * 2, 2), 4 * width)
+    return upright(frame, (height, width) if turned else (width, height))

@@ -5,7 +5,7 @@ resampled to the rate, shorter side scaled to the size (bicubic), centre crop, t
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import MediaError
+from .clock import Clock
 from .limits import limits
+from .opening import check_size, open_video, reason, video_stream
+from .tone import is_hdr, to_sdr
 
 PIXELS_BY_SEVERAL = 2560 * 1440  # of a frame, up to which several are decoded at the same time
 SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
@@ -86,24 +89,70 @@ def picture_at(path: str | Path, second: float) -> np.ndarray:
     shown: Any = None
     with open_video(path) as container:
         stream = video_stream(container, path)
-        start = Fraction(container.start_time or 0, 1_000_000)
-        container.seek(int((start + Fraction(second)) * 1_000_000), backward=True)
+        start = (container.start_time or 0) / 1_000_000
         try:
-            for frame in container.decode(stream):
-                if shown is not None and frame.time is not None and frame.time - float(start) > second:
+            for packet in packets_from(container, [stream], second):
+                frames = packet.decode()
+                late = [f for f in frames if shown is not None and f.time is not None and f.time - start > second]
+                shown = next((f for f in reversed(frames) if f not in late), shown)
+                if late:
                     break
-                shown = frame
         except FFmpegError as error:
             if shown is None:
-                raise MediaError(f"{path}: no picture at {second:.1f} s ({_reason(error)})") from error
-    if shown is None:
-        raise MediaError(f"{path}: no picture at {second:.1f} s")
-    return upright(shown, shown.rotation)
+                raise MediaError(f"{path}: no picture at {second:.1f} s ({reason(error)})") from error
+        if shown is None:
+            raise MediaError(f"{path}: no picture at {second:.1f} s")
+        return upright(shown, square_size(shown, stream))
 
 
-def upright(frame: Any, rotation: float) -> np.ndarray:
-    """A decoded frame's pixels, turned by its rotation in degrees: (H, W, 3) uint8 RGB."""
-    return np.rot90(frame.to_ndarray(format="rgb24"), round(rotation / 90) % 4)
+def packets_from(container: Any, streams: Sequence[Any], second: float) -> Iterator[Any]:
+    """Packets of these streams by one clock, from the last key frame of the first at or before ``second`` on.
+
+    Where a clock may begin anew, a time says nothing of a place in the file: the packets before are read, too.
+    """
+    clock, start = Clock(container.format.name), (container.start_time or 0) / 1_000_000
+    if not clock.may_begin_anew:
+        container.seek(int((start + second) * 1_000_000), backward=True)
+        yield from clock.continuous(container.demux(streams))
+        return
+    since_key: list[Any] = []
+    packets = clock.continuous(container.demux(streams))
+    for packet in packets:
+        if packet.stream.index == streams[0].index and packet.is_keyframe and packet.pts is not None:
+            if float(packet.pts * packet.time_base) - start > second and since_key:
+                yield from since_key
+                yield packet
+                break
+            since_key = [p for p in since_key if p.stream.index != streams[0].index and _ends_after(p, packet)]
+        since_key.append(packet)
+    else:
+        yield from since_key
+    yield from packets
+
+
+def _ends_after(packet: Any, key: Any) -> bool:
+    """Whether a packet of another stream lasts until a key frame is shown."""
+    return packet.pts is not None and (packet.pts + (packet.duration or 0)) * packet.time_base > key.pts * key.time_base
+
+
+def upright(frame: Any, size: tuple[int, int] | None = None) -> np.ndarray:
+    """A decoded frame's pixels as they are to be seen: (H, W, 3) uint8 RGB, turned, of an ordinary range.
+
+    Args:
+        size: width and height to scale to, before it is turned; by default the frame's own.
+    """
+    width, height = size or (frame.width, frame.height)
+    if is_hdr(frame):
+        pixels = to_sdr(frame.reformat(width, height, "rgb48le").to_ndarray(), frame.color_trc)
+    else:
+        pixels = frame.reformat(width, height, "rgb24").to_ndarray()
+    return np.rot90(pixels, round(frame.rotation / 90) % 4)
+
+
+def square_size(frame: Any, stream: Any) -> tuple[int, int]:
+    """Width and height at which the pixels of a stream's frame are square, none of its lines lost."""
+    shape = stream.sample_aspect_ratio or 1
+    return (round(frame.width * shape), frame.height) if shape >= 1 else (frame.width, round(frame.height / shape))
 
 
 def scaled_size(width: int, height: int, size: int) -> tuple[int, int]:
@@ -114,9 +163,13 @@ def scaled_size(width: int, height: int, size: int) -> tuple[int, int]:
 
 
 class _Resampler:
-    """A libav filter graph: rotate, resample in time, scale, crop; made anew where the picture size changes."""
+    """A libav filter graph: deinterlace where fields are woven, rotate, resample in time, scale, crop.
 
-    def __init__(self, frame, time_base: Fraction, fps: int, size: int, first_frame: int, source_fps: float):
+    It is made anew where pictures change their size or kind, and where the first woven one comes.
+    """
+
+    # Parameters: a stream's state where its pictures change.
+    def __init__(self, frame, fps: int, size: int, first_frame: int, source_fps: float, woven: bool):
         import av.filter
 
         turned = round(frame.rotation / 90) % 4 if frame.rotation else 0
@@ -128,12 +181,15 @@ class _Resampler:
         fit = [*turns[turned], ("scale", f"{wide}:{high}:flags=bicubic"), ("crop", f"{size}:{size}:{left}:{top}")]
         # The same pictures either way; what comes second works on fewer of them.
         chain = [*fit, rate] if 0 < source_fps < fps else [rate, *fit]
-        self.key = self.key_of(frame)
+        if woven:
+            chain = [("bwdif", "mode=send_frame:deint=interlaced"), *chain]
+        self.transfer = frame.color_trc if is_hdr(frame) else 0
+        self.key, self.woven = self.key_of(frame), woven
         self.graph = av.filter.Graph()
-        nodes = [
-            self.graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-        ]
-        for name, arguments in [*chain, ("format", "pix_fmts=rgb24"), ("buffersink", "")]:
+        kind = {"format": frame.format, "time_base": frame.time_base}
+        nodes = [self.graph.add_buffer(width=frame.width, height=frame.height, **kind)]
+        pixels = "rgb48le" if self.transfer else "rgb24"
+        for name, arguments in [*chain, ("format", f"pix_fmts={pixels}"), ("buffersink", "")]:
             node = self.graph.add(name, arguments) if arguments else self.graph.add(name)
             nodes[-1].link_to(node)
             nodes.append(node)
@@ -141,7 +197,11 @@ class _Resampler:
 
     @staticmethod
     def key_of(frame) -> tuple:
-        return frame.width, frame.height, frame.format.name, frame.rotation
+        return frame.width, frame.height, frame.format.name, frame.rotation, is_hdr(frame)
+
+    def fits(self, frame) -> bool:
+        """Whether the graph is made for frames such as this one."""
+        return self.key == self.key_of(frame) and (self.woven or not frame.interlaced_frame)
 
     def push(self, frame) -> Iterator[np.ndarray]:
         """Feed a frame, or None at the end; the pictures that are ready."""
@@ -150,7 +210,8 @@ class _Resampler:
         self.graph.push(frame)
         while True:
             try:
-                yield self.graph.pull().to_ndarray()
+                pixels = self.graph.pull().to_ndarray()
+                yield to_sdr(pixels, self.transfer) if self.transfer else pixels
             except (BlockingIOError, EOFError):
                 return
 
@@ -166,8 +227,8 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
         source_fps = float(stream.average_rate or 0)
         start = Fraction(container.start_time or 0, 1_000_000)
         duration = _duration(container)
-        last = None
-        for frame in _decoded(container, stream):
+        last, clock, gap = None, Clock(container.format.name), ""
+        for frame in _decoded(clock.continuous(container.demux(stream))):
             if frame is None:
                 faults += 1
                 continue
@@ -177,21 +238,26 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
             check_size(frame.width, frame.height, path)
             pts = _shifted(frame, last, start, source_fps or fps)
             seconds = float(pts * frame.time_base)
-            if (last is not None and pts <= last) or (duration and seconds > 1.1 * duration + SLACK):
+            late = duration and not clock.beginnings and seconds > 1.1 * duration + SLACK
+            if late or (last is not None and pts <= last):
                 faults += 1
                 continue
-            if seconds - (float(last * frame.time_base) if last is not None else 0.0) > allowed.gap:
-                faults += 1
+            before = float(last * frame.time_base) if last is not None else 0.0
+            if seconds - before > allowed.gap:
+                gap = gap or f"nothing is shown for {(seconds - before) / 60:.0f} minutes from {before:.1f} s on"
                 continue
             if seconds > 3600 * allowed.hours:
                 raise MediaError(f"{path}: is longer than {allowed.hours} hours; VIDEOCLIP_MAX_HOURS raises the limit")
             frame.pts = last = pts
-            if resampler is None or resampler.key != resampler.key_of(frame):
+            if frame.duration * frame.time_base > allowed.gap:
+                frame.duration = 0  # or the last picture before a gap would be shown as long as that lasts
+            if resampler is None or not resampler.fits(frame):
                 if resampler:
                     for picture in resampler.push(None):
                         made += 1
                         yield picture
-                resampler = _Resampler(frame, frame.time_base, fps, size, made, source_fps)
+                woven = frame.interlaced_frame or (resampler is not None and resampler.woven)
+                resampler = _Resampler(frame, fps, size, made, source_fps, woven)
             for picture in resampler.push(frame):
                 made += 1
                 yield picture
@@ -199,17 +265,21 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
             for picture in resampler.push(None):
                 made += 1
                 yield picture
+    longest = f"longer than VIDEOCLIP_MAX_GAP allows ({allowed.gap} s)"
+    if not made and gap:
+        raise MediaError(f"{path}: {gap}, {longest}; that variable raises the limit")
     if not made:
         raise MediaError(f"{path}: holds no picture that can be decoded; the file is damaged or was cut off")
+    if gap:
+        damage(f"{path}: {gap}, {longest}; read {made / fps:.1f} s, raise the limit for the rest")
     if faults:
         damage(f"{path}: damaged in {faults} places; read {made / fps:.1f} s")
 
 
-def _decoded(container, stream) -> Iterator:
-    """Frames of a stream; None wherever something could not be read."""
+def _decoded(packets: Iterator) -> Iterator:
+    """Frames of a stream's packets; None wherever something could not be read."""
     from av.error import FFmpegError
 
-    packets = container.demux(stream)
     while True:
         try:
             packet = next(packets)
@@ -232,60 +302,5 @@ def _shifted(frame, last: int | None, start: Fraction, fps: float) -> int:
     return frame.pts - round(start / frame.time_base)
 
 
-def open_video(path: str | Path) -> Any:
-    """A file as PyAV's container.
-
-    Raises:
-        MediaError: there is none, or nothing can be read of it.
-    """
-    import av
-    from av.error import FFmpegError
-
-    path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"{path}: no such file")
-    if not path.stat().st_size:
-        raise MediaError(f"{path}: the file is empty")
-    try:
-        return av.open(str(path), metadata_errors="replace")
-    except (FFmpegError, ValueError) as error:
-        raise MediaError(f"{path}: not a video that can be read ({_reason(error)})") from error
-
-
-def video_stream(container: Any, path: str | Path) -> Any:
-    """The best video stream of an open container.
-
-    Raises:
-        MediaError: it has none that can be decoded.
-    """
-    stream = container.streams.best("video")
-    if stream is None:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no streams"
-        raise MediaError(f"{path}: has no video stream, only {kinds}")
-    if not stream.codec_context:
-        raise MediaError(f"{path}: the video is in a codec that this FFmpeg cannot decode")
-    check_size(stream.width, stream.height, path)
-    stream.codec_context.options = {"max_pixels": str(limits().pixels)}  # what the decoder finds may be larger
-    return stream
-
-
-def check_size(width: int, height: int, path: str | Path) -> None:
-    """Raise ``MediaError`` if frames of so many pixels are refused (``limits``)."""
-    allowed = limits()
-    if width * height > allowed.pixels:
-        raise MediaError(
-            f"{path}: frames of {width}×{height} pixels are larger than can be read; VIDEOCLIP_MAX_PIXELS raises the "
-            "limit"
-        )
-    if min(width, height) and max(width, height) > allowed.aspect * min(width, height):
-        raise MediaError(
-            f"{path}: frames of {width}×{height} pixels are no pictures; VIDEOCLIP_MAX_ASPECT raises the limit"
-        )
-
-
 def _duration(container) -> float:
     return container.duration / 1_000_000 if container.duration else 0.0
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

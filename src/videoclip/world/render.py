@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import VideoclipError
+from ..media.opening import create_video
 from ..processes import apart_from_main, process_pool
 from ..progress import track
 from ..storage.folders import claim
@@ -152,7 +153,7 @@ def write_video(path: Path, pictures: Iterable[np.ndarray], fps: int = FPS) -> N
     """Encode pictures as H.264 with one thread, so that the same pictures give the same file."""
     import av
 
-    with av.open(str(path), "w") as container:
+    with create_video(path) as container:
         stream = container.add_stream("libx264", rate=Fraction(fps))
         stream.options = {"preset": "ultrafast", "crf": "28", "g": "80"}
         stream.codec_context.thread_count = 1

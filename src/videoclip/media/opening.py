@@ -1,0 +1,121 @@
+"""Media files opened, for reading and for writing: a path is a file, whatever it is called, and a file is all there is.
+
+FFmpeg takes ``http:x.mp4`` for an address, ``%05d`` for a series and a list of names for the files that it names. Here
+a path is only ever the file of that name, and only containers that hold their own pictures and sound are read.
+"""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from ..errors import MediaError
+from .limits import limits
+
+FORMATS = (
+    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "flv", "asf", "ogg", "mxf", "gxf", "nut"),
+    *("rm", "dv", "wtv", "nsv", "ivf", "obu", "h261", "h263", "h264", "hevc", "vvc", "vc1", "mjpeg", "yuv4mpegpipe"),
+    *("gif", "apng", "mp3", "aac", "ac3", "eac3", "dts", "flac", "wav", "w64", "aiff", "caf", "amr", "au", "ape", "wv"),
+    *("tta", "roq", "swf", "smk", "bink", "av1"),
+)
+"""Containers that are read, by FFmpeg's names. None names other files: no playlists, no lists of parts, no series of
+pictures."""
+PLAIN = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+"""What every file is read with: whatever is inside it, nothing but this machine's files is asked."""
+
+
+def address(path: str | Path) -> str:
+    """What FFmpeg takes for the file of that path and for nothing else."""
+    return f"file:{os.path.abspath(path)}"
+
+
+def open_video(path: str | Path) -> Any:
+    """A file as PyAV's container.
+
+    Raises:
+        MediaError: there is none, or nothing can be read of it.
+    """
+    import av
+    from av.error import FFmpegError
+
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise MediaError(f"{path}: the file is empty")
+    try:
+        return av.open(address(path), options=PLAIN, metadata_errors="replace")
+    except (FFmpegError, ValueError) as error:
+        kind = "in a format that is not read" if _is_no_format(error) else "not a video that can be read"
+        raise MediaError(f"{path}: {kind} ({reason(error)})") from error
+
+
+def create_video(path: str | Path, options: dict[str, str] | None = None) -> Any:
+    """A new file as PyAV's container, of the format that its suffix names.
+
+    Raises:
+        MediaError: it cannot be written there.
+    """
+    import av
+    from av.error import FFmpegError
+
+    try:
+        return av.open(address(path), "w", options=options or {})
+    except (FFmpegError, ValueError) as error:
+        raise MediaError(f"{path}: cannot be written ({reason(error)})") from error
+
+
+def video_stream(container: Any, path: str | Path) -> Any:
+    """The best video stream of an open container, covers and thumbnails aside.
+
+    Raises:
+        SoundOnly: it has sound alone, or sound with a cover.
+        MediaError: it has no video that can be decoded.
+    """
+    stream = container.streams.best("video")
+    if stream is not None and is_cover(stream):
+        stream = next((other for other in container.streams.video if not is_cover(other)), None)
+    if stream is None:
+        kinds = ", ".join(sorted({s.type for s in container.streams if not is_cover(s)})) or "no streams"
+        cover = " and a cover picture" if any(is_cover(s) for s in container.streams) else ""
+        kind = SoundOnly if container.streams.audio else MediaError
+        raise kind(f"{path}: has no video stream, only {kinds}{cover}")
+    if not stream.codec_context:
+        raise MediaError(f"{path}: the video is in a codec that this FFmpeg cannot decode")
+    check_size(stream.width, stream.height, path)
+    stream.codec_context.options = {"max_pixels": str(limits().pixels)}  # what the decoder finds may be larger
+    return stream
+
+
+class SoundOnly(MediaError):
+    """A file whose sound can be read, and that has no pictures but perhaps a cover."""
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a stream is a picture that belongs to a recording, such as a cover or a thumbnail."""
+    marks = stream.disposition.name or ""
+    return stream.type == "video" and ("attached_pic" in marks or "timed_thumbnails" in marks)
+
+
+def check_size(width: int, height: int, path: str | Path) -> None:
+    """Raise ``MediaError`` if frames of so many pixels are refused (``limits``)."""
+    allowed = limits()
+    if width * height > allowed.pixels:
+        raise MediaError(
+            f"{path}: frames of {width}×{height} pixels are larger than can be read; VIDEOCLIP_MAX_PIXELS raises the "
+            "limit"
+        )
+    if min(width, height) and max(width, height) > allowed.aspect * min(width, height):
+        raise MediaError(
+            f"{path}: frames of {width}×{height} pixels are no pictures; VIDEOCLIP_MAX_ASPECT raises the limit"
+        )
+
+
+def reason(error: Exception) -> str:
+    """What FFmpeg says is wrong."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _is_no_format(error: Exception) -> bool:
+    """Whether FFmpeg knows the file's format, and it is none of ``FORMATS``."""
+    return getattr(error, "errno", None) == errno.EINVAL
