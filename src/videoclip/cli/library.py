@@ -239,15 +239,23 @@ def serve(
     library: LibraryFolder,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8400,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; any but this machine's own needs --token.")
+        str, typer.Option(help="Address to listen on; any but this machine's own needs a token.")
     ] = "127.0.0.1",
-    token: Annotated[
-        str, typer.Option(envvar="VIDEOCLIP_TOKEN", help="What a visitor must know, at least 16 characters.")
-    ] = "",
+    token_file: Annotated[
+        Path | None,
+        local_option(help="File with what a visitor must know, at least 16 characters (default: VIDEOCLIP_TOKEN)."),
+    ] = None,
+    token: Annotated[str, typer.Option(hidden=True)] = "",
     uploads: Annotated[bool, typer.Option("--uploads", help="Allow searching by an uploaded image or clip.")] = False,
 ) -> None:
     """Search your videos in the browser."""
     from ..serve.access import Options
     from ..serve.server import run
+    from ..serve.sessions import token_of
 
-    run(library, Options(token=token, uploads=uploads, host=host, port=port))
+    if token:
+        raise VideoclipError(
+            "a token among the arguments stands in the list of processes; put it into VIDEOCLIP_TOKEN or a file "
+            "(--token-file)"
+        )
+    run(library, Options(token=token_of(token_file), uploads=uploads, host=host, port=port))

@@ -5,6 +5,7 @@ best one is kept, and its boundaries are moved to where the scores of the single
 are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al., 2009).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..encoders.encoder import AnyEncoder, CombinedEncoder
+from ..encoders.encoder import AnyEncoder
 from ..encoders.load import encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
@@ -21,6 +22,7 @@ from ..storage.places import Place
 from ..tasks.boundaries import boundaries
 from ..tasks.metrics import moving_mean
 from .calibration import Calibration
+from .likeness import PICTURES, is_picture, picture_features
 from .ranking import Hit, content_words, distinct, is_about, joined, said_during
 from .store.about import LibraryError
 from .store.reading import Store
@@ -286,34 +288,33 @@ class Library:
         return self.model.encode_video([part])[0].numpy()
 
     def vector_of(self, path: str | Path, encoder: AnyEncoder | None = None) -> np.ndarray:
-        """The vector of a video clip's file or of an image's, (D,), by the library's encoder.
+        """The vector of a video clip's file or of a picture's (JPEG, PNG, WebP), (D,), by the library's encoder.
 
         Raises:
             MediaError: it is neither.
         """
-        encoder = encoder or encoder_named(self.store.about.encoder.encoder)
-        features = _image_features(Path(path), encoder)
-        return self.model.encode_video([encoder.encode_file(path) if features is None else features])[0].numpy()
+        if is_picture(Path(path)):
+            return self.vector_of_picture(Path(path), encoder=encoder)
+        return self.vector_of_clip(path, encoder=encoder)
+
+    def vector_of_picture(
+        self, path: Path, formats: Sequence[str] = PICTURES, encoder: AnyEncoder | None = None
+    ) -> np.ndarray:
+        """As ``vector_of`` a picture, if it is of one of these formats, by Pillow's names."""
+        return self._vector(picture_features(path, encoder or self._encoder, formats))
+
+    def vector_of_clip(
+        self, path: str | Path, between: Callable[[], None] | None = None, encoder: AnyEncoder | None = None
+    ) -> np.ndarray:
+        """As ``vector_of`` a clip; what ``between`` raises, which is called now and then, ends the work."""
+        return self._vector((encoder or self._encoder).encode_file(path, between=between))
+
+    @property
+    def _encoder(self) -> AnyEncoder:
+        return encoder_named(self.store.about.encoder.encoder)
+
+    def _vector(self, features: np.ndarray) -> np.ndarray:
+        return self.model.encode_video([features])[0].numpy()
 
     def _encoded_text(self, text: str) -> np.ndarray:
         return self.model.encode_text([text])[0].numpy()
-
-
-def _image_features(path: Path, encoder: AnyEncoder) -> np.ndarray | None:
-    """Features of a still image, (1, F), as of a second in which nothing moves; None where it is no image."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as file:
-            if file.format == "GIF":
-                return None
-            picture = ImageOps.exif_transpose(file).convert("RGB")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
-        return None
-    parts = encoder.encoders if isinstance(encoder, CombinedEncoder) else (encoder,)
-    features = []
-    for part in parts:
-        size = (part.frame_size, part.frame_size)
-        pixels = np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC))
-        features.append(part.encode(np.broadcast_to(pixels, (1, part.fps, *pixels.shape)).copy()))
-    return np.hstack(features)

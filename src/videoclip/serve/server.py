@@ -9,13 +9,15 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
+import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi import Path as PathParameter
@@ -24,34 +26,32 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from .. import __version__
-from ..errors import ConfigError, MediaError, VideoclipError
+from ..errors import ConfigError, VideoclipError
 from ..library.exports import FORMS, in_form
 from ..library.search import LONGEST_QUERY, Found, Library, Query
 from ..library.store.about import LibraryError
 from ..library.store.rows import Video
 from ..storage.places import Place
+from . import uploads
 from .access import Guard, Options
 from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos
+from .files import SentFile, is_as_indexed, open_as_indexed
 
 WEB = Path(__file__).parent / "web"
 MOST_HITS = 100
 """Hits of one request."""
-LARGEST_UPLOAD = 64 << 20
-"""Bytes."""
-UPLOADED = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-}
 PLAYED = {
     **{".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
     **{".mkv": "video/x-matroska", ".ogv": "video/ogg"},
 }
 """Types under which files are sent; browsers try to play these."""
-AT_ONCE, PATIENCE = 2 * (os.cpu_count() or 1), 10.0
-"""Searches that run at the same time, and seconds that others wait for their turn."""
+AT_ONCE, PATIENCE, ASK_AGAIN = 2 * (os.cpu_count() or 1), 10.0, 0.02
+"""Searches that run at the same time, seconds that others wait for their turn, and after which they ask again."""
+MOST_CONNECTIONS = 600
+"""Connections at the same time, those without a request among them (``connections.MOST_WAITING``)."""
+BACKLOG = 512
+"""Connections that wait to be taken."""
+T = TypeVar("T")
 
 
 VideoNumber = Annotated[int, PathParameter(ge=0, le=2**62)]
@@ -90,16 +90,26 @@ class _Served:
     def __init__(self, library: Library, options: Options):
         self.library, self.options = library, options
         self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._uploads = threading.BoundedSemaphore(uploads.AT_ONCE)
+        self._received = threading.BoundedSemaphore(uploads.RECEIVED)
+
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """What a search gives, when it is its turn; 503 where too many others wait. Nobody waits in a thread."""
+        return await _in_turn(self._turns, work, "searches")
+
+    async def looked_at(self, work: Callable[[], T]) -> T:
+        """As ``in_turn``, for what was uploaded, which keeps no search waiting."""
+        return await _in_turn(self._uploads, work, "uploads")
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """A search's turn; 503 where too many others wait."""
-        if not self._turns.acquire(timeout=PATIENCE):
-            raise HTTPException(503, "too many searches at once; try again in a moment", {"retry-after": "2"})
+    def receiving(self) -> Iterator[None]:
+        """A place for an upload; 503 where there is none."""
+        if not self._received.acquire(blocking=False):
+            raise HTTPException(503, "too many uploads at once; try again in a moment", {"retry-after": "5"})
         try:
             yield
         finally:
-            self._turns.release()
+            self._received.release()
 
     def video(self, number: int) -> Video:
         """A video by its number; 404 where there is none."""
@@ -114,6 +124,18 @@ class _Served:
         return Moments(
             hits=[_moment(hit, videos[hit.video]) for hit in found.hits if hit.video in videos], note=found.note
         )
+
+
+async def _in_turn(turns: threading.BoundedSemaphore, work: Callable[[], T], what: str) -> T:
+    until = time.monotonic() + PATIENCE
+    while not turns.acquire(blocking=False):
+        if time.monotonic() > until:
+            raise HTTPException(503, f"too many {what} at once; try again in a moment", {"retry-after": "2"})
+        await anyio.sleep(ASK_AGAIN)
+    try:
+        return await anyio.to_thread.run_sync(work)
+    finally:
+        turns.release()
 
 
 def _served(request: Request) -> _Served:
@@ -146,23 +168,21 @@ def progress(served: Here) -> Progress:
 
 
 @api.get("/search")
-def search(served: Here, query: Wanted) -> Moments:
+async def search(served: Here, query: Wanted) -> Moments:
     """Moments that fit a text, or are like another moment."""
-    with served.turn():
-        return served.answered(served.library.search(query))
+    return await served.in_turn(lambda: served.answered(served.library.search(query)))
 
 
 @api.get("/export/{form}", response_class=Response)
-def export(served: Here, form: Literal["json", "csv", "m3u", "edl", "fcpxml"], query: Wanted) -> Response:
+async def export(served: Here, form: Literal["json", "csv", "m3u", "edl", "fcpxml"], query: Wanted) -> Response:
     """The hits of a search as a file for other programs."""
-    with served.turn():
-        text = in_form(form, served.library.search(query).hits, query.text or "moments")
+    text = await served.in_turn(lambda: in_form(form, served.library.search(query).hits, query.text or "moments"))
     headers = {"content-disposition": f'attachment; filename="moments.{form}"'}
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 BODY = {
-    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in UPLOADED},
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in uploads.KINDS},
     "required": True,
 }
 TOO_MUCH: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (411, 413, 415)}
@@ -173,22 +193,12 @@ async def search_by_file(served: Here, request: Request, limit: HitCount = 24) -
     """Moments that look like the image or the clip that is sent."""
     if not served.options.uploads:
         raise HTTPException(403, "uploads are off; start the server with --uploads")
-    suffix = UPLOADED.get(request.headers.get("content-type", "").split(";")[0].strip().lower())
-    if suffix is None:
-        raise HTTPException(415, f"send one of {', '.join(UPLOADED)}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"upload{suffix}"
-        await _receive(request, path)
-        return await anyio.to_thread.run_sync(partial(_by_file, served, path, limit))
-
-
-def _by_file(served: _Served, path: Path, limit: int) -> Moments:
-    with served.turn():
-        try:
-            vector = served.library.vector_of(path)
-        except MediaError as error:
-            raise HTTPException(400, "the file is neither an image nor a video that can be read") from error
-        return served.answered(served.library.search(Query(limit=limit), vector))
+    kind = uploads.kind_of(request)
+    with served.receiving(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload"
+        await uploads.receive(request, path, uploads.LARGEST)
+        vector = await served.looked_at(lambda: uploads.vector_of(served.library, path, kind))
+        return await served.in_turn(lambda: served.answered(served.library.search(Query(limit=limit), vector)))
 
 
 @api.get("/videos")
@@ -207,13 +217,13 @@ def video(served: Here, number: VideoNumber) -> VideoDetail:
 
 
 @api.get("/videos/{number}/timeline")
-def timeline(
+async def timeline(
     served: Here, number: VideoNumber, q: Annotated[str, QueryParameter(min_length=1, max_length=LONGEST_QUERY)]
 ) -> Timeline:
     """How sure it is that each second shows a text."""
     served.video(number)
-    with served.turn():
-        return Timeline(scores=[round(float(x), 3) for x in served.library.timeline(number, q)])
+    scores = await served.in_turn(lambda: served.library.timeline(number, q))
+    return Timeline(scores=[round(float(x), 3) for x in scores])
 
 
 @api.get("/videos/{number}/picture", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
@@ -226,14 +236,16 @@ def picture(served: Here, number: VideoNumber, start: Seconds = 0.0, end: Second
     return Response(image, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
 
 
+@api.head("/videos/{number}/file", include_in_schema=False)
 @api.get("/videos/{number}/file", response_class=FileResponse, responses={206: {}, 416: {}})
 def file(served: Here, number: VideoNumber) -> FileResponse:
     """The video itself, or a range of it."""
-    path = Path(served.video(number).path)
-    if not _is_there(path):
-        raise HTTPException(410, f"the file of this video is gone: {path.name}; index its folder again")
+    video = served.video(number)
+    path, descriptor = Path(video.path), open_as_indexed(video)
+    if descriptor is None:
+        raise HTTPException(410, f"the file of this video is gone or was changed: {path.name}; index its folder again")
     kind = PLAYED.get(path.suffix.lower(), "application/octet-stream")
-    return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+    return SentFile(descriptor, kind, {"cache-control": "private, no-cache"})
 
 
 def make_app(library: Library, options: Options | None = None) -> FastAPI:
@@ -260,29 +272,11 @@ def _page() -> FileResponse:
     return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
 
 
-async def _receive(request: Request, path: Path) -> None:
-    """Write a request's body into a file, as long as it is not too large."""
-    size = 0
-    with open(path, "wb") as file:
-        async for part in request.stream():
-            size += len(part)
-            if size > LARGEST_UPLOAD:
-                raise HTTPException(413, f"the file is larger than {LARGEST_UPLOAD >> 20} MB")
-            file.write(part)
-    if not size:
-        raise HTTPException(400, "the file is empty")
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a file is still the one that was indexed, not a link to another."""
-    return path.is_file() and os.path.realpath(path) == str(path)
-
-
 def _info(video: Video) -> dict[str, Any]:
     return {
         "video": video.id, "name": Path(video.path).name, "path": video.path, "duration": video.duration,
         "recorded": video.recorded, "width": video.width, "height": video.height, "language": video.language,
-        "there": _is_there(Path(video.path)),
+        "there": is_as_indexed(video),
     }  # fmt: skip
 
 
@@ -312,7 +306,7 @@ def _progress(folder: Place) -> Progress:
 
 
 def run(folder: Place, options: Options) -> None:
-    """Serve a library until Ctrl-C.
+    """Serve a library until Ctrl-C or SIGTERM, which end it within a few seconds whatever is being sent.
 
     Raises:
         LibraryError: there is no library in the folder.
@@ -320,22 +314,38 @@ def run(folder: Place, options: Options) -> None:
     """
     import uvicorn
 
+    from .connections import Timed, Waiting
+
     library = Library(folder)
     app = make_app(library, options)
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((options.host, options.port))
-        except OSError as error:
-            raise ConfigError(
-                f"{options.host}:{options.port} cannot be used ({error.strerror}); choose --port"
-            ) from error
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        query = f"?token={quote(options.token, safe='')}" if options.token else ""
-        print(f"videoclip: {folder} at http://{host}:{listening.getsockname()[1]}/{query} (Ctrl-C ends)", flush=True)
+    with _listening(options) as listening:
+        for address in addresses(options.host, listening.getsockname()[1]):
+            query = f"?token={quote(options.token, safe='')}" if options.token else ""
+            print(f"videoclip: {folder} at {address}/{query} (Ctrl-C ends)", flush=True)
         threading.Thread(target=lambda: library.model, daemon=True).start()  # loaded before the first question
         config = uvicorn.Config(
-            app, log_level="warning", limit_concurrency=200, timeout_keep_alive=10, server_header=False
-        )
+            app, log_level="error", http=partial(Timed, Waiting()),  # type: ignore[arg-type]
+            limit_concurrency=MOST_CONNECTIONS, timeout_keep_alive=10, timeout_graceful_shutdown=1, server_header=False,
+        )  # fmt: skip
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(options: Options) -> socket.socket:
+    """A socket on the address that is asked for, whose connections send at once what is small."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio sets no TCP_NODELAY
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((options.host, options.port))
+        listening.listen(BACKLOG)  # before the address is printed, so that it can be opened at once
+    except OSError as error:
+        listening.close()
+        raise ConfigError(f"{options.host}:{options.port} cannot be used ({error.strerror}); choose --port") from error
+    return listening
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """What can be opened in a browser: of a server on every address, this machine's own name and its local one."""
+    every = host in ("0.0.0.0", "::", "")
+    hosts = ["localhost" if host == "::" else "127.0.0.1", socket.gethostname()] if every else [host]
+    return [f"http://{f'[{name}]' if ':' in name else name}:{port}" for name in hosts]

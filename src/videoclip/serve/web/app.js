@@ -24,6 +24,7 @@ async function ask(path, options) {
   } catch {
     throw new Trouble("");
   }
+  if (answer.status === 401) location.reload();  // the session has ended: the server shows the way in
   if (!answer.ok) {
     const body = await answer.json().catch(() => ({}));
     const detail = Array.isArray(body.detail) ? body.detail.map((d) => d.msg).join("; ") : body.detail;

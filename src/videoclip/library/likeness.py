@@ -1,0 +1,50 @@
+"""Features of a picture, as of a second in which nothing moves, so that moments can be looked for that are like it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..encoders.encoder import AnyEncoder, CombinedEncoder
+from ..errors import MediaError
+from ..media.opening import check_size
+
+PICTURES = ("JPEG", "PNG", "WEBP")
+"""Formats of pictures that are read, by Pillow's names; of others, some hand their bytes to other programs."""
+
+
+def is_picture(path: Path, formats: Sequence[str] = PICTURES) -> bool:
+    """Whether a file begins as one of these formats does."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=formats):
+            return True
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        return False
+
+
+def picture_features(path: Path, encoder: AnyEncoder, formats: Sequence[str] = PICTURES) -> np.ndarray:
+    """Features of a still picture, (1, F); of a moving one, of its first.
+
+    Its size is looked at before anything is decoded. A JPEG is decoded no larger than it is needed.
+
+    Raises:
+        MediaError: it is no picture of these formats, is damaged, or is larger than can be read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    parts = encoder.encoders if isinstance(encoder, CombinedEncoder) else (encoder,)
+    try:
+        with Image.open(path, formats=formats) as file:
+            file.draft("RGB", (2 * max(part.frame_size for part in parts),) * 2)
+            check_size(*file.size, path)
+            picture = ImageOps.exif_transpose(file).convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path}: not a picture that can be read ({error})") from error
+    features = []
+    for part in parts:
+        size = (part.frame_size, part.frame_size)
+        pixels = np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC))
+        features.append(part.encode(np.broadcast_to(pixels, (1, part.fps, *pixels.shape)).copy()))
+    return np.hstack(features)
