@@ -1,7 +1,7 @@
 import pytest
 
 from videoclip.config import dump_config, load_config, presets
-from videoclip.errors import ConfigError
+from videoclip.errors import ConfigError, VideoclipError
 from videoclip.pretrain.config import PretrainConfig
 
 
@@ -43,3 +43,11 @@ def test_mistakes_are_one_error_that_names_the_key(override, message):
 def test_a_missing_file_is_an_error_that_lists_the_presets():
     with pytest.raises(ConfigError, match="presets are best, demo"):
         load_config(PretrainConfig, "papper")
+
+
+def test_a_file_with_a_byte_order_mark_or_of_another_encoding_is_read_or_named(tmp_path):
+    (tmp_path / "mine.yaml").write_bytes("epochs: 3\n".encode("utf-16"))
+    assert load_config(PretrainConfig, str(tmp_path / "mine.yaml")).epochs == 3
+    (tmp_path / "mine.yaml").write_bytes(b"epochs: 3\nout: d\xe9j\xe0\n")
+    with pytest.raises(VideoclipError, match=r"mine\.yaml: line 2: is not in UTF-8"):
+        load_config(PretrainConfig, str(tmp_path / "mine.yaml"))

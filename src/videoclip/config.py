@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from .errors import ConfigError
+from .text import read_text
 
 Config = TypeVar("Config")
 
@@ -94,7 +95,7 @@ def _read(source: str) -> dict:
     if name in presets() and not Path(source).is_file():
         text = files("videoclip.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(source).is_file():
-        text = Path(source).read_text(encoding="utf-8")
+        text = read_text(Path(source))
     else:
         raise ConfigError(f"{source}: no such file or preset; presets are {', '.join(presets())}")
     try:

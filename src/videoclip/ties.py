@@ -65,3 +65,10 @@ def ranked_first(scores: np.ndarray, count: int) -> np.ndarray:
 def touched(start: float, end: float) -> tuple[int, int]:
     """The whole seconds that a span touches by more than an instant: the first, and the one after the last."""
     return math.floor(start + MOMENT), math.ceil(end - MOMENT)
+
+
+def from_zero(start: float, end: float) -> tuple[float, float]:
+    """The same times; ``ValueError`` where one is before 0, which would count from a video's end, or no number."""
+    if not (start >= 0 and end >= 0):
+        raise ValueError(f"{start:g} to {end:g} s is not in a video")
+    return start, end

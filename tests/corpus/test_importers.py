@@ -338,3 +338,12 @@ def test_halves_of_characters_in_captions_do_no_harm(folder):
     assert Corpus(folder / "c.lance")["v0"].captions[0].text.split()[0] == "stir"
     (folder / "one.json").write_text(json.dumps(entry("stir \ud83d it")))
     assert read_captions(folder / "one.json")[0].text == "stir it"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text", ["a\r\nb\r\n", "rank,video_id\r\n1,a\r\n2,b\r\n3,\r\n", '"video_id","rank"\n"a","1"\nb,2\n']
+)
+def test_lists_of_ids_are_read_as_spreadsheets_save_them(tmp_path, encoding, text):
+    (tmp_path / "ids.csv").write_bytes(text.encode(encoding))
+    assert read_ids(tmp_path / "ids.csv") == {"a", "b"}

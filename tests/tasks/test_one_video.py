@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from painted import COLOURS, Painted
 
-from videoclip.errors import ConfigError
+from videoclip.errors import VideoclipError
 from videoclip.tasks.one_video import answers, read_lines, segments, steps
 
 
@@ -38,9 +38,15 @@ def test_the_answer_that_fits_is_likeliest():
 
 def test_label_files_that_cannot_be_used_are_named(tmp_path):
     (tmp_path / "empty.txt").write_text("\n\n")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x81")
+    (tmp_path / "binary.txt").write_bytes(b"\x89PNG\x00")
     for name in ("empty.txt", "binary.txt", "missing.txt"):
-        with pytest.raises(ConfigError, match=name):
+        with pytest.raises(VideoclipError, match=name):
             read_lines(tmp_path / name)
     (tmp_path / "labels.txt").write_text("\ufeffone\n\n two \n")
     assert read_lines(tmp_path / "labels.txt") == ["one", "two"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_labels_are_read_as_editors_save_them(tmp_path, encoding):
+    (tmp_path / "labels.txt").write_bytes("slice\r\n\r\npurée\r\n".encode(encoding))
+    assert read_lines(tmp_path / "labels.txt") == ["slice", "purée"]

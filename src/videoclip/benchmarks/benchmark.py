@@ -14,7 +14,7 @@ from ..corpus.store import Corpus, NarratedVideo
 from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
 from ..tasks.finetune import Example
-from ..ties import touched
+from ..ties import from_zero, touched
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def features_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, np.ndarray]:
     """Features by id of those videos that the corpus holds, with or without the suffix of their file.
 
     Raises:
-        CorpusError: it holds none of them.
+        CorpusError: it holds none of them, or there are none.
     """
     return {name: video.features for name, video in videos_of(corpus, videos).items()}
 
@@ -101,6 +101,8 @@ def features_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, np.ndarray]:
 def videos_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, NarratedVideo]:
     """Those of the videos that the corpus holds, as ``features_of`` finds them."""
     videos = list(dict.fromkeys(videos))
+    if not videos:
+        raise CorpusError(f"{corpus.path}: features of no videos are asked for; the annotations name none")
     row = {}
     for video in videos:
         found = next((name for name in (video, Path(video).stem) if name in corpus), None)
@@ -127,8 +129,10 @@ def hold_out(made: Sequence[tuple[str, Example]]) -> Examples:
 
 
 def steps_of_seconds(spans: Sequence[tuple[float, float, int]], seconds: int, count: int) -> np.ndarray:
-    """Whether a step touches a second, of spans (start, end, step): (seconds, count) bool."""
+    """Whether a step touches a second, of spans (start, end, step from 0): (seconds, count) bool."""
     holds = np.zeros((seconds, count), bool)
     for start, end, step in spans:
-        holds[slice(*touched(start, end)), step] = True
+        if not 0 <= step < count:
+            raise ValueError(f"step {step} is none of {count}, which are counted from 0")
+        holds[slice(*touched(*from_zero(start, end))), step] = True
     return holds

@@ -31,7 +31,7 @@ class Clip:
 
     def cut(self, features: np.ndarray) -> np.ndarray:
         """The clip's seconds, at most ``MAX_SECONDS``: (T, F) of the video -> (≤ 32, F); empty past its end."""
-        first, last = touched(self.start, min(self.end, len(features)))
+        first, last = touched(max(self.start, 0), min(self.end, len(features)))
         return features[first : min(last, first + MAX_SECONDS)]
 
 

@@ -4,19 +4,37 @@ Zero-shot. The figures of the paper's rule stand beside ours: with the published
 background, and its frame accuracy is the share of background.
 """
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..corpus.store import Corpus
-from ..errors import VideoclipError
+from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
 from ..tasks.finetune import Example, Labelled, one_label
-from ..tasks.metrics import segmentation_metrics
+from ..tasks.metrics import BACKGROUND, segmentation_metrics
 from ..tasks.segmentation import RULES, background_text, labels_of_seconds, segment
+from .annotations import Name, Second, Span, check_in, read_database, wrong
 from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out
 
 FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
 SUBSETS = {"test": "testing", "train": "training"}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a video as the annotations have it, in seconds, and its step."""
+
+    segment: Span
+    label: Name
+
+
+@dataclass(frozen=True)
+class Video:
+    """An entry of the annotations."""
+
+    subset: str
+    annotation: list[Segment]
+    duration: Second | None = None
 
 
 def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
@@ -31,17 +49,20 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
     texts = model.encode_text(labels).numpy()
     place = {label: i for i, label in enumerate(labels)}
     background = background_text(model, options.rule)
-    truth, predicted, published, items = [], [], [], []
+    truth, predicted, published, items, past = [], [], [], [], 0
     for video, seconds in features.items():
         tokens = model.video_tokens(seconds).numpy()
+        past += sum(start >= len(seconds) for start, _, _ in videos[video])
         truth.append(labels_of_seconds([(s, e, place[label]) for s, e, label in videos[video]], len(seconds)))
         predicted.append(segment(tokens, texts, options.rule, background))
         published.append(segment(tokens, texts, "paper"))
         items.append({"video": video, "truth": truth[-1].tolist(), "prediction": predicted[-1].tolist()})
+    if all((labels == BACKGROUND).all() for labels in truth):
+        raise CorpusError(f"{corpus.path}: none of the segments in {path.name} lies within the features of its video")
     return {
         "segmentation": {"rule": options.rule} | segmentation_metrics(predicted, truth),
         "segmentation_by_the_papers_rule": segmentation_metrics(published, truth),
-        "left_out": {"without_features": len(videos) - len(features)},
+        "left_out": {"without_features": len(videos) - len(features), "segments_past_the_end": past},
         "annotations": path.name,
         "classes": labels,
         "items": items,
@@ -50,18 +71,18 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
 
 def read_segments(path: Path, subset: str) -> tuple[dict[str, list[tuple[float, float, str]]], list[str]]:
     """Segments (start, end, label) of each video of a subset, and the labels of all videos in order."""
-    try:
-        database = json.loads(path.read_text(encoding="utf-8"))["database"]
-        segments = {
-            video: [(float(a["segment"][0]), float(a["segment"][1]), str(a["label"])) for a in entry["annotation"]]
-            for video, entry in database.items()
-        }
-        chosen = {video: segments[video] for video, entry in database.items() if entry["subset"] == subset}
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise VideoclipError(f"{path}: not COIN's annotations ({type(error).__name__}: {error})") from error
+    chosen, labels = {}, set()
+    for place, name, video in read_database(path, Video):
+        for i, shown in enumerate(video.annotation):
+            check_in(path, f"{place}: annotation.{i}.segment", shown.segment, video.duration)
+        labels |= {shown.label for shown in video.annotation}
+        if video.subset == subset:
+            chosen[name] = [(*shown.segment, shown.label) for shown in video.annotation]
     if not chosen:
         raise VideoclipError(f"{path}: no videos of subset '{subset}'")
-    return chosen, sorted({label for said in segments.values() for _, _, label in said})
+    if not any(chosen.values()):
+        wrong(path, f"subset {subset}", f"no segment is annotated in any of its {len(chosen)} videos")
+    return chosen, sorted(labels)
 
 
 def seconds_to_label(corpus: Corpus, data: Path) -> Examples:

@@ -1,6 +1,5 @@
 """CrossTask: when are the steps of a task done, whose names and order are known? (paper, table 6)"""
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ..corpus.store import Corpus
-from ..errors import VideoclipError
+from ..errors import CorpusError, VideoclipError
 from ..model.joint import JointModel
 from ..tasks.finetune import Labelled
 from ..tasks.localization import locate_steps, seconds_of_steps, step_recall
+from ..text import read_text
+from .annotations import Name, Number, Span, check, check_once, read_rows, shown, wrong
 from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out, steps_of_seconds
 
 WHERE = "https://github.com/DmZhukov/CrossTask"
@@ -42,20 +43,25 @@ def evaluate_crosstask(model: JointModel, corpus: Corpus, data: Path, options: O
     features = features_of(corpus, [video for _, video in annotated])
     texts = {task: model.encode_text(tasks[task].steps).numpy() for task in {task for task, _ in annotated}}
     counts: dict[str, list] = defaultdict(lambda: np.zeros(2, int))  # type: ignore[arg-type]
-    items = []
+    items, past = [], 0
     for (task, video), steps in annotated.items():
         if video not in features:
             continue
         scores = model.video_tokens(features[video]).numpy() @ texts[task].T
         located = locate_steps(scores).tolist()
         hits, of = step_recall(located, seconds_of_steps(steps, len(tasks[task].steps), len(scores)))
+        past += sum(start >= len(scores) for _, start, _ in steps)
         counts[task] += np.array([hits, of])
         items.append({"task": tasks[task].title, "video": video, "located": located, "annotated": steps,
                       "steps_found": hits, "steps": of})  # fmt: skip
-    recalls = {tasks[task].title: float(right / max(of, 1)) for task, (right, of) in counts.items()}
+    recalls = {tasks[task].title: float(right / of) for task, (right, of) in counts.items() if of}
+    if not recalls:
+        raise CorpusError(f"{corpus.path}: none of the {past} annotated steps lies within the features of its video")
+    without = len(annotated) - len(items)
+    left_out = {"without_features": without, "not_annotated": listed - len(annotated), "steps_past_the_end": past}
     return {
         "localization": {"recall": float(np.mean(list(recalls.values()))), "videos": len(items), "by_task": recalls},
-        "left_out": {"without_features": len(annotated) - len(items), "not_annotated": listed - len(annotated)},
+        "left_out": left_out,
         "annotations": LISTS.get(options.split, ALL),
         "items": items,
     }
@@ -71,10 +77,16 @@ def read_videos(data: Path, split: str) -> tuple[dict[str, Task], Annotated, int
     tasks = read_tasks(annotation_file(data, ["tasks_primary.txt"], WHERE))
     path = annotation_file(data, [LISTS.get(split, ALL)], WHERE)
     listed = _listed(path, tasks)
+    if not listed:
+        wrong(path, "the whole", f"lists no video of the {len(tasks)} primary tasks")
     if split == "train":
         tested = set(_listed(annotation_file(data, [LISTS["test"]], WHERE), tasks))
         listed = [pair for pair in listed if pair not in tested]
-    annotated = {(task, video): steps for task, video in listed if (steps := _steps(path.parent, task, video))}
+    annotated = {
+        (task, video): steps
+        for task, video in listed
+        if (steps := _steps(path.parent, task, video, len(tasks[task].steps)))
+    }
     if split.startswith("supervised"):
         training = _drawn(annotated, tasks)
         annotated = {pair: s for pair, s in annotated.items() if (pair in training) == (split == "supervised-train")}
@@ -84,8 +96,13 @@ def read_videos(data: Path, split: str) -> tuple[dict[str, Task], Annotated, int
 
 
 def _listed(path: Path, tasks: dict[str, Task]) -> list[tuple[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return [(row[0], row[1]) for row in csv.reader(file) if len(row) > 1 and row[0] in tasks]
+    listed = []
+    for place, row in read_rows(path):
+        if len(row) < 2:
+            wrong(path, place, f"expected task,video,address (it is {shown(row)})")
+        if row[0] in tasks:
+            listed.append((row[0], check(Name, row[1], path, f"{place}: video")))
+    return list(dict.fromkeys(listed))
 
 
 def _drawn(annotated: Annotated, tasks: dict[str, Task]) -> set[tuple[str, str]]:
@@ -100,29 +117,40 @@ def _drawn(annotated: Annotated, tasks: dict[str, Task]) -> set[tuple[str, str]]
 
 def read_tasks(path: Path) -> dict[str, Task]:
     """The tasks by id, from blocks of five lines: id, title, address, number of steps, steps with commas between."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    numbered = enumerate(read_text(path).splitlines(), 1)
+    lines = [(f"line {number}", line.strip()) for number, line in numbered if line.strip()]
+    if not lines:
+        wrong(path, "line 1", "names no tasks")
+    blocks = [lines[i : i + 5] for i in range(0, len(lines), 5)]
+    check_once(path, (block[0] for block in blocks), "task")
     tasks = {}
-    for i in range(0, len(lines) - 4, 5):
-        identity, title, _, count, steps = lines[i : i + 5]
+    for block in blocks:
+        (place, identity), *others = block
+        if len(others) < 4:
+            wrong(path, place, f"task {shown(identity)} has {len(block)} lines of id, title, address, count and steps")
+        title, _, count, steps = (line for _, line in others)
         names = [step.strip() for step in steps.split(",")]
         if count != str(len(names)):
-            raise VideoclipError(f"{path}: task {identity} announces {count} steps and names {len(names)}")
+            wrong(path, place, f"task {shown(identity)} announces {shown(count)} steps and names {len(names)}")
+        check(list[Name], names, path, f"{others[-1][0]}: steps")
         tasks[identity] = Task(title, names)
-    if not tasks:
-        raise VideoclipError(f"{path}: names no tasks")
     return tasks
 
 
-def _steps(folder: Path, task: str, video: str) -> list[tuple[int, float, float]]:
-    """(step from 1, start, end) of a video's annotation; none where there is no such file."""
+def _steps(folder: Path, task: str, video: str, count: int) -> list[tuple[int, float, float]]:
+    """(step from 1 to ``count``, start, end) of a video's annotation; none where there is no such file."""
     path = folder / "annotations" / Path(f"{task}_{video}.csv").name
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        try:
-            return [(int(row[0]), float(row[1]), float(row[2])) for row in csv.reader(file) if row]
-        except (ValueError, IndexError) as error:
-            raise VideoclipError(f"{path}: expected lines of step,start,end ({error})") from error
+    steps = []
+    for place, row in read_rows(path):
+        if len(row) != 3:
+            wrong(path, place, f"expected lines of step,start,end (it is {shown(row)})")
+        step = check(Number, row[0], path, f"{place}: step")
+        if not 1 <= step <= count:
+            wrong(path, place, f"step {step} is none of the task's {count}, which are counted from 1")
+        steps.append((step, *check(Span, row[1:], path, f"{place}: start,end")))
+    return steps
 
 
 def steps_to_find(corpus: Corpus, data: Path) -> Examples:

@@ -1,15 +1,15 @@
 """HTM-Align: which spoken sentences describe what is seen, and when (80 videos of HowTo100M; Han et al., CVPR 2022)."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..corpus.store import Corpus, NarratedVideo
-from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.alignment import align, alignment_metrics
+from .annotations import Name, Second, Text, check, read_json, shown, wrong
 from .benchmark import DEFAULT, Benchmark, Options, annotation_file, videos_of
 
 FILES, WHERE = ["htm_align.json"], "https://www.robots.ox.ac.uk/~vgg/research/tan"
@@ -84,16 +84,26 @@ def read_sentences(path: Path) -> dict[str, list[Entry]]:
     Raises:
         VideoclipError: the file is not of that form; says where.
     """
-    place, read = str(path), {}
-    try:
-        for name, rows in json.loads(path.read_text(encoding="utf-8")).items():
-            place = f"{path}: video {name}"
-            read[name] = [(bool(int(row[0])), float(row[1]), float(row[2]), str(row[3])) for row in rows]
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise VideoclipError(f"{place}: expected lists of [alignable, start, end, sentence] ({error})") from error
+    read: dict[str, list[Entry]] = {}
+    for name, rows in read_json(path, dict).items():
+        place = f"video {shown(name)}"
+        check(Name, name, path, place)
+        entries = enumerate(check(list, rows, path, place))
+        read[name] = [_entry(row, path, f"{place}: sentence {i}") for i, row in entries]
     if not any(read.values()):
-        raise VideoclipError(f"{path}: holds no sentences")
+        wrong(path, "the whole", "holds no sentences")
     return {name: rows for name, rows in read.items() if rows}
+
+
+def _entry(row: Any, path: Path, place: str) -> Entry:
+    """A row of [alignable, start, end, sentence]; the times of what is not alignable mean nothing."""
+    alignable, start, end, text = check(tuple[bool, Any, Any, Text], row, path, place)
+    if not alignable:
+        return False, 0.0, 0.0, text
+    start, end = check(tuple[Second, Second], (start, end), path, f"{place}: times")
+    if end < start:
+        wrong(path, place, f"ends at {end:g} s, before its start at {start:g} s")
+    return True, start, end, text
 
 
 BENCHMARK = Benchmark(evaluate_htm_align)

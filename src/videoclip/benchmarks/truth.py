@@ -1,19 +1,60 @@
 """The truth about a rendered world's videos (``truth.json``): which steps are when, and questions about them."""
 
-import json
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import AfterValidator
 
 from ..errors import VideoclipError
 from ..tasks.metrics import BACKGROUND
 from ..ties import MOMENT, first_of_largest, touched
-from ..world.script import COLOURS, TEST_PHRASES, family_members, phrase
+from ..world.script import ACTIONS, COLOURS, FAMILIES, OBJECTS, TEST_PHRASES, family_members, phrase
+from .annotations import Number, Second, Text, check, check_in, read_json, shown, wrong
 
 CHOICES = 5
 """Descriptions of a question."""
+
+
+def _family(name: str) -> str:
+    if name.rpartition(" ")[2] not in FAMILIES:
+        raise ValueError("is no family of a rendered world")
+    return name
+
+
+@dataclass(frozen=True)
+class Narrated:
+    """When a step is told, in seconds, and how."""
+
+    start: Second
+    end: Second
+    text: str
+
+
+@dataclass(frozen=True)
+class Happens:
+    """A step as ``truth.json`` has it."""
+
+    start: Second
+    end: Second
+    action: Literal[*ACTIONS]  # type: ignore[valid-type]
+    object: Literal[*OBJECTS]  # type: ignore[valid-type]
+    colour: Literal[*COLOURS]  # type: ignore[valid-type]
+    description: Text
+    unseen_pair: bool
+    narration: Narrated | None = None
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video as ``truth.json`` has it."""
+
+    split: Literal["train", "val", "test"]
+    family: Annotated[str, AfterValidator(_family)]
+    steps: list[Happens]
+    duration: Second | None = None
 
 
 @dataclass(frozen=True)
@@ -35,18 +76,31 @@ class Moment:
 
 
 def read_truth(folder: Path) -> dict:
-    """``truth.json`` of a world, or of a demo's ``videos`` folder.
+    """``truth.json`` of a world, or of a demo's ``videos`` folder: its ``seed``, and its ``videos`` by id.
 
     Raises:
-        VideoclipError: there is none, or it is not of a world.
+        VideoclipError: there is none, or it is not of a world; names the entry that is not.
     """
     for path in (folder / "truth.json", folder / "videos" / "truth.json"):
         if path.is_file():
-            truth = json.loads(path.read_text())
+            truth = read_json(path, dict)
             if "world" not in truth or "videos" not in truth:
                 raise VideoclipError(f"{path}: not the truth.json of a rendered world")
-            return truth
+            videos = check(dict[str, dict], truth["videos"], path, "videos")
+            seed = check(Number, truth.get("seed"), path, "seed")
+            return {"seed": seed, "videos": {name: _video(path, name, entry) for name, entry in videos.items()}}
     raise VideoclipError(f"{folder}: holds no truth.json; 'videoclip world {folder}' renders a world")
+
+
+def _video(path: Path, name: str, entry: dict) -> dict:
+    """The checked entry of a video."""
+    place = f"video {shown(name)}"
+    video: Video = check(Video, entry, path, place)
+    for i, step in enumerate(video.steps):
+        if step.end <= step.start:
+            wrong(path, f"{place}: steps.{i}", f"ends at {step.end:g} s, not after its start at {step.start:g} s")
+        check_in(path, f"{place}: steps.{i}", (step.start, step.end), video.duration)
+    return asdict(video)
 
 
 def moments(truth: dict, split: str) -> list[Moment]:

@@ -46,6 +46,9 @@ def evaluate_world(model: JointModel, corpus: Corpus, truth: dict, options: Opti
         raise CorpusError(f"{corpus.path}: holds none of the world's {options.split} videos; extract them first")
     videos = {v.id: v for v in corpus.read([corpus.row(m) for m in dict.fromkeys(m.video for m in wanted)])}
     clips = [videos[m.video].features[m.seconds] for m in wanted]
+    if cut := next((m for m, clip in zip(wanted, clips, strict=True) if not len(clip)), None):
+        there = f"{corpus.path}: video '{cut.video}' has {videos[cut.video].seconds} s of features"
+        raise CorpusError(f"{there}, and a step that begins at {cut.start:g} s; extract the world's videos anew")
     relevant = np.array([[a.what == b.what for b in wanted] for a in wanted])
     found = retrieve(model, [m.description for m in wanted], clips, relevant, options.normalization)
     unseen = np.array([m.unseen for m in wanted])

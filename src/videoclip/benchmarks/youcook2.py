@@ -4,8 +4,7 @@ The annotations are enough. Beside them, the paper's own list of pairs is used i
 without running anything in it); without them, the CSV of MIL-NCE's 3,350 zero-shot clips does too.
 """
 
-import csv
-import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..published.pickles import InertUnpickler
 from ..tasks.finetune import Described
 from ..tasks.paragraph import cut_spans, paragraph_retrieval, with_background
 from ..tasks.retrieval import NORMALIZATIONS
+from .annotations import Name, Second, Span, Text, check, check_in, check_once, read_database, read_table, shown, wrong
 from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out
 from .clips import Clip, available, retrieve_clips
 
@@ -26,6 +26,41 @@ PAIRS = "youcook_val.pkl"
 WHERE = "http://youcook2.eecs.umich.edu/download"
 SUBSETS = {"test": "validation", "val": "validation", "train": "training"}
 """The sentences of the real test videos are not published; everyone tests on the validation videos."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a video as the annotations have it, in seconds."""
+
+    segment: Span
+    sentence: Text
+
+
+@dataclass(frozen=True)
+class Video:
+    """An entry of the annotations; only those of test videos have no segments."""
+
+    subset: str
+    duration: Second | None = None
+    annotations: list[Segment] | None = None
+
+
+@dataclass(frozen=True)
+class ZeroShotClip:
+    """A row of MIL-NCE's list."""
+
+    video_id: Name
+    start: Second
+    end: Second
+    text: Text
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An entry of the paper's own list: ``<video>_<number of the segment>``, and the sentence."""
+
+    id: Name
+    caption: Text
 
 
 def evaluate_youcook2(model: JointModel, corpus: Corpus, data: Path, options: Options = DEFAULT) -> dict:
@@ -70,33 +105,37 @@ def read_clips(folder: Path, split: str = "test") -> tuple[list[Clip], str]:
 
 
 def _from_annotations(path: Path, subset: str) -> dict[str, Clip]:
-    try:
-        videos = json.loads(path.read_text(encoding="utf-8"))["database"]
-        return {
-            f"{video}_{i}": Clip(video, a["sentence"], *map(float, a["segment"]))
-            for video, entry in videos.items()
-            if entry["subset"] == subset
-            for i, a in enumerate(entry.get("annotations", ()))
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise VideoclipError(f"{path}: not YouCook2's annotations ({type(error).__name__}: {error})") from error
+    """The segments of a subset by ``<video>_<number>``; the entries of all videos are checked."""
+    segments = {}
+    for place, name, video in read_database(path, Video):
+        if video.annotations is None and video.subset in SUBSETS.values():
+            wrong(path, place, "has no annotations")
+        for i, said in enumerate(video.annotations or []):
+            check_in(path, f"{place}: annotations.{i}.segment", said.segment, video.duration)
+            if video.subset == subset:
+                segments[f"{name}_{i}"] = Clip(name, said.sentence, *said.segment)
+    keys = ((f"segment {shown(name)}", (c.text, c.start, c.end, c.video)) for name, c in segments.items())
+    check_once(path, keys, "segment")
+    return segments
 
 
 def _from_csv(path: Path) -> list[Clip]:
-    with open(path, newline="", encoding="utf-8") as file:
-        try:
-            return [Clip(r["video_id"], r["text"], float(r["start"]), float(r["end"])) for r in csv.DictReader(file)]
-        except (KeyError, TypeError, ValueError) as error:
-            raise VideoclipError(f"{path}: expected columns end,start,task,text,video_id ({error})") from error
+    rows = read_table(path, ZeroShotClip)
+    for place, row in rows:
+        check(Span, (row.start, row.end), path, place)
+    clips = [Clip(row.video_id, row.text, row.start, row.end) for _, row in rows]
+    check_once(path, ((place, (row.text, row.start, row.end, row.video_id)) for place, row in rows), "clip")
+    return clips
 
 
 def _from_pairs(path: Path, segments: dict[str, Clip]) -> list[Clip]:
     with open(path, "rb") as file:
-        pairs = InertUnpickler(file, str(path)).read()
-    try:
-        return [Clip(s.video, p["caption"], s.start, s.end) for p in pairs if (s := segments.get(p["id"]))]
-    except (KeyError, TypeError) as error:
-        raise VideoclipError(f"{path}: expected a list of {{'id', 'caption'}} ({error})") from error
+        read = check(list, InertUnpickler(file, str(path)).read(), path, "the whole")
+    pairs = [check(Pair, pair, path, f"entry {i}") for i, pair in enumerate(read)]
+    clips = [Clip(s.video, pair.caption, s.start, s.end) for pair in pairs if (s := segments.get(pair.id))]
+    if not clips:
+        wrong(path, "the whole", f"names none of the {len(segments)} segments of {ANNOTATIONS}")
+    return clips
 
 
 def clips_to_find(corpus: Corpus, data: Path) -> Examples:

@@ -17,6 +17,7 @@ from ..media.captions import Caption, howto100m_captions, read_captions, stream_
 from ..media.files import CaptionFiles
 from ..progress import track
 from ..storage.places import Place
+from ..text import read_text
 from .extract import list_set_aside
 from .features import FeatureStore, open_features
 from .store import COMMIT_BYTES, Corpus, NarratedVideo
@@ -166,13 +167,11 @@ def read_ids(path: Path) -> set[str]:
     Raises:
         VideoclipError: no such file, or no id in it.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise VideoclipError(f"{path}: cannot be read as a list of ids ({error})") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if lines and "video_id" in lines[0].split(","):
-        found = {row["video_id"].strip() for row in csv.DictReader(lines) if row.get("video_id")}
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    heading = [name.strip(' "') for name in lines[0].split(",")] if lines else []
+    if "video_id" in heading:
+        rows, column = csv.reader(lines[1:]), heading.index("video_id")
+        found = {row[column].strip() for row in rows if len(row) > column} - {""}
     else:
         found = set(lines)
     if not found:
@@ -212,7 +211,7 @@ def _scaled(features: np.ndarray) -> np.ndarray:
 
 def _kind_of(folder: Path, store: FeatureStore, config: ImportConfig) -> FeatureKind:
     """Identity, size and length of the features: as noted beside them, or as the first that can be read are."""
-    note: dict[str, Any] = json.loads((folder / KIND).read_text()) if (folder / KIND).is_file() else {}
+    note: dict[str, Any] = json.loads(read_text(folder / KIND)) if (folder / KIND).is_file() else {}
     encoder = config.encoder or note.get("encoder") or "s3d"
     reason = "it is empty"
     for key in store:

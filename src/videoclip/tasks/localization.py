@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..ties import first_of_largest, slack, touched
+from ..ties import first_of_largest, from_zero, slack, touched
 
 
 def locate_steps(scores: np.ndarray) -> np.ndarray:
@@ -47,10 +47,16 @@ def log_shares(scores: np.ndarray) -> np.ndarray:
 
 
 def seconds_of_steps(steps: Sequence[tuple[int, float, float]], count: int, seconds: int) -> list[set[int]]:
-    """The seconds that each of ``count`` steps touches, from annotations (step from 1, start, end) in seconds."""
+    """The seconds that each of ``count`` steps touches, from annotations (step from 1, start, end) in seconds.
+
+    Raises:
+        ValueError: there is no such step, or a time is before the video.
+    """
     shown: list[set[int]] = [set() for _ in range(count)]
     for step, start, end in steps:
-        first, last = touched(start, end)
+        if not 1 <= step <= count:
+            raise ValueError(f"step {step} is none of {count}, which are counted from 1")
+        first, last = touched(*from_zero(start, end))
         shown[step - 1] |= set(range(first, min(last, seconds)))
     return shown
 

@@ -64,7 +64,13 @@ def moment_scores(ranked: Sequence[Sequence[Moment]], times: Sequence[Sequence[M
 
 
 def mean_rank(moments: Sequence[Moment], annotated: Sequence[Moment]) -> float:
-    """Mean rank, from 1, of the annotators' moments, of those three that are ranked best."""
+    """Mean rank, from 1, of the annotators' moments, of those three that are ranked best.
+
+    Raises:
+        ValueError: no annotator gave one, or one is none of ``CANDIDATES``.
+    """
+    if not annotated or any(tuple(time) not in CANDIDATES for time in annotated):
+        raise ValueError(f"moments {list(annotated)}: expected some of chunks 0 to {CHUNKS - 1}, first and last")
     place = {tuple(moment): i + 1 for i, moment in enumerate(moments)}
     ranks = sorted(place.get(tuple(time), len(CANDIDATES)) for time in annotated)
     return float(np.mean(ranks[:AGREEING]))

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..media.captions import Caption
 from ..model.joint import JointModel
+from ..text import read_text
 from .alignment import REACH, align
 from .boundaries import boundaries
 from .localization import locate_steps
@@ -30,12 +31,9 @@ def read_lines(path: Path) -> list[str]:
     """A file's lines that are not empty.
 
     Raises:
-        ConfigError: it cannot be read as text, or is empty.
+        VideoclipError: it cannot be read as text, or is empty.
     """
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error}); write one label a line") from error
+    lines = [line.strip() for line in read_text(path).splitlines()]
     if not any(lines):
         raise ConfigError(f"{path}: is empty; write one label a line")
     return [line for line in lines if line]

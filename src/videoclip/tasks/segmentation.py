@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..model.joint import JointModel
-from ..ties import first_of_largest, slack, touched
+from ..ties import first_of_largest, from_zero, slack, touched
 from .metrics import BACKGROUND, moving_mean
 
 RULES = ("spread", "paper", "background")
@@ -138,10 +138,15 @@ def labels_of_seconds(segments: Sequence[tuple[float, float, int]], seconds: int
     """Label of each second from segments (start, end, label from 0): (seconds,) int, -1 for background.
 
     A segment has every second that it touches; where two do, the later one in the list.
+
+    Raises:
+        ValueError: a label is counted from less than 0, or a time is before the video.
     """
     labels = np.full(seconds, BACKGROUND)
     for start, end, label in segments:
-        labels[slice(*touched(start, end))] = label
+        if label < 0:
+            raise ValueError(f"label {label}; labels are counted from 0")
+        labels[slice(*touched(*from_zero(start, end)))] = label
     return labels
 
 
