@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from .errors import ConfigError
+from .ranges import outside, ranges_of
 from .text import read_text
 
 Config = TypeVar("Config")
@@ -40,10 +41,23 @@ def load_config(kind: type[Config], source: str = "", overrides: Sequence[str] =
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {reason} (got {first['input']!r})") from error
+        raise ConfigError(_said(kind, error.errors()[0])) from error
+
+
+def _said(kind: type, error: Any) -> str:
+    """What pydantic found wrong, with the whole key; of a number that is none, its range."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):  # of a group of keys, which knows its own keys alone
+        return f"{''.join(f'{part}.' for part in error['loc'])}{cause}"
+    owner, prefix = kind, ""
+    for part in error["loc"]:
+        if part in (ranges := ranges_of(owner)) and error["type"] != "missing":
+            return outside(f"{prefix}{part}", error["input"], *ranges[part])
+        owner, prefix = get_type_hints(owner).get(part, object), f"{prefix}{part}."
+        if not is_dataclass(owner):
+            break
+    where = ".".join(str(part) for part in error["loc"]) or "configuration"
+    return f"{where}: {error['msg']} (got {error['input']!r})"
 
 
 def dump_config(config: Any) -> dict:
@@ -117,11 +131,13 @@ def _set(values: dict, keys: list[str], value: Any) -> None:
 
 def _check_keys(kind: type, values: dict, source: str, prefix: str = "") -> None:
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    hints = get_type_hints(kind)
+    hints, ranges = get_type_hints(kind), ranges_of(kind)
     for key, value in values.items():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
             advice = f"did you mean '{prefix}{near[0]}'?" if near else f"keys are {', '.join(sorted(known))}"
             raise ConfigError(f"{source}: no key '{prefix}{key}'; {advice}")
+        if key in ranges and isinstance(value, bool):  # which pydantic takes for 0 or 1
+            raise ConfigError(outside(f"{prefix}{key}", value, *ranges[key]))
         if is_dataclass(hints[key]) and isinstance(value, dict):
             _check_keys(hints[key], value, source, f"{prefix}{key}.")

@@ -16,8 +16,8 @@ class CorpusError(VideoclipError):
     """A corpus is missing, malformed, or does not fit what is asked of it."""
 
 
-class ConfigError(VideoclipError):
-    """A configuration has an unknown key or a value of the wrong kind."""
+class ConfigError(VideoclipError, ValueError):
+    """A configuration has an unknown key, or a value of the wrong kind or out of its range."""
 
 
 class WeightsError(VideoclipError):

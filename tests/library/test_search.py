@@ -7,6 +7,7 @@ import pytest
 from painted import Painted, paint
 from PIL import Image
 
+from videoclip.errors import VideoclipError
 from videoclip.library.calibration import calibrated
 from videoclip.library.ranking import Hit, content_words, distinct, is_about
 from videoclip.library.search import Library, Query
@@ -106,8 +107,11 @@ def test_pictures_show_something_where_they_can(library):
 
 
 def test_mistakes_are_answered_with_what_to_do(library, tmp_path):
-    for wrong in ({"mode": "smell"}, {"limit": 0}, {"text": "x" * 501}):
-        with pytest.raises(LibraryError):
+    for wrong in (
+        {"mode": "smell"}, {"limit": 0}, {"text": "x" * 501}, {"shortest": float("nan")}, {"shortest": 9, "longest": 3},
+        {"after": 9.0, "before": 3.0}, {"like": (1, float("nan"), 3.0)}, {"like": (1, -3.0, 3.0)}, {"limit": 2.5},
+    ):  # fmt: skip
+        with pytest.raises(VideoclipError):
             Query(**wrong)
     with pytest.raises(LibraryError, match="nothing to look for"):
         library.search("  ")

@@ -169,7 +169,7 @@ def test_weights_that_lack_a_tensor_are_refused_and_not_left_random(tmp_path):
 
 
 def test_sizes_that_cannot_be_built_are_refused():
-    with pytest.raises(ValueError, match="not a multiple"):
+    with pytest.raises(ValueError, match="divisor of hidden_size"):
         ModelConfig(hidden_size=50)
     with pytest.raises(ValueError, match="positions"):
         ModelConfig(positions=20)

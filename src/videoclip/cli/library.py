@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import VideoclipError
+from ..ranges import PROCESSES, SECONDS, Range
 from ..storage.folders import output_file
 from ..storage.places import write_whole
-from .options import AnyPlace, local_argument, local_name, local_option, place_option
+from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_option
 
 if TYPE_CHECKING:
     from ..library.index import Indexed
@@ -35,7 +36,7 @@ def index_(
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and index what changes.")] = False,
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
-    workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
+    workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from ..library.index import IndexOptions, index, note_state
@@ -65,13 +66,13 @@ def search(
     library: LibraryFolder,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
     mode: Annotated[str, typer.Option(help="both, sight or speech.")] = "both",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Moments at most.")] = 10,
+    limit: Annotated[int, number_option(Range(1, 1000), help="Moments at most.")] = 10,
     like: Annotated[Path | None, local_option(help="A video clip or an image: moments that look like it.")] = None,
     folder: Annotated[str, local_name(help="Only videos below this folder.")] = "",
     after: Annotated[str, typer.Option(help="Only videos recorded since this date, such as 2026-01-31.")] = "",
     before: Annotated[str, typer.Option(help="Only videos recorded until this date.")] = "",
-    shortest: Annotated[float | None, typer.Option(help="Only videos of at least so many seconds.")] = None,
-    longest: Annotated[float | None, typer.Option(help="Only videos of at most so many seconds.")] = None,
+    shortest: Annotated[float | None, number_option(SECONDS, help="Only videos of at least so many seconds.")] = None,
+    longest: Annotated[float | None, number_option(SECONDS, help="Only videos of at most so many seconds.")] = None,
     language: Annotated[str, typer.Option(help="Only videos with captions in this language.")] = "",
     by_video: Annotated[bool, typer.Option("--by-video", help="List the moments of a video together.")] = False,
     everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
@@ -175,8 +176,8 @@ def ask(
     choices: Annotated[list[str], typer.Argument(help="Possible answers.")],
     model: ModelName,
     question: Annotated[str, typer.Option(help="Stands before each answer.")] = "",
-    start: Annotated[float, typer.Option(min=0, help="Second from which on the video counts.")] = 0.0,
-    end: Annotated[float | None, typer.Option(help="Second until which it counts.")] = None,
+    start: Annotated[float, number_option(SECONDS, help="Second from which on the video counts.")] = 0.0,
+    end: Annotated[float | None, number_option(SECONDS, help="Second until which it counts.")] = None,
     json: Json = None,
     encoder: EncoderName = "",
     weights: Weights = "",
@@ -237,7 +238,7 @@ def _write_segments(
 @app.command(rich_help_panel=PANEL)
 def serve(
     library: LibraryFolder,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8400,
+    port: Annotated[int, number_option(Range(0, 65_535), help="0: any free one.")] = 8400,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but this machine's own needs a token.")
     ] = "127.0.0.1",

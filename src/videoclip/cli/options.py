@@ -1,13 +1,16 @@
 """What commands share: options that mean the same in several, and what they print alike.
 
 An option that says where something is parses to a ``Place`` where an object store will do, for corpora and libraries;
-elsewhere to a path of this machine, and an address of an object store is refused before anything is done.
+elsewhere to a path of this machine, and an address of an object store is refused before anything is done. A number has
+a range, in which NaN is not.
 """
 
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..errors import VideoclipError
+from ..ranges import Range
 from ..storage.places import Place, local, place
 
 if TYPE_CHECKING:
@@ -40,6 +43,17 @@ def local_argument(help: str) -> Any:
 def local_name(help: str) -> Any:
     """A name, or a file or folder of this machine in its place; what is given stays the text that it is."""
     return typer.Option(parser=_name, help=help)
+
+
+def number_option(among: Range, *names: str, help: str) -> Any:
+    """A number in a range, which the help shows."""
+    return typer.Option(*names, min=among.low, max=among.high, callback=_number, help=help)
+
+
+def _number(value: float | None, param: typer.CallbackParam) -> float | None:
+    if value is not None and value != value:
+        raise VideoclipError(f"--{(param.name or '').replace('_', '-')} nan: choose a number")
+    return value
 
 
 def _name(text: str) -> str:

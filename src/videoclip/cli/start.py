@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .options import local_argument, local_option
+from ..ranges import SEED, Range
+from .options import local_argument, local_option, number_option
 
 app = typer.Typer()
 PANEL = "Start here"
@@ -14,8 +15,8 @@ PANEL = "Start here"
 @app.command(rich_help_panel=PANEL)
 def demo(
     out: Annotated[Path, local_option(help="Folder for videos, corpus, model, metrics and report.")],
-    videos: Annotated[int, typer.Option(min=20, help="One-minute videos to render.")] = 400,
-    seed: Annotated[int, typer.Option(help="Seed of the world and of the training.")] = 1,
+    videos: Annotated[int, number_option(Range(20, 1_000_000), help="One-minute videos to render.")] = 400,
+    seed: Annotated[int, number_option(SEED, help="Seed of the world and of the training.")] = 1,
     set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the training's preset.")] = None,
 ) -> None:
     """Run the whole system on rendered narrated videos, from pixels to a report."""
@@ -32,10 +33,10 @@ def demo(
 @app.command(rich_help_panel=PANEL)
 def world(
     folder: Annotated[Path, local_argument(help="Folder to render into.")],
-    videos: Annotated[int, typer.Option(min=1, help="One-minute videos to render.")] = 400,
-    seed: Annotated[int, typer.Option(help="Seed: the same one gives the same files.")] = 1,
+    videos: Annotated[int, number_option(Range(1, 1_000_000), help="One-minute videos to render.")] = 400,
+    seed: Annotated[int, number_option(SEED, help="Seed: the same one gives the same files.")] = 1,
     narrator: Annotated[str, typer.Option(help="'lagging' like real speech, or 'faithful'.")] = "lagging",
-    families: Annotated[int, typer.Option(min=1, max=64, help="Kinds of tasks, which look and sound different.")] = 8,
+    families: Annotated[int, number_option(Range(1, 64), help="Kinds of tasks, which look and sound different.")] = 8,
 ) -> None:
     """Render narrated videos with exact ground truth: MP4, SRT and truth.json."""
     from ..world.render import render_world

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import VideoclipError
+from ..ranges import PROCESSES
 from ..storage.places import place
-from .options import AnyPlace, local_argument, local_name, local_option, place_option
+from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_option
 
 if TYPE_CHECKING:
     from ..media.files import VideoFile
@@ -29,7 +30,7 @@ def extract(
     ] = "s3d",
     weights: Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Files to work on at the same time; 0: one per core.")] = 0,
+    workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
     reuse: Annotated[AnyPlace | None, place_option(help="Corpus whose features and captions are taken over.")] = None,
     ray: Annotated[

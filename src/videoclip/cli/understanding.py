@@ -7,9 +7,10 @@ import typer
 
 from ..benchmarks.table import BENCHMARKS
 from ..errors import VideoclipError
+from ..ranges import PROCESSES, SEED, Range, check
 from ..storage.folders import output_file
 from ..storage.places import write_whole
-from .options import AnyPlace, local_argument, local_name, local_option, place_option
+from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_option
 
 app = typer.Typer()
 PANEL = "What a model understands"
@@ -71,7 +72,9 @@ def align(
     ] = None,
     encoder: Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")] = "",
     weights: Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")] = "",
-    reach: Annotated[float, typer.Option(min=1, help="Seconds from the speech in which it is looked for.")] = 15.0,
+    reach: Annotated[
+        float, number_option(Range(1, 1e7), help="Seconds from the speech where it is looked for.")
+    ] = 15.0,
 ) -> None:
     """Find out which sentences of a narration describe something that is seen, and when."""
     import json as json_module
@@ -128,8 +131,8 @@ def experiment(
     out: Annotated[Path, local_option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
     seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
     only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
-    videos: Annotated[int, typer.Option(min=20, help="Videos of each world.")] = 400,
-    workers: Annotated[int, typer.Option(min=0, help="Trainings at the same time; 0: one per core.")] = 0,
+    videos: Annotated[int, number_option(Range(20, 1_000_000), help="Videos of each world.")] = 400,
+    workers: Annotated[int, number_option(PROCESSES, help="Trainings at the same time; 0: one per core.")] = 0,
 ) -> None:
     """Train variants of the method on rendered videos and compare them; goes on where it was interrupted."""
     from ..recipes.experiment import run_experiment
@@ -139,6 +142,10 @@ def experiment(
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError as error:
         raise VideoclipError(f"--seeds '{seeds}': write numbers with commas between, such as 1,2,3") from error
+    for number in numbers:
+        check("--seeds", number, SEED, whole=True)
+    if len(set(numbers)) < len(numbers):
+        raise VideoclipError(f"--seeds '{seeds}': names one twice, whose figures would be taken for two runs")
     result = run_experiment(name, out, numbers, only or [], videos, workers)
     page = out / f"{name}.html"
     write_comparison(page, result)

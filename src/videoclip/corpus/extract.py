@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..media.files import VideoFile
 from ..media.narration import narration_of
 from ..parallel import in_parallel
 from ..progress import track
+from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, place, write_whole
 from .store import Corpus, NarratedVideo, is_finite
 
@@ -25,6 +27,7 @@ APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
 
 
 @dataclass(frozen=True)
+@ranged
 class ExtractOptions:
     """How videos are taken into a corpus."""
 
@@ -32,9 +35,9 @@ class ExtractOptions:
     """Also take videos without captions."""
     language: str = "en"
     """Of the subtitle track that is preferred where a video without a caption file has several."""
-    workers: int = 0
+    workers: Annotated[int, PROCESSES] = 0
     """Files that are worked on at the same time; 0: one per core."""
-    append_every: float | None = None
+    append_every: Annotated[float | None, Range(0, 1e6)] = None
     """Seconds after which what is encoded is written: what a killed job can lose; by default ``APPEND_EVERY``."""
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..errors import CorpusError, MediaError, VideoclipError
 from ..media.captions import Caption, howto100m_captions, read_captions, stream_captions
 from ..media.files import CaptionFiles
 from ..progress import track
+from ..ranges import Range, ranged
 from ..storage.places import Place
 from ..text import read_text
 from .extract import list_set_aside
@@ -51,6 +52,7 @@ class ImportSummary:
 
 
 @dataclass(frozen=True)
+@ranged
 class ImportConfig:
     """What is imported, and how."""
 
@@ -62,7 +64,7 @@ class ImportConfig:
     """Leave captions as they are, where else words said twice by rolling captions are kept once."""
     silent: bool = False
     """Take videos without captions too."""
-    commit_bytes: int = COMMIT_BYTES
+    commit_bytes: Annotated[int, Range(1, 2**40)] = COMMIT_BYTES
     """Features that a killed job can lose."""
 
 

@@ -1,26 +1,36 @@
 """What a small video encoder is, and how it was trained; it lies beside its weights."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from ..errors import ConfigError
+from ..ranges import COUNT, SEED, Range, ranged
 
 
 @dataclass(frozen=True)
+@ranged
 class EncoderConfig:
     """A narrow and shallow S3D, and how it is trained."""
 
     name: str = "s3d-narrow"
-    feature_size: int = 128
-    width: float = 0.25
-    blocks: int = 3
-    fps: int = 8
-    frame_size: int = 64
-    around: float = 0.5
+    feature_size: Annotated[int, Range(1, 65_536)] = 128
+    width: Annotated[float, Range(0.001, 8)] = 0.25
+    blocks: Annotated[int, Range(0, 9)] = 3
+    fps: Annotated[int, Range(2, 120)] = 8
+    frame_size: Annotated[int, Range(16, 1024)] = 64
+    around: Annotated[float, Range(0, 3600)] = 0.5
     """Seconds before and after a second of video whose sentences are in its bag."""
-    bag: int = 2
+    bag: Annotated[int, Range(1, 1000)] = 2
     """Sentences that are drawn from it."""
-    batch: int = 64
-    updates: int = 2500
-    lr: float = 2e-3
-    temperature: float = 0.07
-    threads: int = 1
+    batch: Annotated[int, Range(1, 1_000_000)] = 64
+    updates: Annotated[int, COUNT] = 2500
+    lr: Annotated[float, Range(1e-9, 10)] = 2e-3
+    temperature: Annotated[float, Range(1e-4, 1000)] = 0.07
+    threads: Annotated[int, Range(1, 1024)] = 1
     """Cores to use; networks as small as this one gain nothing from more."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
+
+    def __post_init__(self):
+        for key in ("fps", "frame_size"):
+            if getattr(self, key) % 2:
+                raise ConfigError(f"{key}={getattr(self, key)}: choose an even number; S3D sees two by two")

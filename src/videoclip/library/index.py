@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from socket import gethostname
+from typing import Annotated
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from ..media.video import probe
 from ..model.joint import JointModel
 from ..parallel import in_parallel
 from ..progress import clock, track
+from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
 from .moments import embedded, everyday, webp
 from .store.about import About, LibraryError, locked, read_about, write_about
@@ -63,6 +65,7 @@ class Indexed:
 
 
 @dataclass(frozen=True)
+@ranged
 class IndexOptions:
     """How a library is brought up to date."""
 
@@ -70,9 +73,9 @@ class IndexOptions:
     """Remove videos whose files are gone. Without it they are listed, and stay."""
     language: str = "en"
     """Captions that are preferred where there are several."""
-    workers: int = 0
+    workers: Annotated[int, PROCESSES] = 0
     """Files that are worked on at the same time; 0: one per core."""
-    commit_every: float | None = None
+    commit_every: Annotated[float | None, Range(0, 1e6)] = None
     """Seconds after which what is done is written: what a killed job can lose; by default ``COMMIT_EVERY``."""
 
 

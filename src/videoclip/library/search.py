@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..encoders.load import encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
 from ..model.joint import JointModel, load_model
+from ..ranges import SECONDS, Range, ranged
 from ..storage.places import Place
 from ..tasks.boundaries import boundaries
 from ..tasks.metrics import moving_mean
@@ -50,7 +51,12 @@ SOME = 2_000
 """Videos up to which a filter is handed to the tables; a wider one is applied to what they give."""
 
 
+DATE = Range(-1e11, 1e11)
+"""Seconds since 1970."""
+
+
 @dataclass(frozen=True)
+@ranged
 class Query:
     """What is looked for, and where.
 
@@ -60,13 +66,13 @@ class Query:
 
     text: str = ""
     mode: str = "both"
-    limit: int = 10
-    like: tuple[int, float, float] | None = None
+    limit: Annotated[int, Range(1, 1000)] = 10
+    like: Annotated[tuple[int, float, float] | None, Range(0, 2**63)] = None
     folder: str = ""
-    after: float | None = None
-    before: float | None = None
-    shortest: float | None = None
-    longest: float | None = None
+    after: Annotated[float | None, DATE] = None
+    before: Annotated[float | None, DATE] = None
+    shortest: Annotated[float | None, SECONDS] = None
+    longest: Annotated[float | None, SECONDS] = None
     language: str = ""
     by_video: bool = False
     """Moments of a video stand together, and videos in the order of their best."""
@@ -78,8 +84,10 @@ class Query:
             raise LibraryError(f"mode '{self.mode}'; choose from {', '.join(MODES)}")
         if len(self.text) > LONGEST_QUERY:
             raise LibraryError(f"the query has {len(self.text)} characters; {LONGEST_QUERY} is the most")
-        if not 1 <= self.limit <= 1000:
-            raise LibraryError(f"limit {self.limit}; choose 1 to 1000")
+        for least, most in (("shortest", "longest"), ("after", "before")):
+            low, high = getattr(self, least), getattr(self, most)
+            if low is not None and high is not None and low > high:
+                raise LibraryError(f"{least} is more than {most}, so that no video fits; exchange them")
 
     def admits(self, video: Video) -> bool:
         """Whether the filters let a video through."""

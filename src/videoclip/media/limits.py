@@ -7,27 +7,30 @@ and films are; the environment changes them.
 import os
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import Annotated
 
 from ..errors import ConfigError
+from ..ranges import Range, ranged
 
 ENVIRONMENT = "VIDEOCLIP_MAX_"
 
 
 @dataclass(frozen=True)
+@ranged
 class Limits:
     """Each is set by ``VIDEOCLIP_MAX_`` and its name, such as ``VIDEOCLIP_MAX_PIXELS``."""
 
-    pixels: int = 8192 * 4352
+    pixels: Annotated[int, Range(1, 10**12)] = 8192 * 4352
     """Of a frame."""
-    aspect: int = 32
+    aspect: Annotated[int, Range(1, 10**6)] = 32
     """How many times wider than high a frame may be, or higher than wide."""
-    hours: int = 24
+    hours: Annotated[int, Range(1, 10**6)] = 24
     """Of a video."""
-    frames: int = 24 * 3600 * 120
+    frames: Annotated[int, Range(1, 10**12)] = 24 * 3600 * 120
     """Of a video, before they are resampled."""
-    captions: int = 64 << 20
+    captions: Annotated[int, Range(1, 2**40)] = 64 << 20
     """Bytes of a file of one video's captions."""
-    gap: int = 3600
+    gap: Annotated[int, Range(1, 10**9)] = 3600
     """Seconds between two frames; what is shown after a longer one counts as damaged."""
 
 

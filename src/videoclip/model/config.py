@@ -3,26 +3,31 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ..config import from_note
+from ..errors import ConfigError
+from ..ranges import Range, ranged
+
+SIZE = Range(1, 1_000_000)
 
 
 @dataclass(frozen=True)
+@ranged
 class ModelConfig:
     """Sizes of the two towers (the defaults are the paper's) and the encoder whose features they understand."""
 
-    feature_size: int = 512
-    hidden_size: int = 768
-    heads: int = 12
-    intermediate_size: int = 3072
-    video_layers: int = 6
-    text_layers: int = 12
-    vocab_size: int = 30522
-    positions: int = 512
-    max_seconds: int = 32
-    max_text_tokens: int = 61
-    dropout: float = 0.1
+    feature_size: Annotated[int, SIZE] = 512
+    hidden_size: Annotated[int, SIZE] = 768
+    heads: Annotated[int, SIZE] = 12
+    intermediate_size: Annotated[int, SIZE] = 3072
+    video_layers: Annotated[int, Range(1, 1000)] = 6
+    text_layers: Annotated[int, Range(1, 1000)] = 12
+    vocab_size: Annotated[int, Range(1, 10_000_000)] = 30522
+    positions: Annotated[int, SIZE] = 512
+    max_seconds: Annotated[int, SIZE] = 32
+    max_text_tokens: Annotated[int, SIZE] = 61
+    dropout: Annotated[float, Range(0, 0.99)] = 0.1
     pooling: str = "mean"
     """``mean`` of the tokens without ``[CLS]``, or ``cls`` (the paper's ablation)."""
     similarity: str = "dot"
@@ -36,15 +41,18 @@ class ModelConfig:
 
     def __post_init__(self):
         if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+            raise ConfigError(f"heads={self.heads}: choose a divisor of hidden_size, which is {self.hidden_size}")
         if self.positions < max(self.max_seconds, self.max_text_tokens) + 2:
-            raise ValueError(f"positions {self.positions} are fewer than max_seconds or max_text_tokens + 2")
+            least = max(self.max_seconds, self.max_text_tokens) + 2
+            raise ConfigError(
+                f"positions={self.positions}: choose at least {least}, max_seconds or max_text_tokens + 2"
+            )
         if self.pooling not in ("mean", "cls"):
-            raise ValueError(f"pooling is '{self.pooling}'; choose mean or cls")
+            raise ConfigError(f"pooling is '{self.pooling}'; choose mean or cls")
         if self.similarity not in ("dot", "cosine"):
-            raise ValueError(f"similarity is '{self.similarity}'; choose dot or cosine")
+            raise ConfigError(f"similarity is '{self.similarity}'; choose dot or cosine")
         if self.shared and self.video_layers != self.text_layers:
-            raise ValueError(
+            raise ConfigError(
                 f"a shared transformer cannot have video_layers {self.video_layers} and text_layers {self.text_layers}"
             )
 

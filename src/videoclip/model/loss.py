@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import ConfigError
+from ..ranges import SHARE, Range, ranged
+
 
 @dataclass(frozen=True)
+@ranged
 class LossConfig:
     """The loss over a batch (the defaults are the paper's).
 
@@ -17,24 +22,24 @@ class LossConfig:
     """
 
     kind: str = "info-nce"
-    each_positive: float = 0.0
+    each_positive: Annotated[float, SHARE] = 0.0
     """Share of ``mil-nce`` in which every text of a bag is a positive of its own, instead of one that fits for all."""
-    soft_targets: float = 0.0
+    soft_targets: Annotated[float, SHARE] = 0.0
     """Share of a target that optimal transport spreads over the batch, against faulty negatives (Lin et al., 2024)."""
     mask_overlaps: bool = False
     """Whether clips of a video that overlap a text of it in time are left out of its negatives."""
-    mask_alike: float = 1.0
+    mask_alike: Annotated[float, Range(-1, 1)] = 1.0
     """Texts whose vectors have a larger cosine than this are not each other's negatives; 1: all are."""
 
     def __post_init__(self):
         if self.kind not in LOSSES:
-            raise ValueError(f"loss.kind is '{self.kind}'; choose from {', '.join(LOSSES)}")
+            raise ConfigError(f"kind is '{self.kind}'; choose from {', '.join(LOSSES)}")
         if self.kind != "info-nce" and self.soft_targets:
-            raise ValueError("loss.soft_targets are of info-nce only")
+            raise ConfigError("soft_targets are of info-nce only")
         if self.kind != "mil-nce" and self.each_positive:
-            raise ValueError("loss.each_positive is of mil-nce only")
+            raise ConfigError("each_positive is of mil-nce only")
         if self.kind == "mil-nce" and self.mask_alike < 1:
-            raise ValueError("loss.mask_alike is not of mil-nce")
+            raise ConfigError("mask_alike is not of mil-nce")
 
 
 FAR = -1e4

@@ -10,17 +10,22 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from ..corpus.store import NarratedVideo
-from ..errors import CorpusError
+from ..errors import ConfigError, CorpusError
 from ..model.packing import Packed, pack_text, pack_video
 from ..model.tokenizer import bert_tokenizer
+from ..ranges import Range, ranged
+
+SECONDS, TOKENS = Range(1, 100_000), Range(1, 100_000)
 
 
 @dataclass(frozen=True)
+@ranged
 class ClipConfig:
     """How pairs are cut (the defaults are the paper's).
 
@@ -32,22 +37,32 @@ class ClipConfig:
     """
 
     rule: str = "official"
-    pairs_per_video: int = 16
-    min_seconds: int = 3
-    max_seconds: int = 32
-    min_text_tokens: int = 8
-    max_text_tokens: int = 64
+    pairs_per_video: Annotated[int, Range(1, 10_000)] = 16
+    min_seconds: Annotated[int, SECONDS] = 3
+    max_seconds: Annotated[int, SECONDS] = 32
+    min_text_tokens: Annotated[int, TOKENS] = 8
+    max_text_tokens: Annotated[int, TOKENS] = 64
     """Bounds of the drawn length of a text; a caption is never split, so a text can become longer."""
-    bag: int = 5
+    bag: Annotated[int, Range(1, 1000)] = 5
     """Captions that are positives together, by the rule ``mil-nce``."""
-    max_span: float = 256.0
+    max_span: Annotated[float, Range(0, 1e6)] = 256.0
     """Seconds of speech after which a text grows no further."""
-    max_caption_tokens: int = 32
+    max_caption_tokens: Annotated[int, TOKENS] = 32
     """Tokens that are kept of each caption."""
 
     def __post_init__(self):
         if self.rule not in CLIP_RULES:
-            raise ValueError(f"clips.rule is '{self.rule}'; choose from {', '.join(CLIP_RULES)}")
+            raise ConfigError(f"rule is '{self.rule}'; choose from {', '.join(CLIP_RULES)}")
+        for least, most in (("min_seconds", "max_seconds"), ("min_text_tokens", "max_text_tokens")):
+            low, high = getattr(self, least), getattr(self, most)
+            if low > high and self.draws(least):
+                raise ConfigError(f"{least}={low}: choose at most {most}, which is {high}")
+
+    def draws(self, length: str) -> bool:
+        """Whether the rule draws a length between ``min_…`` and ``max_…``."""
+        if length == "min_seconds":
+            return self.rule in ("official", "overlapped")
+        return self.rule in RULES
 
     @property
     def texts_per_clip(self) -> int:

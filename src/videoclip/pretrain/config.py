@@ -1,24 +1,34 @@
 """A pre-training run's configuration: what presets, ``key=value`` and ``run.json`` hold."""
 
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 from ..encoders.encoder import FeatureKind
+from ..errors import ConfigError
 from ..model.config import ModelConfig
 from ..model.loss import LossConfig
+from ..ranges import COUNT, FROM_NONE, LEARNING_RATE, PROCESSES, SEED, Range, ranged
 from .clips import ClipConfig
 from .neighbours import BatchConfig
 
 
 @dataclass(frozen=True)
+@ranged
 class OptimizerConfig:
     """Adam with linear warm-up and linear decay (the defaults are the paper's)."""
 
-    lr: float = 5e-5
-    betas: tuple[float, float] = (0.9, 0.98)
-    max_gradient_norm: float = 2.0
-    warmup_updates: int = 1000
-    decay_updates: int = 1_000_000
+    lr: Annotated[float, LEARNING_RATE] = 5e-5
+    betas: Annotated[tuple[float, float], Range(0, 0.99999)] = (0.9, 0.98)
+    max_gradient_norm: Annotated[float, Range(1e-6, 1e6)] = 2.0
+    warmup_updates: Annotated[int, FROM_NONE] = 1000
+    decay_updates: Annotated[int, FROM_NONE] = 1_000_000
     """Update at which the learning rate reaches zero; 0: the last update of the run."""
+
+    def __post_init__(self):
+        if 0 < self.decay_updates <= self.warmup_updates:
+            raise ConfigError(
+                f"decay_updates={self.decay_updates}: choose more than warmup_updates, {self.warmup_updates}, or 0"
+            )
 
     def lr_at(self, update: int, last: int) -> float:
         """Learning rate of an update, counted from 0, of a run of ``last`` updates."""
@@ -29,6 +39,7 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+@ranged
 class PretrainConfig:
     """One pre-training run; the defaults are the paper's."""
 
@@ -45,26 +56,26 @@ class PretrainConfig:
     batches: BatchConfig = field(default_factory=BatchConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    epochs: int = 25
+    epochs: Annotated[int, COUNT] = 25
     precision: str = "auto"
     """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
-    workers: int = 0
+    workers: Annotated[int, PROCESSES] = 0
     """Processes that read and cut clips; 0: the training process does."""
-    seed: int = 0
-    log_every: int = 20
-    checkpoint_minutes: float = 10.0
-    validate_epochs: int = 1
+    seed: Annotated[int, SEED] = 0
+    log_every: Annotated[int, COUNT] = 20
+    checkpoint_minutes: Annotated[float, Range(0, 1e6)] = 10.0
+    validate_epochs: Annotated[int, FROM_NONE] = 1
     """Epochs between validations; 0: never."""
 
     def __post_init__(self):
         if self.precision not in ("auto", "fp32", "bf16"):
-            raise ValueError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
+            raise ConfigError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
         if self.clips.max_seconds > self.model.max_seconds:
-            raise ValueError(
+            raise ConfigError(
                 f"clips.max_seconds {self.clips.max_seconds} exceeds model.max_seconds {self.model.max_seconds}"
             )
         if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
-            raise ValueError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
+            raise ConfigError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
 
 
 def fitted(config: PretrainConfig, kind: FeatureKind) -> PretrainConfig:

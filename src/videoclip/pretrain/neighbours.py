@@ -7,11 +7,12 @@ so that its negatives differ from its positives in what matters.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..errors import ConfigError
+from ..ranges import COUNT, FROM_NONE, Range, ranged
 from ..ties import TOLERANCE, ranking
 
 SPARE = 8
@@ -19,6 +20,7 @@ SPARE = 8
 
 
 @dataclass(frozen=True)
+@ranged
 class BatchConfig:
     """Which videos meet in a batch (the defaults are the paper's).
 
@@ -28,23 +30,23 @@ class BatchConfig:
     """
 
     rule: str = "retrieved"
-    videos: int = 32
-    candidates: int = 64
-    cluster_size: int = 4
-    random_epochs: int = 1
+    videos: Annotated[int, COUNT] = 32
+    candidates: Annotated[int, COUNT] = 64
+    cluster_size: Annotated[int, COUNT] = 4
+    random_epochs: Annotated[int, FROM_NONE] = 1
     """First epochs with random batches, while the model cannot yet tell what is similar."""
-    clips_per_vector: int = 16
+    clips_per_vector: Annotated[int, Range(1, 10_000)] = 16
     """Clips whose mean is a video's vector, their video interval equal to the text's."""
     vector_from: str = "clips"
     """``clips`` drawn from the whole video; its ``beginning`` alone (the paper's ablation); or ``training``: what
     training made of the video's last pairs, which costs nothing, and clips for videos that have had none."""
-    per_update: int = 0
+    per_update: Annotated[int, Range(0, 1_000_000)] = 0
     """Batches of an update, those of all processes together; 0: one for each process. The same number gives the same
     training, on however many processes."""
     negatives: str = "batch"
     """Where a pair's negatives are from: its own ``batch``, as in the paper; or all pairs of the ``update``, of all
     processes. With one batch in an update it is the same."""
-    exhaustive_up_to: int = 2_000_000
+    exhaustive_up_to: Annotated[int, Range(0, 10**12)] = 2_000_000
     """Corpora up to this many videos are searched exactly, larger ones through an inverted file.
 
     An exact search is one matrix product, at the machine's full rate; an inverted file scans its lists query by query
@@ -53,15 +55,13 @@ class BatchConfig:
 
     def __post_init__(self):
         if self.rule not in ("retrieved", "clusters", "random"):
-            raise ValueError(f"batches.rule is '{self.rule}'; choose from retrieved, clusters, random")
+            raise ConfigError(f"rule is '{self.rule}'; choose from retrieved, clusters, random")
         if self.vector_from not in ("clips", "beginning", "training"):
-            raise ValueError(f"batches.vector_from is '{self.vector_from}'; choose from clips, beginning, training")
+            raise ConfigError(f"vector_from is '{self.vector_from}'; choose from clips, beginning, training")
         if self.negatives not in ("update", "batch"):
-            raise ValueError(f"batches.negatives is '{self.negatives}'; choose from update, batch")
-        if self.per_update < 0:
-            raise ValueError(f"batches.per_update is {self.per_update}; it is a number of batches, or 0")
+            raise ConfigError(f"negatives is '{self.negatives}'; choose from update, batch")
         if self.rule == "retrieved" and self.candidates < self.videos:
-            raise ValueError(f"batches.candidates {self.candidates} are fewer than batches.videos {self.videos}")
+            raise ConfigError(f"candidates={self.candidates}: choose at least videos, which are {self.videos}")
 
     def needs_vectors(self, epoch: int) -> bool:
         return self.rule != "random" and epoch >= self.random_epochs

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from ..benchmarks.truth import read_truth
 from ..benchmarks.world import evaluate_world, recall_probe
@@ -22,6 +23,7 @@ from ..pretrain.config import PretrainConfig
 from ..pretrain.run import read_history
 from ..pretrain.trainer import pretrain
 from ..provenance import provenance
+from ..ranges import SEED, Range, ranged
 from ..report.page import write_report
 from ..storage.folders import claim
 from ..storage.places import write_whole
@@ -29,11 +31,12 @@ from ..world.render import render_world
 
 
 @dataclass(frozen=True)
+@ranged
 class DemoConfig:
     """What the demo renders and how it trains; ``preset`` is a configuration of ``videoclip pretrain``."""
 
-    videos: int = 400
-    seed: int = 1
+    videos: Annotated[int, Range(20, 1_000_000)] = 400
+    seed: Annotated[int, SEED] = 1
     preset: str = "demo"
     set: list[str] = field(default_factory=list)
     """Changes to the preset, as ``key=value``."""

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import anyio
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ConfigError
+from ..ranges import Range, ranged
 from .sessions import LASTS, MAKE, check_token, is_session, is_token, new_session
 
 SIGN_IN = "/sign-in"
@@ -35,13 +37,14 @@ SLOWED, LONGEST_DELAY, FORGIVEN = 64, 4.0, 300.0
 
 
 @dataclass(frozen=True)
+@ranged
 class Options:
     """How a library is served. ``token``: what a visitor must know; ``uploads``: whether files may be searched by."""
 
     token: str = ""
     uploads: bool = False
     host: str = "127.0.0.1"
-    port: int = 8400
+    port: Annotated[int, Range(0, 65_535)] = 8400
 
     def __post_init__(self):
         if self.token:

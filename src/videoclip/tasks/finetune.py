@@ -12,6 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from ..model.videoclip import VideoCLIP
 from ..pretrain.config import OptimizerConfig
 from ..pretrain.run import read_history
 from ..progress import track
+from ..ranges import COUNT, FROM_NONE, SEED, ranged
 from ..storage.checkpoints import newest_checkpoint, save_checkpoint
 from ..storage.places import write_whole
 from .localization import locate_steps, step_recall
@@ -70,23 +72,24 @@ Example = Described | Labelled | Timed
 
 
 @dataclass(frozen=True)
+@ranged
 class FinetuneConfig:
     """How a model is trained for a task; the defaults are the paper's."""
 
     task: str = ""
     """``retrieval``, ``multiple-choice``, ``segmentation``, ``localization`` or ``moments``."""
-    epochs: int = 0
+    epochs: Annotated[int, FROM_NONE] = 0
     """At most; 0: as many as in the paper."""
-    batch: int = 128
+    batch: Annotated[int, COUNT] = 128
     """Clips, or windows of videos, of a batch."""
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(warmup_updates=122, decay_updates=0))
-    patience: int = 3
+    patience: Annotated[int, COUNT] = 3
     """Epochs without a better validation figure after which training stops."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
 
     def __post_init__(self):
         if self.task and self.task not in EPOCHS:
-            raise ValueError(f"task is '{self.task}'; choose from {', '.join(EPOCHS)}")
+            raise ConfigError(f"task is '{self.task}'; choose from {', '.join(EPOCHS)}")
 
 
 def finetune(
