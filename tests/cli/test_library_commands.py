@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from made import write
@@ -105,3 +106,38 @@ def test_a_file_of_ones_own_is_labelled_in_steps_and_asked(videoclip, videos, mo
     answer = json.loads((tmp_path / "a.json").read_text())
     assert sum(answer["shares"].values()) == pytest.approx(1)
     assert answer["answer"] in out.splitlines()[0]
+
+
+IMPOSSIBLE = Path(__file__).parents[1] / "cases" / "33-impossible"
+
+
+def test_what_is_impossible_is_said_to_be_in_one_line(videoclip, model, tmp_path):
+    video = IMPOSSIBLE / "a.mp4"
+    (tmp_path / "blank.txt").write_text(" \n\t\n")
+    for arguments, words in (
+        (
+            ("steps", video, "--steps", IMPOSSIBLE / "many.txt"),
+            "a.mp4: 20 steps cannot follow each other in a video of 12",
+        ),
+        (
+            ("align", video, "--captions", IMPOSSIBLE / "beyond.srt"),
+            "beyond.srt: nothing is said while the video lasts",
+        ),
+        (("ask", video, "a", "b", "--start", "5", "--end", "2"), "--end 2 is not after --start 5"),
+        (("ask", video, "a", "b", "--start", "12"), "which ends at 12 s"),
+        (("ask", video, "a", "b", "--end", "60"), "which ends at 12 s"),
+        (("ask", video, "a", " "), "a text is empty"),
+        (("ask", video, "a", "a"), "answer 'a' is named twice"),
+        (("segment", video, "--labels", tmp_path / "blank.txt"), "blank.txt: is empty"),
+    ):
+        code, out, err = videoclip(*arguments, "--model", model)
+        assert (code, out, words in err, err.count("\n")) == (2, "", True, 1), (arguments, err)
+
+
+def test_captions_after_the_end_do_not_cost_the_others(videoclip, model, tmp_path):
+    (tmp_path / "said.srt").write_text(
+        "1\n00:00:02,000 --> 00:00:04,000\nslice it\n\n2\n00:01:40,000 --> 00:01:45,000\nserve it\n"
+    )
+    code, out, err = videoclip("align", IMPOSSIBLE / "a.mp4", "--captions", tmp_path / "said.srt", "--model", model)
+    assert (code, "of 1 sentences" in out) == (0, True)
+    assert "said.srt: left out 1 captions after the video's end" in err

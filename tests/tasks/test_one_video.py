@@ -3,7 +3,8 @@ import pytest
 from painted import COLOURS, Painted
 
 from videoclip.errors import VideoclipError
-from videoclip.tasks.one_video import answers, read_lines, segments, steps
+from videoclip.media.captions import Caption
+from videoclip.tasks.one_video import aligned, answers, part_of, read_lines, said_within, segments, steps
 
 
 def shown(*stretches) -> np.ndarray:
@@ -50,3 +51,61 @@ def test_label_files_that_cannot_be_used_are_named(tmp_path):
 def test_labels_are_read_as_editors_save_them(tmp_path, encoding):
     (tmp_path / "labels.txt").write_bytes("slice\r\n\r\npurée\r\n".encode(encoding))
     assert read_lines(tmp_path / "labels.txt") == ["slice", "purée"]
+
+
+SHORT = VIDEO[8:20]
+
+
+def test_more_steps_than_seconds_are_impossible_and_as_many_are_not():
+    texts = [f"red {i}" for i in range(len(SHORT))]
+    found = steps(Painted(), SHORT, texts)
+    assert [(s.start, s.end) for s in found] == [(i, i + 1) for i in range(len(SHORT))]
+    with pytest.raises(VideoclipError, match="13 steps cannot follow each other in a video of 12 s"):
+        steps(Painted(), SHORT, [*texts, "blue"])
+
+
+def test_what_is_said_after_the_end_is_left_out_and_all_of_it_is_impossible():
+    said = [
+        Caption(2.0, 4.0, "red"),
+        Caption(11.9, 14.0, "blue"),
+        Caption(12.0, 13.0, "late"),
+        Caption(100, 105, "later"),
+    ]
+    assert said_within(said, len(SHORT)) == said[:2]
+    with pytest.raises(VideoclipError, match="its 2 captions begin after its end, at 12 s"):
+        said_within(said[2:], len(SHORT))
+    with pytest.raises(VideoclipError, match="'late' is said at 12 s, but the video ends at 12 s"):
+        aligned(Painted(), SHORT, said)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (5, 2, "end 2 s: choose a second after 5 s"), (5, 5, "end 5 s"), (12, None, "start 12 s: .* ends at 12 s"),
+        (0, 99, "end 99 s: .* ends at 12 s"), (-3, None, "start -3 s"), (float("nan"), None, "start nan s"),
+        (0, float("nan"), "end nan s"),
+    ],
+)  # fmt: skip
+def test_a_part_that_the_video_does_not_have_is_impossible(start, end, message):
+    with pytest.raises(VideoclipError, match=message):
+        part_of(SHORT, start, end)
+
+
+def test_a_part_that_the_video_has_is_that_part():
+    assert len(part_of(SHORT, 0, None)) == len(part_of(SHORT, 0, 12.4)) == 12  # a last second that is not whole
+    assert len(part_of(SHORT, 5.5, 5.9)) == 1
+    assert len(part_of(SHORT, 11, None)) == 1
+
+
+@pytest.mark.parametrize("texts", [["red", " "], [""], []])
+def test_nothing_is_found_for_no_words_or_in_no_time(texts):
+    for ask in (segments, steps, answers):
+        with pytest.raises(VideoclipError, match=r"empty|at least two"):
+            ask(Painted(), SHORT, texts)
+        with pytest.raises(VideoclipError, match="no second"):
+            ask(Painted(), SHORT[:0], ["red", "blue"])
+
+
+def test_an_answer_that_is_named_twice_is_refused():
+    with pytest.raises(VideoclipError, match="answer 'red' is named twice"):
+        answers(Painted(), SHORT, ["red", "blue", "red"])

@@ -11,7 +11,7 @@ from ..errors import VideoclipError
 from ..ranges import PROCESSES, SECONDS, Range
 from ..storage.folders import output_file
 from ..storage.places import write_whole
-from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_option
+from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
 
 if TYPE_CHECKING:
     from ..library.index import Indexed
@@ -143,10 +143,12 @@ def segment(
 
     if rule not in RULES:
         raise VideoclipError(f"--rule '{rule}'; choose from {', '.join(RULES)}")
-    names = read_lines(labels)
+    names = list(dict.fromkeys(read_lines(labels)))
     _check_outputs(out, picture, json)
     joint, features = _understood(video, model, encoder, weights)
-    _write_segments(segments(joint, features, names, rule), names, len(features), video, out, picture, json)
+    with about(video):
+        found = segments(joint, features, names, rule)
+    _write_segments(found, names, len(features), video, out, picture, json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -167,7 +169,9 @@ def steps(
     names = read_lines(steps)
     _check_outputs(out, picture, json)
     joint, features = _understood(video, model, encoder, weights)
-    _write_segments(run(joint, features, names), names, len(features), video, out, picture, json)
+    with about(video):
+        found = run(joint, features, names)
+    _write_segments(found, names, len(features), video, out, picture, json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -183,16 +187,15 @@ def ask(
     weights: Weights = "",
 ) -> None:
     """Choose which of several answers fits a video."""
-    from ..tasks.one_video import answers, part_of
+    from ..tasks.one_video import answers, check_choices, part_of
 
-    if len(choices) < 2:
-        raise VideoclipError("name at least two answers to choose from")
+    check_choices(choices)
+    if end is not None and end <= start:
+        raise VideoclipError(f"--end {end:g} is not after --start {start:g}; nothing lies between them")
     _check_outputs(json)
     joint, features = _understood(video, model, encoder, weights)
-    part = part_of(features, start, end)
-    if not len(part):
-        raise VideoclipError(f"--start {start:g}: the video ends at {len(features)} s")
-    shares = answers(joint, part, choices, question)
+    with about(video):
+        shares = answers(joint, part_of(features, start, end), choices, question)
     for share, choice in sorted(zip(shares, choices, strict=True), reverse=True):
         typer.echo(f"{100 * share:5.1f} %  {choice}")
     if json:

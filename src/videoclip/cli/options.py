@@ -5,6 +5,9 @@ elsewhere to a path of this machine, and an address of an object store is refuse
 a range, in which NaN is not.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -54,6 +57,15 @@ def _number(value: float | None, param: typer.CallbackParam) -> float | None:
     if value is not None and value != value:
         raise VideoclipError(f"--{(param.name or '').replace('_', '-')} nan: choose a number")
     return value
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Errors in here are about what is in a file, and name it."""
+    try:
+        yield
+    except VideoclipError as error:
+        raise VideoclipError(f"{path}: {error}") from error
 
 
 def _name(text: str) -> str:

@@ -10,7 +10,7 @@ from ..errors import VideoclipError
 from ..ranges import PROCESSES, SEED, Range, check
 from ..storage.folders import output_file
 from ..storage.places import write_whole
-from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_option
+from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
 
 app = typer.Typer()
 PANEL = "What a model understands"
@@ -83,14 +83,19 @@ def align(
     from ..media.captions import read_captions, write_captions
     from ..model.joint import encoder_for, load_model
     from ..report.lines import print_aligned
-    from ..tasks.one_video import aligned, shown_captions
+    from ..tasks.one_video import aligned, said_within, shown_captions
 
     if out:
         output_file(out)
     joint, said = load_model(model), read_captions(captions)
     if not said:
         raise VideoclipError(f"{captions}: holds no captions")
-    sentences = aligned(joint, encoder_for(joint, encoder, weights).encode_file(video), said, reach)
+    features = encoder_for(joint, encoder, weights).encode_file(video)
+    with about(captions):
+        within = said_within(said, len(features))
+    if len(within) < len(said):
+        typer.echo(f"{captions}: left out {len(said) - len(within)} captions after the video's end", err=True)
+    sentences = aligned(joint, features, within, reach)
     print_aligned(sentences)
     if out:
         write_captions(out, shown_captions(sentences))

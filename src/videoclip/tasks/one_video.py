@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, VideoclipError
 from ..media.captions import Caption
 from ..model.joint import JointModel
 from ..text import read_text
@@ -39,8 +39,21 @@ def read_lines(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
+def _check(features: np.ndarray, texts: Sequence[str]) -> None:
+    """Raise ``VideoclipError`` where nothing can be found: in a video of no seconds, or of a text of no words."""
+    if not len(features):
+        raise VideoclipError("the video has no second in which anything could be shown")
+    if not texts or any(not text.strip() for text in texts):
+        raise VideoclipError("a text is empty, so that nothing can be looked for; leave it out")
+
+
 def segments(model: JointModel, features: np.ndarray, labels: Sequence[str], rule: str = "spread") -> list[Segment]:
-    """Stretches of a video that show one of the labels, in order: (T, F) features; the rest is background."""
+    """Stretches of a video that show one of the labels, in order: (T, F) features; the rest is background.
+
+    Raises:
+        VideoclipError: the video has no seconds, or a label no words.
+    """
+    _check(features, labels)
     tokens, texts = model.video_tokens(features).numpy(), model.encode_text(labels).numpy()
     found = segment(tokens, texts, rule, background_text(model, rule))
     edges = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), len(found)]
@@ -49,7 +62,17 @@ def segments(model: JointModel, features: np.ndarray, labels: Sequence[str], rul
 
 
 def steps(model: JointModel, features: np.ndarray, texts: Sequence[str]) -> list[Segment]:
-    """When each of ordered steps is shown: (T, F) features -> a stretch for each step, in their order."""
+    """When each of ordered steps is shown: (T, F) features -> a stretch for each step, in their order.
+
+    Raises:
+        VideoclipError: there are more steps than seconds, or a step has no words.
+    """
+    _check(features, texts)
+    if len(texts) > len(features):
+        raise VideoclipError(
+            f"{len(texts)} steps cannot follow each other in a video of {len(features)} s, for each takes a second; "
+            "leave some out"
+        )
     scores = model.video_tokens(features).numpy() @ model.encode_text(texts).numpy().T
     seconds = locate_steps(scores)
     made = []
@@ -64,12 +87,26 @@ def steps(model: JointModel, features: np.ndarray, texts: Sequence[str]) -> list
     return made
 
 
+def check_choices(choices: Sequence[str]) -> None:
+    """Raise ``VideoclipError`` if there is nothing to choose between."""
+    if len(choices) < 2:
+        raise VideoclipError("name at least two answers to choose from")
+    twice = [choice for choice in choices if choices.count(choice) > 1]
+    if twice:
+        raise VideoclipError(f"answer '{twice[0]}' is named twice; leave one out")
+
+
 def answers(model: JointModel, features: np.ndarray, choices: Sequence[str], question: str = "") -> list[float]:
     """How likely each choice is, together 1: (T, F) features of the whole video or of a part.
 
     Args:
         question: stands before each choice.
+
+    Raises:
+        VideoclipError: the video has no seconds, there are fewer than two choices, one has no words, or is there twice.
     """
+    _check(features, choices)
+    check_choices(choices)
     texts = [f"{question} {choice}".strip() for choice in choices]
     scores = model.encode_text(texts).numpy() @ model.encode_video([features])[0].numpy()
     shares = np.exp(scores - scores.max())
@@ -104,7 +141,15 @@ def aligned(
 
     Args:
         reach: seconds from the speech in which it is looked for.
+
+    Raises:
+        VideoclipError: the video has no seconds, or nothing is said while it lasts.
     """
+    _check(features, [caption.text for caption in captions])
+    beyond = [caption for caption in captions if caption.start >= len(features)]
+    if beyond:
+        late = f"'{beyond[0].text}' is said at {beyond[0].start:g} s"
+        raise VideoclipError(f"{late}, but the video ends at {len(features)} s; leave it out")
     spoken = [(caption.start, caption.end) for caption in captions]
     sentences = model.encode_text([caption.text for caption in captions]).numpy()
     found = align(model.video_tokens(features).numpy(), sentences, np.array(spoken), reach)
@@ -115,6 +160,21 @@ def aligned(
     ]
 
 
+def said_within(captions: Sequence[Caption], seconds: int) -> list[Caption]:
+    """The captions that begin before a video of so many seconds ends.
+
+    Raises:
+        VideoclipError: none does.
+    """
+    within = [caption for caption in captions if caption.start < seconds]
+    if not within:
+        raise VideoclipError(
+            f"nothing is said while the video lasts: its {len(captions)} captions begin after its end, at {seconds} s; "
+            "are they of another video?"
+        )
+    return within
+
+
 def shown_captions(sentences: Sequence[Aligned]) -> list[Caption]:
     """The sentences that are kept as captions of what is shown, in its order."""
     kept = sorted((sentence for sentence in sentences if sentence.kept), key=lambda sentence: sentence.shown)
@@ -122,5 +182,15 @@ def shown_captions(sentences: Sequence[Aligned]) -> list[Caption]:
 
 
 def part_of(features: np.ndarray, start: float, end: float | None) -> np.ndarray:
-    """The seconds from ``start`` to ``end`` (by default the last), at least one: (T, F) -> (≤ T, F)."""
+    """The seconds from ``start`` to ``end`` (by default the last), at least one: (T, F) -> (≤ T, F).
+
+    Raises:
+        VideoclipError: the video has no such part.
+    """
+    if not 0 <= start < len(features):
+        raise VideoclipError(f"start {start:g} s: choose a second of the video, which ends at {len(features)} s")
+    if end is not None and not start < end <= len(features) + 1:
+        raise VideoclipError(
+            f"end {end:g} s: choose a second after {start:g} s of the video, which ends at {len(features)} s"
+        )
     return features[int(start) : None if end is None else max(int(end), int(start) + 1)]
