@@ -65,12 +65,7 @@ def test_more_steps_than_seconds_are_impossible_and_as_many_are_not():
 
 
 def test_what_is_said_after_the_end_is_left_out_and_all_of_it_is_impossible():
-    said = [
-        Caption(2.0, 4.0, "red"),
-        Caption(11.9, 14.0, "blue"),
-        Caption(12.0, 13.0, "late"),
-        Caption(100, 105, "later"),
-    ]
+    said = [Caption(2, 4, "red"), Caption(11.9, 14, "blue"), Caption(12, 13, "late"), Caption(100, 105, "later")]
     assert said_within(said, len(SHORT)) == said[:2]
     with pytest.raises(VideoclipError, match="its 2 captions begin after its end, at 12 s"):
         said_within(said[2:], len(SHORT))
