@@ -10,7 +10,7 @@ import typer
 from ..errors import VideoclipError
 from ..ranges import PROCESSES, SECONDS, Range
 from ..storage.folders import output_file
-from ..storage.places import write_whole
+from ..storage.places import local, write_whole
 from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
 
 if TYPE_CHECKING:
@@ -28,26 +28,38 @@ Json = Annotated[Path | None, local_option(help="File to write the result into."
 
 @app.command("index", rich_help_panel=PANEL)
 def index_(
-    videos: Annotated[list[Path], local_argument(help="Folders, searched with their subfolders, or files.")],
     library: LibraryFolder,
+    videos: Annotated[
+        list[Path] | None, local_argument(help="Folders, searched with their subfolders, or files.")
+    ] = None,
     model: Annotated[str, typer.Option(help="A model's folder or hub name (default: the library's).")] = "",
     encoder: EncoderName = "",
     weights: Weights = "",
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and index what changes.")] = False,
+    moved: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="Videos that lay below OLD lie below NEW now.")
+    ] = None,
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
     workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
+    from ..library.moved import model_of, move
     from ..library.store.about import LibraryError, read_about
     from ..model.joint import encoder_for, load_model
     from ..report.lines import print_indexed
 
     folder = library
+    if moved:
+        typer.echo(f"{folder}: {move(folder, moved[0], local(moved[1]))}")
+    if not videos:
+        if moved:
+            return
+        raise VideoclipError("name the videos to index: folders or files")
     try:
-        loaded = load_model(model or read_about(folder).model)
+        loaded = load_model(model or model_of(read_about(folder), folder))
     except LibraryError as error:
         raise VideoclipError(f"{library}: no library yet; name a model for it (--model)") from error
     seer = encoder_for(loaded, encoder, weights)

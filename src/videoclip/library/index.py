@@ -4,7 +4,6 @@ A file whose size and time of change are as noted is passed over. Otherwise its 
 was moved or merely touched is not decoded again, nor is what another file of the library holds too.
 """
 
-import hashlib
 import json
 import os
 import threading
@@ -31,6 +30,7 @@ from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
 from .moments import embedded, everyday, webp
+from .moved import digest_of, note_moves
 from .store.about import About, LibraryError, locked, read_about, write_about
 from .store.reading import Store
 from .store.rows import Entry, Video
@@ -102,12 +102,13 @@ def index(
     with locked(folder):
         writer = _opened(folder, model, encoder, told)
         writer.tidy()
+        note_moves(writer)
         result = _bring_up_to_date(writer, files, places, model, encoder, options, told)
         if places and not files:
             result.warnings.append(f"no videos in {', '.join(map(str, places))}")
         if options.prune and result.missing:
             gone = set(result.missing)
-            writer.remove([video.id for video in writer.store.videos().values() if video.path in gone])
+            writer.remove([video.id for video in writer.store.noted().values() if video.path in gone])
             result.pruned, result.missing = len(gone), []
         if result.added or result.changed or result.pruned:
             told({"stage": "finishing"})
@@ -172,7 +173,7 @@ def _bring_up_to_date(
     told: Callable[[dict], None],
 ) -> Indexed:
     result = Indexed()
-    by_path = {video.path: video for video in writer.store.videos().values()}
+    by_path = {video.path: video for video in writer.store.noted().values()}
     result.missing = _missing(by_path, files, places)
     todo: list[VideoFile] = []
     for file in files:
@@ -290,7 +291,7 @@ class _Work:
         state = file.path.stat()
         if not state.st_size:
             raise MediaError(f"{file.path}: the file is empty")
-        digest = _digest(file.path, go_on)
+        digest = digest_of(file.path, go_on)
         own = self.by_path.get(str(file.path))
         known = own if own and own.digest == digest else self.by_digest.get(digest)
         stamp = _stamp(file.captions)
@@ -376,15 +377,6 @@ class _Same:
 def _noted(said: Narration, file: VideoFile) -> str:
     """How a row notes where a video's captions are from."""
     return TRACK if said.source == INSIDE else _stamp(file.captions)
-
-
-def _digest(path: Path, go_on: Callable[[], None]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            go_on()
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def note_state(folder: Place) -> Callable[[dict], None]:

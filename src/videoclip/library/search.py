@@ -24,6 +24,7 @@ from ..tasks.boundaries import boundaries
 from ..tasks.metrics import moving_mean
 from .calibration import Calibration
 from .likeness import PICTURES, is_picture, picture_features
+from .moved import model_of
 from .ranking import Hit, content_words, distinct, is_about, joined, said_during
 from .store.about import LibraryError
 from .store.reading import Store
@@ -142,7 +143,7 @@ class Library:
         """
         if self._model is None:
             try:
-                self._model = load_model(self.store.about.model)
+                self._model = load_model(model_of(self.store.about, self.store.folder))
             except WeightsError as error:
                 remedy = f"videoclip index VIDEOS --library {self.store.folder} --model PLACE"
                 raise LibraryError(f"{error}; if the library's model was moved, say where to: {remedy}") from error

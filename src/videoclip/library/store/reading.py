@@ -12,6 +12,7 @@ from ...storage.places import Place, changed_at, place
 from ...ties import MOMENT, first_of_largest
 from ..calibration import Calibration
 from .about import About, read_about
+from .found import found_again
 from .rows import CHUNK, Video, as_vectors, listed
 from .tables import Tables
 
@@ -29,7 +30,7 @@ class Store:
     def __init__(self, folder: str | Place, about: About | None = None):
         self.folder = place(folder)
         self.tables = Tables(self.folder, about or read_about(self.folder))
-        self._known: tuple[int, dict[int, Video]] = (-1, {})
+        self._known: tuple[int, dict[int, Video], dict[int, Video]] = (-1, {}, {})
 
     @property
     def about(self) -> About:
@@ -43,13 +44,21 @@ class Store:
         return changed
 
     def videos(self) -> dict[int, Video]:
-        """All videos by their number."""
-        table = self.tables["videos"]
-        version = table.version
+        """All videos by their number, with the paths that they have now."""
+        self._read_videos()
+        return self._known[2]
+
+    def noted(self) -> dict[int, Video]:
+        """As ``videos``, with the paths that are written down."""
+        self._read_videos()
+        return self._known[1]
+
+    def _read_videos(self) -> None:
+        version = self.tables["videos"].version
         if version != self._known[0]:
             rows = self.tables.rows("videos", [f.name for f in fields(Video)]).to_pylist()
-            self._known = version, {row["id"]: Video(**row) for row in rows}
-        return self._known[1]
+            noted = {row["id"]: Video(**row) for row in rows}
+            self._known = version, noted, found_again(noted, self.folder)
 
     def features(self, video: int) -> np.ndarray:
         """(T, F) float16."""

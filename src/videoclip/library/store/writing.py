@@ -90,6 +90,14 @@ class Writer:
         merge = self.tables["videos"].merge_insert("path").when_matched_update_all().when_not_matched_insert_all()
         merge.execute(rows)
 
+    def note(self, videos: Iterable[Video]) -> None:
+        """Write other rows of videos that are there, by their numbers."""
+        import pyarrow as pa
+
+        rows = pa.Table.from_pylist([asdict(video) for video in videos], videos_schema())
+        if len(rows):
+            self.tables["videos"].merge_insert("id").when_matched_update_all().execute(rows)
+
     def change(self, before: Video, after: Video) -> None:
         """Another row for the same contents: a file that was moved, or touched."""
         values = {key: value for key, value in asdict(after).items() if value != getattr(before, key)}

@@ -1,0 +1,103 @@
+"""Noting in a library where its videos lie after they were moved; nothing is decoded or embedded anew.
+
+Videos that were moved together with their library are found by readers too (``store.found``).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..model.joint import load_model
+from ..progress import track
+from ..storage.places import Place
+from .store.about import About, LibraryError, locked
+from .store.found import beside, is_there, is_windows, moved, pure
+from .store.reading import Store
+from .store.rows import Video
+from .store.writing import Writer
+
+ROUNDED = 2_000_000_000
+"""Nanoseconds by which a time of change differs on another kind of disk, such as a memory card."""
+
+
+@dataclass
+class Moved:
+    """What was found at its new place, and the paths of what was not."""
+
+    found: int = 0
+    missing: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lost = f", {len(self.missing)} not found there, such as {self.missing[0]}" if self.missing else ""
+        return f"{self.found} videos moved{lost}"
+
+
+def move(folder: Place, old: str, new: Path) -> Moved:
+    """Note that what lay below ``old`` lies below ``new``.
+
+    Raises:
+        LibraryError: no video of the library lay there, there is no such new folder, or another process writes.
+    """
+    if not new.is_dir():
+        raise LibraryError(f"{new}: no such folder; name the one in which the videos lie now")
+    with locked(folder):
+        writer = Writer(Store(folder))
+        noted = writer.store.noted()
+        before = pure(old) if is_windows(old) else Path(os.path.abspath(old))
+        wanted = [after for video in noted.values() if (after := moved(video, before, new.resolve()))]
+        if not wanted:
+            some = next(iter(noted.values()), None)
+            raise LibraryError(f"{old}: no video of {folder} was below it{f'; one was {some.path}' if some else ''}")
+        return _write(writer, wanted, noted)
+
+
+def note_moves(writer: Writer) -> int:
+    """Write down the paths of videos that were moved together with their library; how many.
+
+    A file with another time of change counts only if its contents are the same.
+    """
+    noted, now = writer.store.noted(), writer.store.videos()
+    found = [video for number, video in now.items() if video.path != noted[number].path]
+    return _write(writer, found, noted).found
+
+
+def model_of(about: About, folder: Place) -> str:
+    """The name of a library's model; of a folder that was moved together with the library, where it is now.
+
+    What is found so is the very model: its weights have the fingerprint that the library notes.
+    """
+    if "://" in about.model or Path(about.model).exists():
+        return about.model
+    there = beside(folder, about.model, lambda path: (path / "config.json").is_file())
+    return str(there) if there and load_model(there).fingerprint == about.fingerprint else about.model
+
+
+def digest_of(path: Path, go_on: Callable[[], None] = lambda: None) -> str:
+    """A hash of a file's contents."""
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            go_on()
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _write(writer: Writer, wanted: list[Video], noted: dict[int, Video]) -> Moved:
+    """Write rows of videos that are at their new places, and free there."""
+    taken, result, rows = {video.path for video in noted.values()}, Moved(), []
+    with track("find", len(wanted), "videos") as advance:
+        for video in wanted:
+            before = noted[video.id]
+            is_same = is_there(video) and (
+                abs(video.modified_ns - before.modified_ns) <= ROUNDED or digest_of(Path(video.path)) == video.digest
+            )
+            if is_same and (video.path not in taken or video.path == before.path):
+                rows.append(video)
+            else:
+                result.missing.append(video.path)
+            advance()
+    writer.note(rows)
+    result.found = len(rows)
+    return result
