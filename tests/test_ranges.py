@@ -181,3 +181,19 @@ def test_a_range_holds_its_ends_and_no_nan():
     assert [number in Range(0, 1) for number in (0, 1, 0.5, -1e-9, 1.1, math.nan, math.inf, True, "0.5", None)] == [
         True, True, True, False, False, False, False, False, False, False,
     ]  # fmt: skip
+
+
+def test_a_demo_with_a_setting_out_of_its_range_renders_nothing(videoclip, tmp_path):
+    code, _, said = videoclip("demo", "--out", tmp_path / "demo", "--set", "batches.videos=0")
+    assert (code, said.startswith("videoclip: batches.videos=0: choose"), list(tmp_path.iterdir())) == (2, True, [])
+
+
+def test_a_model_larger_than_the_memory_is_one_line(videoclip, monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: …\nand")
+
+    monkeypatch.setattr("videoclip.pretrain.trainer.pretrain", fails)
+    code, _, said = videoclip("pretrain", "model.hidden_size=600000")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "not enough memory" in said
+    assert "model.hidden_size" in said

@@ -24,8 +24,9 @@ NO_PLACES = {
     "host", "token", "metric",
 }  # fmt: skip
 """Texts that name nothing that lies anywhere."""
-ELSEWHERE = {"model", "ray", "mirror"}
-"""What has addresses of its own kinds: ``load_model`` takes places and names of the hub; a cluster's, a mirror's."""
+ELSEWHERE = {"model", "ray", "mirror", "moved"}
+"""What has addresses of its own kinds: ``load_model`` takes places and names of the hub; a cluster's, a mirror's; and
+two folders in one option, where ``tests/library/test_moved.py`` looks."""
 NAMED = {("import", "encoder")}
 """Names that go into a corpus, and are not looked up."""
 

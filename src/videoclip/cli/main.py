@@ -27,6 +27,7 @@ for panel in (start, training, understanding, published, library):
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as Typer gives it."""
 GO_ON = "and run the same command again: it goes on from here"
+SMALLER = "choose smaller sizes, such as batches.videos, clips.pairs_per_video or model.hidden_size, or fewer workers"
 FAULTS = {
     errno.ENOSPC: f"make room {GO_ON}",
     errno.EDQUOT: f"make room in your quota {GO_ON}",
@@ -67,7 +68,7 @@ def main() -> None:
     except VideoclipError as error:
         typer.echo(f"videoclip: {error}", err=True)
         sys.exit(2)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, MemoryError) as error:
         fault = _fault(error)
         if fault is None:
             raise
@@ -79,8 +80,10 @@ def main() -> None:
         raise
 
 
-def _fault(error: OSError | RuntimeError) -> str | None:
+def _fault(error: OSError | RuntimeError | MemoryError) -> str | None:
     """What the system refused, where, and what to do; None for what is no fault of the machine."""
+    if isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error), re.IGNORECASE):
+        return f"not enough memory ({str(error)[:200].splitlines()[0] if str(error) else 'none left'}); {SMALLER}"
     native = re.search(r"\(os error (\d+)\)", str(error))  # as Lance tells it
     number = error.errno if isinstance(error, OSError) and error.errno else int(native[1]) if native else 0
     if number not in FAULTS:

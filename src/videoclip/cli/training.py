@@ -131,9 +131,10 @@ def train_encoder(
     from ..encoders.config import EncoderConfig
     from ..pretrain.encoder import train_encoder as run
 
+    config = load_config(EncoderConfig, "", settings or [])
     sources = _videos_of(videos, captions)
     pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]
-    run(pairs, load_config(EncoderConfig, "", settings or []), out)
+    run(pairs, config, out)
     typer.echo(f"the encoder: {out}")
 
 

@@ -48,15 +48,15 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     Raises:
         ConfigError: ``out`` holds something else, or a demo of another configuration.
     """
+    overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}"]
+    overrides += ["train_videos=train/*", "validation_videos=val/*", *config.set]
+    training = load_config(PretrainConfig, config.preset, overrides)
     clock = Clock(claim(out, "demo", dump_config(config), defaults(DemoConfig)) / "seconds.json")
     with clock("render"):
         render_world(out / "videos", config.videos, config.seed)
     with clock("extract"):
         extract(find_videos(out / "videos"), load_encoder("demo"), out / "corpus.lance")
     corpus, truth = Corpus(out / "corpus.lance"), read_truth(out)
-    overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}"]
-    overrides += ["train_videos=train/*", "validation_videos=val/*", *config.set]
-    training = load_config(PretrainConfig, config.preset, overrides)
     with clock("pretrain"):
         model = pretrain(training, recall_probe(corpus, truth))
         model.save_pretrained(out / "model")
