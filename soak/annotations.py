@@ -81,7 +81,7 @@ def values(name: str, content: bytes, rng: random.Random) -> bytes | None:
             del container[key]
         elif isinstance(container, dict):
             container[f"{key}x"] = container.pop(key)
-        else:
+        elif isinstance(container, list):
             container.append(container[key])
     return json.dumps(whole).encode("utf-8", "surrogatepass")
 

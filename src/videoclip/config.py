@@ -49,7 +49,8 @@ def _said(kind: type, error: Any) -> str:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):  # of a group of keys, which knows its own keys alone
         return f"{''.join(f'{part}.' for part in error['loc'])}{cause}"
-    owner, prefix = kind, ""
+    owner: Any = kind
+    prefix = ""
     for part in error["loc"]:
         if part in (ranges := ranges_of(owner)) and error["type"] != "missing":
             return outside(f"{prefix}{part}", error["input"], *ranges[part])

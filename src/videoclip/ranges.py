@@ -28,7 +28,8 @@ class Range:
     high: float
 
     def __contains__(self, number: object) -> bool:
-        return isinstance(number, Real) and not isinstance(number, bool) and bool(self.low <= number <= self.high)
+        is_number = isinstance(number, Real) and not isinstance(number, bool)
+        return is_number and bool(self.low <= number <= self.high)  # type: ignore[operator]
 
     def __str__(self) -> str:
         return f"from {_plain(self.low)} to {_plain(self.high)}"
