@@ -161,3 +161,13 @@ def test_the_cut_off_keeps_what_stands_out_and_little_of_what_does_not():
     shown = moments[:50] + 0.2 * rng.normal(size=(50, 64))
     found = calibration.evidence(moments[:50], (shown * moments[:50]).sum(1)) > 0
     assert found.mean() > 0.9
+
+
+@pytest.mark.parametrize("second", [40, 500, -1, float("nan")])
+def test_a_moment_after_the_end_is_like_nothing(library, second):
+    video = next(v for v in library.videos if v.path.endswith("a.mp4"))
+    assert library.vector_like(video.id, 39.5, 60).ndim == 1
+    with pytest.raises(LibraryError, match="which ends at 40 s"):
+        library.vector_like(video.id, second, second + 5)
+    with pytest.raises(LibraryError, match="nothing to look for"):
+        library.timeline(video.id, " ")

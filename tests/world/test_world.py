@@ -135,3 +135,10 @@ def test_a_world_of_many_families_looks_and_sounds_different_in_each():
     assert write_script(3, 1) == write_script(3, 1, families=len(FAMILIES))
     with pytest.raises(VideoclipError, match="a world of 65 families; there are from 1 to 64"):
         render_world(Path("unused"), 1, 1, families=65)
+
+
+@pytest.mark.parametrize("wrong", [{"videos": 0}, {"videos": 2.5}, {"seed": -1}, {"seed": 2**32}])
+def test_a_world_of_no_videos_or_no_seed_is_refused_before_there_is_a_folder(tmp_path, wrong):
+    with pytest.raises(VideoclipError, match=f"{next(iter(wrong))}=.*: choose a whole number from"):
+        render_world(tmp_path / "world", **{"videos": 1, "seed": 1} | wrong)
+    assert not (tmp_path / "world").exists()

@@ -265,7 +265,13 @@ class Library:
     # One video ------------------------------------------------------------------------------------------------
 
     def timeline(self, video: int, text: str) -> np.ndarray:
-        """How sure it is that each second of a video shows what a text says, (T,) from 0 to 1."""
+        """How sure it is that each second of a video shows what a text says, (T,) from 0 to 1.
+
+        Raises:
+            LibraryError: there is no such video, or the text says nothing.
+        """
+        if not text.strip():
+            raise LibraryError("nothing to look for; describe a moment in a few words")
         tokens = self.store.tokens(self._checked(video))
         smooth = moving_mean(tokens, 3)
         return np.array(self._sure(smooth, smooth @ self._text_vector(text)))
@@ -290,9 +296,15 @@ class Library:
     # Vectors --------------------------------------------------------------------------------------------------
 
     def vector_like(self, video: int, start: float, end: float) -> np.ndarray:
-        """The vector of a moment of the library, (D,)."""
+        """The vector of a moment of the library, (D,).
+
+        Raises:
+            LibraryError: there is no such video, or it ends before the moment.
+        """
         features = self.store.features(self._checked(video))
-        first = min(max(int(start), 0), len(features) - 1)
+        if not 0 <= start < len(features):
+            raise LibraryError(f"second {start:g}: choose one of the video, which ends at {len(features)} s")
+        first = int(start)
         part = features[first : max(int(np.ceil(end)), first + 1)]
         return self.model.encode_video([part])[0].numpy()
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConfigError, VideoclipError
 from ..media.captions import Caption
 from ..model.joint import JointModel
+from ..ranges import Range, check
 from ..text import read_text
 from .alignment import REACH, align
 from .boundaries import boundaries
@@ -146,6 +147,7 @@ def aligned(
         VideoclipError: the video has no seconds, or nothing is said while it lasts.
     """
     _check(features, [caption.text for caption in captions])
+    check("reach", reach, Range(1, 1e7))
     beyond = [caption for caption in captions if caption.start >= len(features)]
     if beyond:
         late = f"'{beyond[0].text}' is said at {beyond[0].start:g} s"

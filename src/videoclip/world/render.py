@@ -17,6 +17,7 @@ from ..errors import VideoclipError
 from ..media.opening import create_video
 from ..processes import apart_from_main, process_pool
 from ..progress import track
+from ..ranges import COUNT, SEED, check
 from ..storage.folders import claim
 from ..storage.places import write_whole
 from .script import (
@@ -94,6 +95,8 @@ def render_world(
         raise VideoclipError(f"no narrator '{narrator}'; choose {' or '.join(NARRATORS)}")
     if not 1 <= families <= MOST_FAMILIES:
         raise VideoclipError(f"a world of {families} families; there are from 1 to {MOST_FAMILIES}")
+    check("videos", videos, COUNT, whole=True)
+    check("seed", seed, SEED, whole=True)
     made = {"seed": seed, "narrator": narrator, "families": families}
     claim(folder, "world", made, {"families": len(FAMILIES)})
     for split in ("train", "val", "test"):
