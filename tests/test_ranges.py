@@ -98,6 +98,7 @@ def test_a_setting_out_of_its_range_is_one_line_with_the_key_and_the_range(video
         (PretrainConfig, ["clips.min_text_tokens=99"], r"clips\.min_text_tokens=99: choose at most max_text_tokens"),
         (PretrainConfig, ["model.heads=7"], r"model\.heads=7: choose a divisor of hidden_size, which is 768"),
         (PretrainConfig, ["model.positions=40"], r"model\.positions=40: choose at least 63"),
+        (PretrainConfig, ["model.vocab_size=100"], r"model\.vocab_size=100: choose at least 30522"),
         (PretrainConfig, ["batches.videos=65"], r"batches\.candidates=64: choose at least videos, which are 65"),
         (
             PretrainConfig,

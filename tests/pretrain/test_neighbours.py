@@ -82,6 +82,15 @@ def test_an_inverted_file_finds_nearly_what_exhaustive_search_finds():
     assert np.mean(shared) > 0.9
 
 
+@pytest.mark.parametrize("videos", [2, 5, 10, 30])
+def test_an_inverted_file_of_few_videos_finds_as_many_as_are_asked_for(videos):
+    vectors = clustered_vectors(1, clusters=videos, size=1)
+    config = BatchConfig(videos=2, candidates=min(videos, 20), exhaustive_up_to=0)
+    found = nearest(vectors, vectors, min(videos, 20), config)
+    assert all(len(set(row)) == len(row) and min(row) >= 0 for row in found.tolist())
+    assert all(len(set(batch)) == 2 for batch in plan_epoch(videos, config, random.Random(0), vectors))
+
+
 def test_a_batch_larger_than_the_corpus_is_an_error_that_says_what_to_set():
     with pytest.raises(ConfigError, match="set it to 10 or less"):
         plan_epoch(10, BatchConfig(rule="random", videos=32), random.Random(0), None)

@@ -70,6 +70,11 @@ class PretrainConfig:
     def __post_init__(self):
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
+        if self.model.vocab_size < ModelConfig.vocab_size:
+            words = ModelConfig.vocab_size
+            raise ConfigError(
+                f"model.vocab_size={self.model.vocab_size}: choose at least {words}, the tokenizer's words"
+            )
         if self.clips.max_seconds > self.model.max_seconds:
             raise ConfigError(
                 f"clips.max_seconds {self.clips.max_seconds} exceeds model.max_seconds {self.model.max_seconds}"

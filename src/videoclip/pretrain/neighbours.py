@@ -91,7 +91,7 @@ def retrieved_batches(vectors: np.ndarray, config: BatchConfig, rng: random.Rand
     """The paper's rule: around centres drawn without replacement, k random ones of the 2k nearest, centre included."""
     centres = rng.sample(range(len(vectors)), len(vectors) // config.videos)
     candidates = nearest(vectors, vectors[centres], min(config.candidates, len(vectors)), config)
-    return [rng.sample([c for c in row if c >= 0], config.videos) for row in candidates.tolist()]
+    return [rng.sample(row, config.videos) for row in candidates.tolist()]
 
 
 def clustered_batches(vectors: np.ndarray, config: BatchConfig, rng: random.Random) -> list[list[int]]:
@@ -126,18 +126,22 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfi
 
 
 def _nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances and numbers of the nearest, in FAISS's own order; -1 where an inverted file finds fewer."""
+    """Squared distances and numbers of the nearest, in FAISS's own order."""
     import faiss
 
     vectors, queries = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
     if len(vectors) <= config.exhaustive_up_to:
         return faiss.knn(queries, vectors, k)
-    cells = int(4 * len(vectors) ** 0.5)
+    cells = min(int(4 * len(vectors) ** 0.5), len(vectors))
     index: Any = faiss.index_factory(vectors.shape[1], f"IVF{cells},Flat")
     index.nprobe = max(cells // 16, 1)
     index.train(vectors[np.random.default_rng(0).choice(len(vectors), min(len(vectors), 64 * cells), replace=False)])
     index.add(vectors)
-    return index.search(queries, k)
+    distances, numbers = index.search(queries, k)
+    few = (numbers < 0).any(1)  # whose cells hold fewer
+    if few.any():
+        distances[few], numbers[few] = faiss.knn(queries[few], vectors, k)
+    return distances, numbers
 
 
 def _full_batches(order: Sequence[int], size: int) -> list[list[int]]:
