@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from videoclip.config import dump_config, load_config, presets
 from videoclip.errors import ConfigError, VideoclipError
 from videoclip.pretrain.config import PretrainConfig
+from videoclip.tasks.finetune import FinetuneConfig
 
 
 def test_the_papers_preset_is_the_defaults():
@@ -51,3 +54,18 @@ def test_a_file_with_a_byte_order_mark_or_of_another_encoding_is_read_or_named(t
     (tmp_path / "mine.yaml").write_bytes(b"epochs: 3\nout: d\xe9j\xe0\n")
     with pytest.raises(VideoclipError, match=r"mine\.yaml: line 2: is not in UTF-8"):
         load_config(PretrainConfig, str(tmp_path / "mine.yaml"))
+
+
+def test_one_key_of_a_group_leaves_the_others_as_the_owner_of_the_group_means_them(tmp_path):
+    meant = FinetuneConfig()
+    for made in (
+        load_config(FinetuneConfig, "", ["optimizer.lr=1e-3"]),
+        load_config(FinetuneConfig, str(_written(tmp_path / "mine.yaml", "optimizer: {lr: 0.001}\n"))),
+    ):
+        assert made == replace(meant, optimizer=replace(meant.optimizer, lr=1e-3))
+    assert made.optimizer.warmup_updates == 122  # of fine-tuning, where pre-training has 1,000
+
+
+def _written(path, text):
+    path.write_text(text)
+    return path

@@ -39,9 +39,19 @@ def load_config(kind: type[Config], source: str = "", overrides: Sequence[str] =
         _set(values, key.split("."), value)
     _check_keys(kind, values, source or "command line")
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return TypeAdapter(kind).validate_python(_over(defaults(kind), values))
     except ValidationError as error:
         raise ConfigError(_said(kind, error.errors()[0])) from error
+
+
+def _over(meant: dict, values: dict) -> dict:
+    """Values over defaults: a group of which some keys are given has the others as its owner means them."""
+    groups = {
+        key: _over(meant[key], value)
+        for key, value in values.items()
+        if isinstance(value, dict) and isinstance(meant[key], dict)
+    }
+    return meant | values | groups
 
 
 def _said(kind: type, error: Any) -> str:
