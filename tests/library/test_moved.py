@@ -13,7 +13,7 @@ from videoclip.library.index import IndexOptions, index
 from videoclip.library.moved import model_of, move
 from videoclip.library.search import Library
 from videoclip.library.store.about import LibraryError
-from videoclip.library.store.found import beside, found_again
+from videoclip.library.store.found import beside, digest_of, found_again
 from videoclip.library.store.rows import Video
 
 
@@ -108,6 +108,8 @@ def test_another_file_of_the_same_size_at_the_same_place_is_indexed_as_another(w
     now = tmp_path / "now" / "demo"
     shutil.move(whole, now)
     (now / "videos" / "b.mp4").write_bytes(b"x" * (now / "videos" / "b.mp4").stat().st_size)
+    os.utime(now / "videos" / "b.mp4", (1, 1))
+    assert whole / "videos" / "b.mp4" in paths(now)  # where it was; what lies there now is not sent to anybody
     result = index([now / "videos"], now / "library", Painted(), encoder(), IndexOptions())
     assert list(result.set_aside) == [str(now / "videos" / "b.mp4")]
     assert result.present == 2
@@ -132,11 +134,13 @@ def test_a_library_made_on_another_kind_of_computer_is_found_too(tmp_path):
     (tmp_path / "demo" / "videos" / "sub" / "a.mp4").write_bytes(b"12345")
     (tmp_path / "demo" / "videos" / "sub" / "a.srt").write_bytes(b"123")
     old = r"C:\Users\Ada Lovelace\demo\videos\sub"
-    video = Video(7, rf"{old}\a.mp4", 5, 0, "", 1.0, 0.0, 1, 1, "en", rf"{old}\a.srt:3:9")
+    digest = digest_of(tmp_path / "demo" / "videos" / "sub" / "a.mp4")
+    video = Video(7, rf"{old}\a.mp4", 5, 0, digest, 1.0, 0.0, 1, 1, "en", rf"{old}\a.srt:3:9")
     found = found_again({7: video}, tmp_path / "demo" / "library")[7]
     assert found.path == str(tmp_path / "demo" / "videos" / "sub" / "a.mp4")
     assert found.captions.startswith(str(tmp_path / "demo" / "videos" / "sub" / "a.srt:3:"))
-    assert found_again({7: replace(video, size=6)}, tmp_path / "demo" / "library")[7].path == video.path
+    for other in (replace(video, size=6), replace(video, digest="another")):
+        assert found_again({7: other}, tmp_path / "demo" / "library")[7].path == video.path
 
 
 def test_the_nearest_place_that_shares_most_of_the_path_is_meant(tmp_path):

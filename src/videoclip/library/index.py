@@ -30,8 +30,9 @@ from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
 from .moments import embedded, everyday, webp
-from .moved import digest_of, note_moves
+from .moved import note_moves
 from .store.about import About, LibraryError, locked, read_about, write_about
+from .store.found import digest_of
 from .store.reading import Store
 from .store.rows import Entry, Video
 from .store.writing import Writer

@@ -3,9 +3,7 @@
 Videos that were moved together with their library are found by readers too (``store.found``).
 """
 
-import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +11,10 @@ from ..model.joint import load_model
 from ..progress import track
 from ..storage.places import Place
 from .store.about import About, LibraryError, locked
-from .store.found import beside, is_there, is_windows, moved, pure
+from .store.found import beside, is_same, is_windows, moved, pure
 from .store.reading import Store
 from .store.rows import Video
 from .store.writing import Writer
-
-ROUNDED = 2_000_000_000
-"""Nanoseconds by which a time of change differs on another kind of disk, such as a memory card."""
 
 
 @dataclass
@@ -54,10 +49,7 @@ def move(folder: Place, old: str, new: Path) -> Moved:
 
 
 def note_moves(writer: Writer) -> int:
-    """Write down the paths of videos that were moved together with their library; how many.
-
-    A file with another time of change counts only if its contents are the same.
-    """
+    """Write down the paths of videos that were moved together with their library; how many."""
     noted, now = writer.store.noted(), writer.store.videos()
     found = [video for number, video in now.items() if video.path != noted[number].path]
     return _write(writer, found, noted).found
@@ -74,26 +66,13 @@ def model_of(about: About, folder: Place) -> str:
     return str(there) if there and load_model(there).fingerprint == about.fingerprint else about.model
 
 
-def digest_of(path: Path, go_on: Callable[[], None] = lambda: None) -> str:
-    """A hash of a file's contents."""
-    digest = hashlib.blake2b(digest_size=16)
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            go_on()
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _write(writer: Writer, wanted: list[Video], noted: dict[int, Video]) -> Moved:
     """Write rows of videos that are at their new places, and free there."""
     taken, result, rows = {video.path for video in noted.values()}, Moved(), []
     with track("find", len(wanted), "videos") as advance:
         for video in wanted:
             before = noted[video.id]
-            is_same = is_there(video) and (
-                abs(video.modified_ns - before.modified_ns) <= ROUNDED or digest_of(Path(video.path)) == video.digest
-            )
-            if is_same and (video.path not in taken or video.path == before.path):
+            if is_same(video, before) and (video.path not in taken or video.path == before.path):
                 rows.append(video)
             else:
                 result.missing.append(video.path)

@@ -1,12 +1,14 @@
 """Where a library's videos are now, after they were moved together with it: as a copied folder, or to another computer.
 
 A library notes whole paths. Where a file is no longer there, but one of its size lies at the same place as seen from a
-folder around the library, it is the same file.
+folder around the library, and of its time of change or its contents, it is the same file.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path, PurePath, PureWindowsPath
 
 from ...storage.places import Place
@@ -14,6 +16,11 @@ from .rows import Video
 
 FOLDERS, SEARCHES = 64, 256
 """Folders of which one video each is looked for, to see whether any were moved; and how many are searched for then."""
+
+ROUNDED = 2_000_000_000
+"""Nanoseconds by which a time of change differs on another kind of disk, such as a memory card."""
+HASHED = 1 << 30
+"""Bytes that a reader compares of files with other times of change; an indexing compares all."""
 
 
 def beside(folder: Place, noted: str, fits: Callable[[Path], bool]) -> Path | None:
@@ -35,7 +42,7 @@ def found_again(videos: dict[int, Video], folder: Place) -> dict[int, Video]:
     """The videos by number, those that were moved together with their library with the paths that they have now."""
     if not isinstance(folder, Path) or not _any_is_gone(videos.values()):
         return videos
-    made, changes, searched = dict(videos), list[tuple[PurePath, Path]](), 0
+    made, changes, searched, left = dict(videos), list[tuple[PurePath, Path]](), 0, HASHED
     taken = {video.path for video in videos.values()}
     for number, video in videos.items():
         if Path(video.path).is_file():
@@ -47,8 +54,10 @@ def found_again(videos: dict[int, Video], folder: Place) -> dict[int, Video]:
             if there:
                 changes.append(_difference(video.path, there))
                 now = moved(video, *changes[-1])
-        if now and now.path not in taken:
-            made[number] = now
+        if now and now.path not in taken and (has_its_time(now, video) or left >= video.size):
+            left -= 0 if has_its_time(now, video) else video.size
+            if is_same(now, video):
+                made[number] = now
     return made
 
 
@@ -108,6 +117,37 @@ def is_windows(path: str) -> bool:
 def pure(path: str) -> PurePath:
     """A noted path, also of another kind of computer."""
     return PureWindowsPath(path) if is_windows(path) else Path(path)
+
+
+def is_same(now: Video, before: Video) -> bool:
+    """Whether the file at a new place is that of the old one: of its size, and of its time of change or contents."""
+    if not is_there(now):
+        return False
+    return has_its_time(now, before) or _digest_then(now.path, now.modified_ns) == before.digest
+
+
+def has_its_time(now: Video, before: Video) -> bool:
+    """Whether a file was last changed when the one at the old place was."""
+    return abs(now.modified_ns - before.modified_ns) <= ROUNDED
+
+
+@lru_cache(4096)
+def _digest_then(path: str, modified_ns: int) -> str:
+    """The hash of a file as it was last changed then; none of one that cannot be read."""
+    try:
+        return digest_of(Path(path))
+    except OSError:
+        return "unreadable"
+
+
+def digest_of(path: Path, go_on: Callable[[], None] = lambda: None) -> str:
+    """A hash of a file's contents."""
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            go_on()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def is_there(video: Video) -> bool:
