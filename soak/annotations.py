@@ -73,6 +73,7 @@ def values(name: str, content: bytes, rng: random.Random) -> bytes | None:
         return None
     whole = json.loads(content)
     for _ in range(rng.choice([1, 1, 4])):
+        container: Any
         container, key = rng.choice(list(places(whole)) or [([whole], 0)])
         kind = rng.randrange(5)
         if kind < 3:
@@ -80,7 +81,7 @@ def values(name: str, content: bytes, rng: random.Random) -> bytes | None:
         elif kind == 3:
             del container[key]
         elif isinstance(container, dict):
-            container[f"{key}x"] = container.pop(key)
+            container[f"{key}x"] = container.pop(key)  # pyright: ignore[reportCallIssue, reportArgumentType]
         elif isinstance(container, list):
             container.append(container[key])
     return json.dumps(whole).encode("utf-8", "surrogatepass")

@@ -62,7 +62,7 @@ def _said(kind: type, error: Any) -> str:
     owner: Any = kind
     prefix = ""
     for part in error["loc"]:
-        if part in (ranges := ranges_of(owner)) and error["type"] != "missing":
+        if part in (ranges := ranges_of(owner)) and error["type"] != "missing":  # type: ignore[arg-type]
             return outside(f"{prefix}{part}", error["input"], *ranges[part])
         owner, prefix = get_type_hints(owner).get(part, object), f"{prefix}{part}."
         if not is_dataclass(owner):
