@@ -33,3 +33,7 @@ class Stopped(BaseException):
 
     What is done is kept on the way out, and the command line exits with code 0.
     """
+
+
+class MediaWarning(UserWarning):
+    """A file is damaged or unclear, but what can be had of it was read."""

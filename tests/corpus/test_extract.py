@@ -129,7 +129,7 @@ def test_captions_are_found_by_name_in_another_folder_and_with_a_language(folder
 def test_captions_of_another_video_of_the_same_name_are_not_taken(tmp_path):
     for name in ("a/1.mp4", "a/1.srt", "b/1.mp4", "b/2.mp4", "c/2.en.vtt", "c/2.vtt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nhi\n")
     found = {s.id: s.captions and s.captions.relative_to(tmp_path).as_posix() for s in find_videos(tmp_path)}
     assert found == {"a/1": "a/1.srt", "b/1": None, "b/2": "c/2.en.vtt"}
 

@@ -46,7 +46,7 @@ def test_a_name_is_never_an_address(name, content, listening):
     assert len(list(seconds_of(path, 10, 32))) == 1
     assert picture_at(path, 0.5).shape == (48, 64, 3)
     assert next(pictures(path, 5.0, 32))[1].shape == (24, 32, 3)
-    assert embedded_captions(path) == {}
+    assert embedded_captions(path) == []
     assert recorded_at(path) == pytest.approx(path.stat().st_mtime)
     out = Path(f"cut {name.replace('PORT', str(listening))}")
     cut(path, 0.0, 1.0, out)

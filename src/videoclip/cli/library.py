@@ -40,7 +40,9 @@ def index_(
     moved: Annotated[
         tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="Videos that lay below OLD lie below NEW now.")
     ] = None,
-    language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
+    language: Annotated[
+        str, typer.Option(help="Captions that are preferred where there are several (default: as before, or en).")
+    ] = "",
     workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""

@@ -14,7 +14,7 @@ import numpy as np
 from ..encoders.encoder import AnyEncoder
 from ..errors import CorpusError, MediaError
 from ..media.container import has_captions
-from ..media.files import VideoFile
+from ..media.files import VIDEO_SUFFIXES, VideoFile
 from ..media.narration import narration_of
 from ..parallel import in_parallel
 from ..progress import track
@@ -49,6 +49,8 @@ class Summary:
     seconds: int = 0
     present: int = 0
     silent: int = 0
+    captioned: int = 0
+    """Videos that were there, and got captions."""
     set_aside: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -59,12 +61,15 @@ class Summary:
             self.seconds + other.seconds,
             self.present,
             self.silent + other.silent,
+            self.captioned + other.captioned,
             self.set_aside | other.set_aside,
             self.warnings + other.warnings,
         )
 
     def __str__(self) -> str:
         text = f"{self.added} videos added ({self.seconds / 3600:.2f} h), {self.present} were there"
+        if self.captioned:
+            text += f", {self.captioned} got captions"
         if self.silent:
             text += f", {self.silent} without captions"
         return text + (f", {len(self.set_aside)} set aside" if self.set_aside else "")
@@ -111,8 +116,11 @@ def extract(
         )
     corpus = Corpus.create(out, encoder.kind)
     with corpus.writing():
+        sources = _identified(sources, corpus)
         todo = [source for source in sources if source.id not in corpus]
         summary = Summary(present=len(sources) - len(todo))
+        if reuse is None:
+            _take_captions([source for source in sources if source.id in corpus], corpus, options, summary)
         ready: list[NarratedVideo] = []
         written = time.monotonic()
         append_every = APPEND_EVERY if options.append_every is None else options.append_every
@@ -145,6 +153,43 @@ def extract(
             flush()
         list_set_aside(out, summary.set_aside)
         return summary
+
+
+def _identified(sources: Sequence[VideoFile], corpus: Corpus) -> list[VideoFile]:
+    """The same files, with their suffix in the id where the corpus has that id from another file that still lies there.
+
+    So an id does not change with what else lies in a folder. A file that was converted, or moved, keeps its id.
+    """
+    noted = dict(zip(corpus.ids, corpus.paths, strict=True))
+    return [
+        replace(source, id=f"{source.id}{source.path.suffix}")
+        if _is_another(noted.get(source.id, ""), source)
+        else source
+        for source in sources
+    ]
+
+
+def _is_another(noted: str, source: VideoFile) -> bool:
+    before = Path(noted)
+    named_short = source.id.rpartition("/")[2] == source.path.stem
+    other = before.suffix.lower() in VIDEO_SUFFIXES and before.suffix != source.path.suffix
+    return bool(noted) and named_short and other and before.is_file()
+
+
+def _take_captions(sources: Sequence[VideoFile], corpus: Corpus, options: ExtractOptions, summary: "Summary") -> None:
+    """Add captions that came after their videos, which are not decoded again."""
+    spoken = {corpus.ids[row] for row in corpus.rows_with_captions()}
+    for source in sources:
+        if source.id in spoken:
+            continue
+        try:
+            said = narration_of(source, options.language).captions
+        except MediaError as error:
+            summary.set_aside[str(source.path)] = str(error)
+            continue
+        if said:
+            corpus.replace(replace(corpus[source.id], captions=list(said)))
+            summary.captioned += 1
 
 
 def _has_captions(path: Path) -> bool:

@@ -148,7 +148,7 @@ def _captions(
     path: Path, store: FeatureStore, config: ImportConfig
 ) -> Iterator[tuple[str, list[Caption] | MediaError]]:
     if path.is_dir():
-        written = CaptionFiles(path)
+        written = CaptionFiles(path, list(store))
         for key in store:
             found, _ = written.of(key)
             if found:

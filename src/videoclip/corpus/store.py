@@ -96,6 +96,11 @@ class Corpus:
         return patiently(lambda: self._dataset.to_table(columns=["id"]))["id"].to_pylist()
 
     @cached_property
+    def paths(self) -> list[str]:
+        """The files that the videos were read from, in row order; empty where that is not known."""
+        return patiently(lambda: self._dataset.to_table(columns=["path"]))["path"].to_pylist()
+
+    @cached_property
     def _row(self) -> dict[str, int]:
         return {video: row for row, video in enumerate(self.ids)}
 
@@ -152,6 +157,20 @@ class Corpus:
             raise CorpusError(f"{self.path}: the same id twice among the videos to add")
         self._write([_batch(videos, self.kind)])
 
+    def replace(self, video: NarratedVideo) -> None:
+        """Put other captions, or features, in the place of a video's, in one step.
+
+        Raises:
+            CorpusError: there is no such video, or features are not (seconds, F) with F as in this corpus.
+        """
+        import pyarrow as pa
+
+        self.row(video.id)
+        self.check(video)
+        table = pa.Table.from_batches([_batch([video], self.kind)])
+        self._dataset.merge_insert("id").when_matched_update_all().execute(table)
+        self._changed()
+
     def writing(self) -> AbstractContextManager[None]:
         """Keep other processes from adding to the corpus meanwhile: two would add the same videos.
 
@@ -181,8 +200,12 @@ class Corpus:
 
         reader = pa.RecordBatchReader.from_batches(_schema(self.kind), iter(batches))
         lance.write_dataset(reader, self._dataset, mode="append")
+        self._changed()
+
+    def _changed(self) -> None:
+        """Read anew what is asked for next."""
         self._owner = -1
-        for name in ("ids", "_row"):
+        for name in ("ids", "paths", "_row"):
             self.__dict__.pop(name, None)
 
     def check(self, video: NarratedVideo) -> None:

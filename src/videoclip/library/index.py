@@ -21,7 +21,8 @@ from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
 from ..media.captions import Caption, Narration
 from ..media.container import pictures, recorded_at
-from ..media.files import VideoFile, find_videos
+from ..media.files import VideoFile, look_for_videos
+from ..media.languages import wanted_language
 from ..media.narration import INSIDE, narration_of
 from ..media.video import probe
 from ..model.joint import JointModel
@@ -41,8 +42,8 @@ PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
 """Seconds for each of which there is a picture, and its pixels across."""
 COMMIT_EVERY, COMMIT_SECONDS = 20.0, 4000
 """Seconds after which, and seconds of video of which, what is done is written: what a killed job can lose."""
-TRACK = "track"
-"""Where captions come from that are a track of the video file itself."""
+TRACK, ENGLISH = "track", "en"
+"""Where captions come from that are a track of the video file itself, with the language that was asked for."""
 
 
 @dataclass
@@ -52,6 +53,8 @@ class Indexed:
     added: int = 0
     changed: int = 0
     moved: int = 0
+    reworded: int = 0
+    """Of which only the captions came, went or changed."""
     present: int = 0
     pruned: int = 0
     seconds: float = 0.0
@@ -61,7 +64,13 @@ class Indexed:
 
     def __str__(self) -> str:
         parts = [f"{self.added} added ({self.seconds / 3600:.2f} h)", f"{self.present} unchanged"]
-        more = {"changed": self.changed, "moved": self.moved, "pruned": self.pruned, "set aside": len(self.set_aside)}
+        more = {
+            "changed": self.changed,
+            "with other captions": self.reworded,
+            "moved": self.moved,
+            "pruned": self.pruned,
+            "set aside": len(self.set_aside),
+        }
         return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
 
 
@@ -72,8 +81,8 @@ class IndexOptions:
 
     prune: bool = False
     """Remove videos whose files are gone. Without it they are listed, and stay."""
-    language: str = "en"
-    """Captions that are preferred where there are several."""
+    language: str = ""
+    """Captions that are preferred where there are several; by default as asked for last, or English."""
     workers: Annotated[int, PROCESSES] = 0
     """Files that are worked on at the same time; 0: one per core."""
     commit_every: Annotated[float | None, Range(0, 1e6)] = None
@@ -98,10 +107,12 @@ def index(
     Raises:
         LibraryError: another process writes into the library, or it was made with another encoder.
     """
-    options = options or IndexOptions()
-    files = find_videos(places, language=options.language)
+    options = _remembered(options or IndexOptions(), folder)
+    found = look_for_videos(places, language=options.language)
+    files = found.videos
     with locked(folder):
         writer = _opened(folder, model, encoder, told)
+        _remember(writer, options.language)
         writer.tidy()
         note_moves(writer)
         result = _bring_up_to_date(writer, files, places, model, encoder, options, told)
@@ -111,7 +122,8 @@ def index(
             gone = set(result.missing)
             writer.remove([video.id for video in writer.store.noted().values() if video.path in gone])
             result.pruned, result.missing = len(gone), []
-        if result.added or result.changed or result.pruned:
+        result.warnings += [f"{path}: passed over, {reason}" for path, reason in found.passed_over.items()]
+        if result.added or result.changed or result.pruned or result.reworded:
             told({"stage": "finishing"})
             writer.tidy()
             writer.optimize()
@@ -119,6 +131,23 @@ def index(
             writer.calibrate(measured.bank if measured else everyday(model))
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
+
+
+def _remembered(options: IndexOptions, folder: Place) -> IndexOptions:
+    """The same options, with the language that was asked for when the library was last brought up to date."""
+    if options.language:
+        return replace(options, language=wanted_language(options.language) or ENGLISH)
+    try:
+        return replace(options, language=read_about(folder).language or ENGLISH)
+    except LibraryError:
+        return replace(options, language=ENGLISH)
+
+
+def _remember(writer: Writer, language: str) -> None:
+    about = writer.store.about
+    if (about.language or ENGLISH) != language:
+        write_about(writer.store.folder, replace(about, language=language))
+        writer.store.refresh()
 
 
 def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: Callable[[dict], None]) -> Writer:
@@ -179,7 +208,7 @@ def _bring_up_to_date(
     todo: list[VideoFile] = []
     for file in files:
         before = by_path.get(str(file.path))
-        if before and _is_same(before, file):
+        if before and _is_same(before, file, options.language):
             result.present += 1
         else:
             todo.append(file)
@@ -206,8 +235,9 @@ def _bring_up_to_date(
                     result.seconds += outcome.video.duration
                 elif isinstance(outcome, MediaError):
                     result.set_aside[str(file.path)] = str(outcome)
-                elif outcome == "moved":
-                    result.moved += 1
+                elif outcome in ("moved", "reworded"):
+                    result.moved += outcome == "moved"
+                    result.reworded += outcome == "reworded"
                 else:
                     result.present += 1
                 if time.monotonic() - written > commit_every or sum(len(e.features) for e in ready) > COMMIT_SECONDS:
@@ -241,10 +271,21 @@ def _missing(by_path: dict[str, Video], files: Sequence[VideoFile], places: Sequ
     )
 
 
-def _is_same(video: Video, file: VideoFile) -> bool:
-    state = file.path.stat()
-    noted = video.captions if video.captions != TRACK else ""
-    return (state.st_size, state.st_mtime_ns) == (video.size, video.modified_ns) and noted == _stamp(file.captions)
+def _is_same(video: Video, file: VideoFile, language: str) -> bool:
+    try:
+        state = file.path.stat()
+        same_words = _is_said_there(video, _stamp(file.captions), language)
+    except OSError:  # which will be said of it in its turn
+        return False
+    return (state.st_size, state.st_mtime_ns) == (video.size, video.modified_ns) and same_words
+
+
+def _is_said_there(video: Video, stamp: str, language: str) -> bool:
+    """Whether a video's captions are from where they would be taken now: this caption file, or a track."""
+    source, _, asked = video.captions.partition(":")
+    if source == TRACK:
+        return not stamp and (asked or ENGLISH) == language
+    return video.captions == stamp
 
 
 def _stamp(captions: Path | Sequence[Caption] | None) -> str:
@@ -302,15 +343,15 @@ class _Work:
                 known, path=str(file.path), modified_ns=state.st_mtime_ns, size=state.st_size, digest=digest
             )
         if known and after and (known is own or self._claim(known)):
-            said = self._narration(file) if stamp != (known.captions if known.captions != TRACK else "") else None
-            return _Same(known, after, said, _noted(said, file) if said else known.captions)
+            said = None if _is_said_there(known, stamp, self.language) else self._narration(file)
+            return _Same(known, after, said, self._noted(said, file) if said else known.captions)
         info = probe(file.path)
         said = self._narration(file)
         features = self.writer.store.features(known.id) if known else self._encoded(file.path, go_on)
         number = self._next()
         video = Video(
             number, str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
-            recorded_at(file.path), info.width, info.height, said.language, _noted(said, file),
+            recorded_at(file.path), info.width, info.height, said.language, self._noted(said, file),
         )  # fmt: skip
         go_on()
         return embedded(video, features, said.captions, self._pictures(file.path), self.model)
@@ -333,7 +374,9 @@ class _Work:
         if replaced and replaced.id != same.before.id:
             self.writer.remove([replaced.id])
         self.writer.change(same.before, after)
-        return "moved" if same.before.path != after.path else "touched"
+        if same.before.path != after.path:
+            return "moved"
+        return "reworded" if same.said is not None else "touched"
 
     def _narration(self, file: VideoFile) -> Narration:
         try:
@@ -341,6 +384,10 @@ class _Work:
         except MediaError as error:
             self.warnings.append(str(error))
             return Narration()
+
+    def _noted(self, said: Narration, file: VideoFile) -> str:
+        """How a row notes where a video's captions are from."""
+        return f"{TRACK}:{self.language}" if said.source == INSIDE else _stamp(file.captions)
 
     def _encoded(self, path: Path, go_on: Callable[[], None]) -> np.ndarray:
         features = self.encoder.encode_file(path, self.warnings.append, go_on)
@@ -373,11 +420,6 @@ class _Same:
     said: Narration | None
     noted: str
     """Where that is written, as the row notes it."""
-
-
-def _noted(said: Narration, file: VideoFile) -> str:
-    """How a row notes where a video's captions are from."""
-    return TRACK if said.source == INSIDE else _stamp(file.captions)
 
 
 def note_state(folder: Place) -> Callable[[dict], None]:

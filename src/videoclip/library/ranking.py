@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..media.captions import Caption
 from ..ties import MOMENT, ranking
+from .words import indexed_words, words
 
 OVERLAP = 0.25
 """Share of the shorter of two windows from which on they are one moment."""
@@ -101,16 +102,19 @@ COMMON = frozenset(
 
 def content_words(text: str) -> list[str]:
     """The words of a query that say something; all of them where none does."""
-    words = re.findall(r"\w+", text.lower())
-    return [word for word in words if word not in COMMON] or words
+    found = words(text)
+    return [word for word in found if word not in COMMON] or found
 
 
-def is_about(text: str, words: Sequence[str]) -> bool:
-    """Whether a passage has at least half of these words, in some form: one chance word is no hit."""
-    spoken = set(re.findall(r"\w+", text.lower()))
+def is_about(text: str, wanted: Sequence[str]) -> bool:
+    """Whether a passage has at least half of these words, in some form: one chance word is no hit.
+
+    Of common words alone (to be or not to be) all must be there, since every passage has some.
+    """
+    spoken = set(indexed_words(text))
     stems = {word[: max(len(word) - 3, 4)] for word in spoken}
-    there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in words)
-    return 2 * there >= len(words)
+    there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in wanted)
+    return there == len(wanted) if COMMON.issuperset(wanted) else 2 * there >= len(wanted)
 
 
 def said_during(captions: Sequence[Caption], start: float, end: float) -> str:

@@ -242,8 +242,8 @@ class Library:
 
     def _by_speech(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> list[Hit]:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        rows = self.store.said(query.text, max(5 * query.limit, 100), few)
         words = content_words(query.text)
+        rows = self.store.said(words, max(5 * query.limit, 100), few)
         return [
             Hit(v, "", start, end, score, None, score, text)
             for v, start, end, score, text in rows

@@ -4,26 +4,28 @@ Speech recognisers deliver rolling captions: each line repeats the last words of
 sequence without those repeats; ``without_repeats`` gives it back on whole words.
 """
 
-import html
 import json
 import math
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import MediaError
+from ..errors import MediaError, MediaWarning
 from ..storage.places import write_whole
+from .cues import cues, dialogues
+from .encodings import decoded
 from .limits import limits
+from .markup import plain
+from .recognised import rows_of
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".json")
 WINDOW = 1 << 19
 """Characters of captions that are read at a time."""
 LARGEST_ENTRY = 64 << 20
 """Characters of one video's captions beyond which a file is taken for damaged, rather than read into memory whole."""
-_TAG = re.compile(r"<[^<>]{0,200}>|\{[^{}]{0,200}\}")
-_DROPPED = {ord(c): None for c in "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u2060"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,10 @@ class Narration:
 
 
 def read_captions(path: str | Path) -> list[Caption]:
-    """Sentences of an SRT, VTT, ASS or HowTo100M-style JSON file: in order, without markup, repeats or empty lines.
+    """Sentences of an SRT, VTT, ASS or JSON file: in order, without markup, repeats or empty lines.
 
-    A JSON file holds the captions of one video, ``{"start": […], "end": […], "text": […]}``.
+    A JSON file holds the captions of one video, ``{"start": […], "end": […], "text": […]}``, or what a speech
+    recogniser writes: a list of sentences or words, each with its times (``recognised``).
 
     Raises:
         MediaError: the file is missing, unreadable, or not captions.
@@ -62,20 +65,25 @@ def read_captions(path: str | Path) -> list[Caption]:
         content = path.read_bytes()
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    text = _decode(content)
+    text, guessed = decoded(content)
+    if guessed:
+        warnings.warn(f"{path}: is not UTF-8; read as {guessed}, save it as UTF-8", MediaWarning, stacklevel=2)
     if path.suffix.lower() == ".json":
-        captions = _from_json(text, path)
-    elif not text.strip():
+        found = _from_json(text, path)
+    elif not text.strip("\ufeff\0 \t\r\n"):
         return []
     else:
-        captions = _from_subtitles(text, path)
-    return clean(captions)
+        found = _from_subtitles(text.replace("\0", ""), path)
+    captions = clean(found)
+    if not captions and any(plain(c.text) for c in found):
+        raise MediaError(f"{path}: none of its {len(found)} captions has times that can be, such as 0:01 to 0:02")
+    return captions
 
 
 def clean(captions: Iterable[Caption], keep_repeats: bool = False) -> list[Caption]:
     """What every source goes through: plain text, sensible times, order, and nothing said twice."""
-    plain = (Caption(c.start, c.end, _plain(c.text)) for c in captions if _is_timed(c))
-    in_order = sorted((c for c in plain if c.text), key=lambda c: (c.start, c.end))
+    said = (Caption(c.start, c.end, plain(c.text)) for c in captions if _is_timed(c))
+    in_order = sorted((c for c in said if c.text), key=lambda c: (c.start, c.end))
     return in_order if keep_repeats else without_repeats(in_order)
 
 
@@ -192,44 +200,46 @@ def _overlap(before: list[str], words: list[str]) -> int:
     return next((n for n in range(longest, 0, -1) if before[-n:] == words[:n]), 0)
 
 
-def _decode(content: bytes) -> str:
-    for encoding in ("utf-8-sig", "utf-16") if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("cp1252", errors="replace")
+def _from_subtitles(text: str, path: Path) -> list[Caption]:
+    text = re.sub(r"\r+\n|\r", "\n", text)
+    read = dialogues if re.search(r"^\s*\[Events\]", text, re.MULTILINE | re.IGNORECASE) else cues
+    if found := [Caption(*row) for row in read(text)]:
+        return found
+    if "-->" not in text and (
+        text.lstrip("\ufeff \n").startswith("WEBVTT") or ("Dialogue:" not in text and read is dialogues)
+    ):
+        return []  # nothing is said
+    return _by_pysubs2(text, path)
 
 
-def _from_subtitles(text: str, path: Path) -> Iterator[Caption]:
+def _by_pysubs2(text: str, path: Path) -> list[Caption]:
+    """Captions in a form that people name SRT and that is another, such as MicroDVD; told by its content."""
     import pysubs2
 
-    form = "ass" if path.suffix.lower() in (".ass", ".ssa") and "[Events]" in text else None  # else told by its content
     try:
-        subtitles = pysubs2.SSAFile.from_string(text.replace("\r\n", "\n").replace("\r", "\n"), form)
+        subtitles = pysubs2.SSAFile.from_string(text)
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError, KeyError, AttributeError) as error:
         raise MediaError(f"{path}: not captions in SRT, VTT or ASS form ({error or type(error).__name__})") from error
-    for line in subtitles:
-        if not line.is_comment:
-            yield Caption(line.start / 1000, line.end / 1000, line.plaintext)
+    lines = [line for line in subtitles if not line.is_comment]
+    if not lines:
+        raise MediaError(f"{path}: not captions in SRT, VTT or ASS form (no line holds two times)")
+    return [Caption(line.start / 1000, line.end / 1000, line.text) for line in lines]
 
 
-def _from_json(text: str, path: Path) -> Iterator[Caption]:
+def _from_json(text: str, path: Path) -> list[Caption]:
     try:
-        entry = json.loads(text)
+        entry = json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise MediaError(f"{path}: not JSON ({error})") from error
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(k), list) for k in ("start", "end", "text")):
-        raise MediaError(f"{path}: expected {{'start': […], 'end': […], 'text': […]}}, one video's captions")
-    yield from howto100m_captions(entry)
-
-
-def _plain(text: str) -> str:
-    if not text.isascii() or any(sign in text for sign in "<{&\\"):  # most lines are free of all this
-        text = html.unescape(_TAG.sub(" ", text.replace("\\N", " "))).translate(_DROPPED)
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(text.split())
+    if isinstance(entry, dict) and all(isinstance(entry.get(k), list) for k in ("start", "end", "text")):
+        return howto100m_captions(entry)
+    rows = rows_of(entry)
+    if rows is None:
+        raise MediaError(
+            f"{path}: JSON that is no captions; expected {{'start': […], 'end': […], 'text': […]}} or a list of "
+            "segments, each with start, end and text"
+        )
+    return [Caption(*row) for row in rows]
 
 
 def _is_timed(caption: Caption) -> bool:

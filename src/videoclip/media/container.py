@@ -1,6 +1,7 @@
 """What a video file holds beside its frames in order: subtitles, a date, pictures here and there."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 
 from .captions import Caption, clean
 from .clock import Clock, seconds_at
+from .cues import COMMENT
+from .languages import FORCED, HEARING, Marks, standard
 from .opening import open_video, video_stream
 from .video import square_size, upright
 
@@ -32,22 +35,34 @@ def has_captions(path: str | Path) -> bool:
         return bool(_text_tracks(container))
 
 
-def embedded_captions(path: str | Path) -> dict[str, list[Caption]]:
-    """Sentences of a video file's own subtitle tracks that are text, by language (``und`` where none is named)."""
-    tracks: dict[str, list[Caption]] = {}
+@dataclass(frozen=True)
+class Track:
+    """What a subtitle track says, and how it is marked."""
+
+    marks: Marks
+    captions: list[Caption]
+
+
+def embedded_captions(path: str | Path) -> list[Track]:
+    """Sentences of a video file's own subtitle tracks that are text, in the order of the tracks."""
     with open_video(path) as container:
         texts = _text_tracks(container)
-        if not texts:
-            return {}
         start = (container.start_time or 0) / 1_000_000
         found: dict[int, list[Caption]] = {stream.index: [] for stream in texts}
         clock = Clock(container.format.name)
-        for packet in clock.continuous(undamaged(container.demux(texts))):
+        for packet in clock.continuous(undamaged(container.demux(texts))) if texts else ():
             found[packet.stream.index] += _said(packet, start)
-        for stream in texts:
-            if sentences := clean(found[stream.index]):
-                tracks.setdefault(stream.language or "und", sentences)
-    return tracks
+        said = {stream.index: clean(found[stream.index]) for stream in texts}
+        return [Track(_marks(stream), said[stream.index]) for stream in texts if said[stream.index]]
+
+
+def _marks(stream: Any) -> Marks:
+    """What a track's language, its flags and its title say."""
+    flags = stream.disposition.name or ""
+    title = stream.metadata.get("title", "").lower().replace("(", " ").replace(")", " ").split()
+    forced = "forced" in flags or any(word in FORCED for word in title)
+    hearing = "hearing_impaired" in flags or any(word in HEARING for word in title)
+    return Marks(standard(stream.language or stream.metadata.get("language", "")), forced, hearing)
 
 
 def undamaged(packets: Iterable[Any]) -> Iterator[Any]:
@@ -76,7 +91,11 @@ def _said(packet: Any, start: float) -> Iterator[Caption]:
             line = subtitle.ass if isinstance(subtitle.ass, str) else subtitle.ass.decode("utf-8", "replace")
             # A decoded line is an ASS event: nine fields, of which the last is the text.
             text = line.split(",", 8)[-1] if line.count(",") >= 8 else line
-            yield Caption(max(began, 0.0), max(began, 0.0) + length, text.replace("\\n", " ").replace("\\N", " "))
+            if packet.stream.codec_context.name in ("ass", "ssa"):
+                text = COMMENT.sub("", text)
+            else:  # FFmpeg made it one, and braces of the text are marked
+                text = text.replace("\\{", "{").replace("\\}", "}")
+            yield Caption(max(began, 0.0), max(began, 0.0) + length, text)
     except (FFmpegError, AttributeError):
         return
 

@@ -1,21 +1,27 @@
 """Which videos lie in some folders, and which caption files belong to them: one set of rules for all commands."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import VideoclipError
-from .captions import SUFFIXES, Caption, howto100m_captions, stream_captions
+from ..errors import MediaError, VideoclipError
+from .captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
+from .languages import Marks, by_preference, marks_of
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv", ".mts"),
     *(".m2ts", ".mxf", ".vob", ".asf", ".f4v", ".divx", ".m2v", ".y4m"),
 )
 """Files of a folder that are taken for videos; a file that is named itself can have any name."""
-UNNAMED = ("", "und")
-"""How captions are marked whose language nobody names."""
+PASSED_OVER = ("$recycle.bin", "system volume information", "lost+found", "@eadir", "#recycle", "__macosx")
+"""Folders that systems and disks keep for themselves, beside hidden ones."""
+STORES = ("blobs", ".git")
+"""Folders beside views of links: of the hub's caches, and of git-annex."""
+JOINTS = "._- ("
+"""What may stand between a video's name and what its caption file's name adds to it."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +30,23 @@ class VideoFile:
 
     path: Path
     id: str
-    """Its path below the folder that it was found in, without suffix (with it, where another file has that name)."""
+    """Its path below the folder that it was found in, without suffix (with it, where another has that name)."""
     captions: Path | Sequence[Caption] | None = None
     """The file that holds them; or themselves, where one file holds those of many videos."""
     language: str = ""
     """Of the captions, as the file's name says."""
 
 
+@dataclass
+class Found:
+    """Videos, in the order of their paths, and what was passed over of what looks like one, with the reason."""
+
+    videos: list[VideoFile] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+
 def find_videos(places: Path | Sequence[Path], captions: Path | None = None, language: str = "en") -> list[VideoFile]:
     """All videos that these folders hold, with their subfolders, or that are named themselves, in order.
-
-    Hidden files are passed over, and links that lead out of the named folder are not followed.
 
     Args:
         captions: a folder of caption files, or HowTo100M's ``raw_caption.json``; by default they lie among the videos.
@@ -44,86 +56,177 @@ def find_videos(places: Path | Sequence[Path], captions: Path | None = None, lan
         VideoclipError: a place does not exist.
         MediaError: ``captions`` is a file of another form.
     """
+    return look_for_videos(places, captions, language).videos
+
+
+def look_for_videos(places: Path | Sequence[Path], captions: Path | None = None, language: str = "en") -> Found:
+    """As ``find_videos``, with what was passed over."""
     found: dict[Path, VideoFile] = {}
+    passed_over: dict[str, str] = {}
     for place in [places] if isinstance(places, Path) else places:
         for given in (place, captions):
             if given is not None and not given.exists():
                 raise VideoclipError(f"{given}: no such file or folder")
         root = place if place.is_dir() else place.parent
-        lying = list(files_below(place, VIDEO_SUFFIXES)) if place.is_dir() else [place]
+        lying = list(files_below(place, VIDEO_SUFFIXES, passed_over)) if place.is_dir() else [place]
         for video in _with_captions(root, lying, captions, language):
             found.setdefault(video.path, video)
-    return [found[path] for path in sorted(found)]
+    return Found([found[path] for path in sorted(found)], passed_over)
 
 
 def _with_captions(root: Path, lying: list[Path], captions: Path | None, language: str) -> Iterator[VideoFile]:
-    names = [path.relative_to(root).with_suffix("").as_posix() for path in lying]
-    stems, taken = Counter(path.stem for path in lying), set()
+    names = [path.relative_to(root).as_posix() for path in lying]
+    identities = _identities(names)
     written: CaptionFiles | None = None
     said: dict[str, list[Caption]] = {}
+    bare = Counter(path.stem for path in lying)
     if captions is not None and captions.is_file():
-        known = {*names, *stems}
+        known = {*identities, *bare}
         said = {video: howto100m_captions(entry) for video, entry in stream_captions(captions) if video in known}
     elif lying:
-        written = CaptionFiles(captions or root, language)
-    for name, path in zip(names, lying, strict=True):
-        alone = stems[path.stem] == 1
-        beside, spoken = written.of(name, alone) if written else (said.get(name) or (said.get(path.stem), "")[0], "")
-        identity = name if name not in taken else path.relative_to(root).as_posix()
-        taken.add(identity)
-        yield VideoFile(path.resolve(), identity, beside, spoken)
+        written = CaptionFiles(captions or root, _neighbours(root, lying), language, beside=captions is None)
+    for name, identity, path in zip(names, identities, lying, strict=True):
+        if written:
+            beside, spoken = written.of(name)
+        else:
+            beside, spoken = said.get(identity) or said.get(path.stem), ""
+        yield VideoFile(resolved(path), identity, beside, spoken)
+
+
+def _identities(names: Sequence[str]) -> list[str]:
+    """Each video's path without suffix; with it where another has the same and a more usual one."""
+    first: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: _usual(Path(name).suffix.lower())):
+        first.setdefault(Path(name).with_suffix("").as_posix(), name)
+    without = [Path(name).with_suffix("").as_posix() for name in names]
+    return [short if first[short] == name else name for short, name in zip(without, names, strict=True)]
+
+
+def _usual(suffix: str) -> int:
+    """How usual a suffix is, from 0 on."""
+    return VIDEO_SUFFIXES.index(suffix) if suffix in VIDEO_SUFFIXES else len(VIDEO_SUFFIXES)
+
+
+def _neighbours(root: Path, lying: Sequence[Path]) -> list[str]:
+    """Names below ``root`` of the videos that captions may belong to: of one that is named alone, also those beside."""
+    if len(lying) == 1 and lying[0].parent == root:
+        beside = [p for p in root.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and not _is_hidden(p.name)]
+        return sorted({p.name for p in (*beside, *lying)})
+    return [path.relative_to(root).as_posix() for path in lying]
+
+
+def resolved(path: Path) -> Path:
+    """A path without links of folders and ``..``, and with the name by which the file lies there."""
+    return path.parent.resolve() / path.name
 
 
 class CaptionFiles:
     """The caption files of a folder and below, by the video that each belongs to.
 
-    ``a.srt``, and ``a.en.srt`` with a language, both belong to the video ``a`` of the same folder; or to one elsewhere
-    whose bare name is that, where no other caption file's is.
+    ``a.srt``, ``a.mp4.srt`` and ``a.en.sdh.srt`` belong to the video ``a.mp4`` of the same folder: a file goes to the
+    video with whose name its own begins, the longest one, if the rest says something of captions. What belongs to none
+    there goes to a video elsewhere of that bare name, if there is one alone, and one such file in one folder alone.
     """
 
-    def __init__(self, folder: Path, language: str = "en"):
-        self.language = language
-        self._files: dict[str, dict[str, Path]] = {}  # path of the video below the folder -> language -> file
-        for path in files_below(folder, SUFFIXES):
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            self._files.setdefault(name, {}).setdefault("", path)
-            stem, _, language = name.rpartition(".")
-            if stem and "/" not in language:
-                self._files.setdefault(stem, {}).setdefault(language, path)
-        often = Counter(name.rpartition("/")[2] for name in self._files)
-        self._elsewhere = {bare: name for name in self._files if often[bare := name.rpartition("/")[2]] == 1}
-
-    def of(self, video: str, alone: bool = True) -> tuple[Path | None, str]:
-        """A video's caption file and its language, by the video's path without suffix.
+    def __init__(self, folder: Path, videos: Sequence[str], language: str = "en", beside: bool = False):
+        """Look for them.
 
         Args:
-            alone: whether no other video has this bare name, so that captions elsewhere are its.
+            videos: paths below the folder that they lie in, with suffixes or, of ids, without.
+            beside: whether the folder is that of the videos, where a JSON file may be anything.
         """
-        there = self._files.get(video)
-        if there is None and alone:
-            there = self._files.get(self._elsewhere.get(video.rpartition("/")[2], ""))
-        if not there:
-            return None, ""
-        chosen = preferred(there, self.language)
-        return there[chosen], chosen
+        self.language, self.beside = language, beside
+        self._files: dict[str, list[tuple[Marks, Path]]] = {}
+        names = {name: video for video in videos for name in (video, _stem(video))}
+        bare: dict[str, set[str]] = {}
+        for video in videos:
+            for name in (video, _stem(video)):
+                bare.setdefault(name.rpartition("/")[2], set()).add(video)
+        elsewhere: dict[str, list[tuple[str, Marks, Path]]] = {}
+        for path in files_below(folder, SUFFIXES):
+            below, _, name = path.relative_to(folder).with_suffix("").as_posix().rpartition("/")
+            inside = f"{below}/" if below else ""
+            for begin, marks in _readings(name):
+                if inside + begin in names:
+                    self._files.setdefault(names[inside + begin], []).append((marks, path))
+                    break
+            else:
+                for begin, marks in _readings(name):
+                    if len(bare.get(begin, ())) == 1:
+                        elsewhere.setdefault(next(iter(bare[begin])), []).append((below, marks, path))
+                        break
+        for video, files in elsewhere.items():
+            if video not in self._files and len({below for below, _, _ in files}) == 1:
+                self._files[video] = [(marks, path) for _, marks, path in files]
+
+    def of(self, video: str) -> tuple[Path | None, str]:
+        """A video's caption file and its language, by the video's name as it was given; none where none is captions.
+
+        Where there are several, what is in them decides with the names: one without captions hides none that has some.
+        """
+        files = self._files.get(video, [])
+        for marks, path in by_preference([(marks, (marks, path)) for marks, path in files], self.language):
+            sure = len(files) == 1 and not (self.beside and path.suffix.lower() == ".json")
+            if sure or _holds_captions(path):
+                return path, marks.language
+        return None, ""
 
 
-def preferred(languages: Iterable[str], wanted: str) -> str:
-    """Of several languages the wanted one; or else what names none, or the first by name."""
-    return min(languages, key=lambda name: (not name.startswith(wanted), name not in UNNAMED, name))
+def _stem(name: str) -> str:
+    """A video's name without its suffix; what ends in something else, such as an id, has none."""
+    path = Path(name)
+    return path.with_suffix("").as_posix() if path.suffix.lower() in VIDEO_SUFFIXES else name
 
 
-def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+def _readings(name: str) -> Iterator[tuple[str, Marks]]:
+    """Names of videos that a caption file's name may begin with, the longest first, with what the rest says."""
+    yield name, Marks()
+    for at in range(len(name) - 1, 0, -1):
+        if name[at] in JOINTS:
+            rest = [part for part in re.split(r"[._\s()\[\]]+", name[at:].lstrip("-")) if part.strip("-")]
+            marks = marks_of(rest)
+            if marks is not None:
+                yield name[:at].rstrip(), marks
+
+
+def _holds_captions(path: Path) -> bool:
+    try:
+        return bool(read_captions(path))
+    except MediaError:
+        return False
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in PASSED_OVER
+
+
+def files_below(folder: Path, suffixes: Sequence[str], passed_over: dict[str, str] | None = None) -> Iterator[Path]:
     """Files of a folder and below with one of these suffixes, in order, as they lie there.
 
-    Hidden ones are passed over, and so are links that lead out of the folder.
+    Hidden ones, and what systems keep for themselves, are passed over. A link has the name that it has here; it is
+    taken if what it leads to lies in the folder, or in the store of a cache or archive of which the folder is a view.
+
+    Args:
+        passed_over: gets links that lead elsewhere or nowhere, with the reason.
     """
-    root = folder.resolve()
+    passed_over = {} if passed_over is None else passed_over
     for place, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
+        below[:] = sorted(name for name in below if not _is_hidden(name))
         for name in sorted(names):
             path = Path(place) / name
-            if path.suffix.lower() in suffixes and not name.startswith("."):
-                real = path.resolve()
-                if real.is_file() and real.is_relative_to(root):
-                    yield path
+            if path.suffix.lower() not in suffixes or _is_hidden(name):
+                continue
+            real = path.resolve()
+            if not real.is_file():
+                passed_over[str(path)] = "a link to a file that is not there" if path.is_symlink() else "not a file"
+            elif path.is_symlink() and _leads_out(real, folder):
+                passed_over[str(path)] = f"a link that leads out of {folder}; name it itself, or the folder of {real}"
+            else:
+                yield path
+
+
+def _leads_out(real: Path, folder: Path) -> bool:
+    """Whether a link of a folder leads out of it, and not into the store that the folder is a view of."""
+    root = folder.resolve()
+    stores = [store for store in real.parents if store.name in STORES]
+    return not real.is_relative_to(root) and not any(root.is_relative_to(store.parent) for store in stores)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from .captions import Narration, read_captions
 from .container import embedded_captions
-from .files import UNNAMED, VideoFile, preferred
+from .files import VideoFile
+from .languages import by_preference
 
 BESIDE, INSIDE = "beside", "inside"
 
@@ -30,11 +31,10 @@ def _beside(video: VideoFile, language: str) -> Narration | None:
 
 
 def _inside(video: VideoFile, language: str) -> Narration | None:
-    tracks = embedded_captions(video.path)
+    tracks = by_preference([(track.marks, track) for track in embedded_captions(video.path)], language)
     if not tracks:
         return None
-    chosen = preferred(tracks, language)
-    return Narration(tracks[chosen], "" if chosen in UNNAMED else chosen, INSIDE)
+    return Narration(tracks[0].captions, tracks[0].marks.language, INSIDE)
 
 
 SOURCES: list[Callable[[VideoFile, str], Narration | None]] = [

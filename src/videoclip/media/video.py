@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MediaError
+from ..errors import MediaError, MediaWarning
 from .clock import Clock
 from .limits import limits
 from .opening import check_size, open_video, reason, video_stream
@@ -21,10 +21,6 @@ from .tone import is_hdr, to_sdr
 
 PIXELS_BY_SEVERAL = 2560 * 1440  # of a frame, up to which several are decoded at the same time
 SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
-
-
-class MediaWarning(UserWarning):
-    """A file is damaged, but the frames that can be had were read."""
 
 
 def warn_of_damage(message: str) -> None:

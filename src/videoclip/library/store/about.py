@@ -27,6 +27,8 @@ class About:
     fingerprint: str
     size: int
     embedding: int = 1
+    language: str = ""
+    """Captions that are preferred where there are several, as was asked for last; empty for English."""
 
 
 def read_about(folder: Place) -> About:

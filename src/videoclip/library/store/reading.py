@@ -155,7 +155,7 @@ class Store:
         return [(v, s, e, 1.0 - d, x) for v, s, e, d, x in zip(*values, vectors, strict=True)]
 
     def said(
-        self, words: str, count: int, videos: Sequence[int] | None = None
+        self, words: Sequence[str], count: int, videos: Sequence[int] | None = None
     ) -> list[tuple[int, float, float, float, str]]:
         """(video, start, end, BM25 score, text) of the passages of speech that fit the words best."""
         columns = ["video", "start", "end", "_score", "text"]

@@ -7,11 +7,16 @@ import numpy as np
 
 from ...encoders.encoder import FeatureKind
 from ...media.captions import Caption
+from ..words import indexed_words
 
 CHUNK = 64
 """Seconds whose vectors are stored together."""
 PASSAGE = 12.0
 """Seconds of speech that are searched as one text."""
+
+
+WORDS = "words"
+"""The column that searches of speech look into."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,14 @@ def passages_of(video: int, captions: Sequence[Caption]) -> Iterator[dict]:
     for caption in [*captions, None]:
         full = gathered and (caption is None or caption.end - gathered[0].start > PASSAGE)
         if full:
+            text = " ".join(c.text for c in gathered)
             yield {
                 "video": video,
                 "start": gathered[0].start,
                 "end": max(c.end for c in gathered),
-                "text": " ".join(c.text for c in gathered),
+                "text": text,
                 "captions": [asdict(c) for c in gathered],
+                WORDS: as_words(text),
             }
             gathered = []
         if caption is not None:
@@ -134,7 +141,12 @@ def speech_schema():
 
     caption = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
     fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32()), ("text", pa.string())]
-    return pa.schema([*fields, ("captions", pa.list_(caption))])
+    return pa.schema([*fields, ("captions", pa.list_(caption)), (WORDS, pa.string())])
+
+
+def as_words(text: str) -> str:
+    """The words under which a text is found, with spaces between them."""
+    return " ".join(indexed_words(text))
 
 
 def pictures_schema():

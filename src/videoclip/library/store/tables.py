@@ -10,7 +10,17 @@ import numpy as np
 from ...storage.places import Place
 from ...storage.remote import patiently
 from .about import About
-from .rows import features_schema, listed, moments_schema, pictures_schema, speech_schema, tokens_schema, videos_schema
+from .rows import (
+    WORDS,
+    as_words,
+    features_schema,
+    listed,
+    moments_schema,
+    pictures_schema,
+    speech_schema,
+    tokens_schema,
+    videos_schema,
+)
 
 INDEX_FROM = 50_000
 """Moments from which on an approximate index answers; before, all are compared."""
@@ -35,7 +45,7 @@ class Tables:
         self._database = lancedb.connect(str(folder / "tables"), read_consistency_interval=FRESH)
         self._tables: dict[str, Any] = {}
         self._snapshots: dict[str, Snapshot] = {}
-        self._has_words = False
+        self._words_in = ""
 
     @property
     def moments(self) -> str:
@@ -57,7 +67,10 @@ class Tables:
                 self.moments: lambda: moments_schema(self.about.size),
                 self.tokens: lambda: tokens_schema(self.about.size),
             }
-            self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
+            try:
+                self._tables[name] = self._database.open_table(name)  # with the columns that it has
+            except ValueError:
+                self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
         return self._tables[name]
 
     def rows(self, name: str, columns: list[str], where: str | None = None):
@@ -83,16 +96,19 @@ class Tables:
             found = found.minimum_nprobes(PROBES).maximum_nprobes(PROBES * 8).refine_factor(REFINE)
         return _of(found, videos).select(columns).limit(count).to_arrow()
 
-    def said(self, words: str, columns: list[str], count: int, videos: Sequence[int] | None):
+    def said(self, words: Sequence[str], columns: list[str], count: int, videos: Sequence[int] | None):
         """Rows of speech by their BM25 scores with these words; None before there is an index of words."""
         from lancedb.query import MatchQuery
 
         table = self["speech"]
-        if not self._has_words:
-            self._has_words = "text_idx" in {index.name for index in table.list_indices()}
-        if not self._has_words:
+        if self._words_in != WORDS:
+            present = {index.name for index in table.list_indices()}
+            places = (WORDS, "text")  # the latter of earlier versions
+            self._words_in = next((name for name in places if f"{name}_idx" in present), "")
+        if not self._words_in:
             return None
-        found = table.search(MatchQuery(words, "text"), query_type="fts")  # pyright: ignore[reportCallIssue]
+        query = MatchQuery(" ".join(words), self._words_in)
+        found = table.search(query, query_type="fts")  # pyright: ignore[reportCallIssue]
         return _of(found, videos).select(columns).limit(count).to_arrow()
 
     def drop_earlier_vectors(self) -> None:
@@ -103,15 +119,41 @@ class Tables:
                 self._tables.pop(name, None)
                 self._database.drop_table(name)
 
+    def renew_words(self) -> None:
+        """Give speech that an earlier version wrote the words under which it is found now."""
+        import pyarrow as pa
+
+        table = self["speech"]
+        if WORDS in table.schema.names:
+            return
+
+        def with_words(batch):
+            return pa.record_batch([pa.array([as_words(text) for text in batch["text"].to_pylist()])], names=[WORDS])
+
+        table.to_lance().add_columns(with_words, read_columns=["text"])
+        table.checkout_latest()
+        if table.count_rows():
+            self._index_words(table)
+        if "text_idx" in {index.name for index in table.list_indices()}:
+            table.drop_index("text_idx")
+
+    @staticmethod
+    def _index_words(table) -> None:
+        from lancedb.index import FTS
+
+        # Stems are English, and the same for what is said and for what is looked for.
+        form = FTS(base_tokenizer="whitespace", lower_case=False, ascii_folding=False, remove_stop_words=False)
+        table.create_index(WORDS, config=form)
+
     def optimize(self, kept: timedelta) -> None:
         """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
-        from lancedb.index import FTS, BTree, IvfRq
+        from lancedb.index import BTree, IvfRq
 
         for name in ("videos", "features", "speech", "pictures", self.moments, self.tokens):
             table = self[name]
             rows, present = table.count_rows(), {index.name for index in table.list_indices()}
-            if name == "speech" and rows and "text_idx" not in present:
-                table.create_index("text", config=FTS(stem=True, remove_stop_words=True))
+            if name == "speech" and rows and f"{WORDS}_idx" not in present:
+                self._index_words(table)
             if name != "videos" and rows and "video_idx" not in present:
                 table.create_index("video", config=BTree())
             if name == self.moments and rows >= INDEX_FROM and "vector_idx" not in present:

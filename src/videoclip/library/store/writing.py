@@ -124,6 +124,7 @@ class Writer:
 
         Vectors of an earlier model go too; they stayed until now for those who were just searching in them.
         """
+        self.tables.renew_words()
         self.tables.drop_earlier_vectors()
         stored = set(self.tables.rows("features", ["video"])["video"].to_pylist())
         lost = sorted(stored - self.store.videos().keys())

@@ -1,0 +1,245 @@
+"""What a caption file says, in the forms and encodings that people have."""
+
+import json
+
+import pytest
+
+from videoclip.errors import MediaError
+from videoclip.media.captions import Caption, read_captions
+from videoclip.media.encodings import decoded
+from videoclip.media.markup import plain
+
+IDS = """WEBVTT - a film
+
+ac29ada84a8b48b2b19467261a4b7a10
+00:00:09.600 --> 00:00:14.080 align:left
+<c.teletext>City in flames</c>
+
+Chapter two
+00:20.000-->00:22.000 line:90% position:50%,center
+<v Mary Ann>third <i>cue</i></v>
+
+NOTE
+checked by the editor
+
+NOTE a cue that is not shown
+00:00:22.000 --> 00:00:23.000
+left out
+
+STYLE
+::cue { color: lime }
+
+REGION
+id:fred
+
+4
+00:00:26,000 --> 00:00:27,5
+- fifth &amp; last&lrm;
+"""
+YOUTUBE = """WEBVTT
+Kind: captions
+Language: en
+
+00:00:00.480 --> 00:00:02.310 align:start position:0%
+ 
+{first}
+
+00:00:02.310 --> 00:00:02.320 align:start position:0%
+{plain}
+ 
+
+00:00:02.320 --> 00:00:05.000 align:start position:0%
+{plain}
+today<00:00:02.700><c> we</c><00:00:03.200><c> slice</c>
+
+00:00:05.000 --> 00:00:05.010 align:start position:0%
+today we slice
+ 
+"""
+EVENTS = "[Script Info]\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+
+
+def read(tmp_path, name: str, content: str | bytes) -> list[Caption]:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_captions(path)
+
+
+def said(tmp_path, name: str, content: str | bytes) -> list[str]:
+    return [caption.text for caption in read(tmp_path, name, content)]
+
+
+@pytest.mark.parametrize("name", ["a.vtt", "named.srt"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_names_notes_and_styles_of_vtt_are_no_words(tmp_path, name, line_end):
+    assert read(tmp_path, name, IDS.replace("\n", line_end)) == [
+        Caption(9.6, 14.08, "City in flames"),
+        Caption(20, 22, "third cue"),
+        Caption(26, 27.5, "- fifth & last"),
+    ]
+
+
+@pytest.mark.parametrize("arrow", ["-->", " --> ", " -> ", "  - ->  ", " → ", " –> ", " --&gt; "])
+@pytest.mark.parametrize("clock", ["00:00:01,500", "0:01.5", "00:01:500", "00 : 00 : 01 , 500", "٠٠:٠٠:٠١,٥٠٠"])
+def test_times_are_read_as_people_write_them(tmp_path, arrow, clock):
+    if clock == "00:01:500":
+        clock = "00:00:01:500"
+    for head in ("WEBVTT\n\n", "1\n"):
+        assert read(tmp_path, "a.srt", f"{head}{clock}{arrow}00:00:03,000\nhello\n") == [Caption(1.5, 3, "hello")]
+
+
+def test_srt_keeps_numbers_that_are_said_and_lines_after_an_empty_one(tmp_path):
+    text = "1\n00:00:01,000 --> 00:00:02,000\n42\n\nand more\n\n2\n00:00:03,000 --> 00:00:04,000\n7\n"
+    assert said(tmp_path, "a.srt", text) == ["42 and more", "7"]
+    assert said(tmp_path, "a.srt", text.replace("\n", "\n\n")) == ["42 and more", "7"]
+
+
+@pytest.mark.parametrize("words", [1, 2, 3, 4, 7, 12])
+def test_rolling_captions_are_said_when_they_are_first_shown(tmp_path, words):
+    line = [f"word{i}" for i in range(words)]
+    first = line[0] + "".join(f"<00:00:00.{i + 500}><c> {word}</c>" for i, word in enumerate(line[1:]))
+    content = YOUTUBE.replace("{first}", first).replace("{plain}", " ".join(line))
+    assert read(tmp_path, "a.vtt", content) == [Caption(0.48, 2.31, " ".join(line)), Caption(2.32, 5, "today we slice")]
+
+
+WORDS = {
+    "gbk": "先把洋葱切成丝\n然后把土豆削皮",
+    "big5": "先把洋蔥切成絲\n然後把馬鈴薯削皮",
+    "cp932": "玉ねぎを切ります\nそれから炒めます",
+    "euc_jp": "玉ねぎを切ります\nそれから炒めます",
+    "cp949": "양파를 썰어 주세요\n그리고 볶아요",
+    "cp1251": "сначала нарежем лук\nпотом картофель",
+    "koi8_r": "сначала нарежем лук\nпотом картофель",
+    "cp1252": "ajoutez la crème fraîche\non émince l’oignon",
+    "cp1250": "nejdříve nakrájíme cibuli\npřidejte česnek a žluťoučký sýr",
+    "cp1253": "κόβουμε το κρεμμύδι\nκαι μετά το τηγανίζουμε",
+    "cp1254": "önce soğanı doğrayın\nşimdi tuzu ekleyin",
+    "cp1255": "חותכים את הבצל",
+    "cp1256": "نقطع البصل ثم نضيف الملح",
+    "utf-16-le": "先把洋葱切成丝\n然后把土豆削皮",
+    "utf-16-be": "slice the onion",
+    "utf-32-le": "сначала",
+    "utf-32-be": "crème",
+    "utf-16": "洋葱",
+    "utf-32": "洋葱",
+}
+
+
+@pytest.mark.parametrize("encoding", WORDS)
+@pytest.mark.filterwarnings("ignore:.*is not UTF-8")
+def test_encodings_that_nothing_names_are_told(tmp_path, encoding):
+    lines = WORDS[encoding].split("\n")
+    srt = "".join(f"{i}\r\n00:00:0{i},000 --> 00:00:0{i + 1},000\r\n{x}\r\n\r\n" for i, x in enumerate(lines, 1))
+    assert said(tmp_path, "a.srt", srt.encode(encoding)) == lines
+
+
+def test_a_guessed_encoding_is_told_and_utf8_that_is_damaged_stays_utf8(tmp_path):
+    with pytest.warns(UserWarning, match=r"a\.srt: is not UTF-8; read as gb18030"):
+        read(tmp_path, "a.srt", f"1\n00:00:01,000 --> 00:00:02,000\n{WORDS['gbk']}\n".encode("gbk"))
+    text, guessed = decoded(("крем и лук " * 9).encode() + b"\xd0")
+    assert text.startswith("крем и лук")
+    assert "damaged" in guessed
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["if a < b and c > d then stop", "I <3 this pan > that one", "set {x, y} of values", "vector<int> and <script>"],
+)
+def test_brackets_that_are_said_stay(tmp_path, line):
+    assert plain(line) == line
+    assert said(tmp_path, "a.srt", f"1\n00:00:01,000 --> 00:00:03,000\n{line}\n") == [line]
+    assert said(tmp_path, "a.vtt", f"WEBVTT\n\n00:01.000 --> 00:03.000\n{line}\n") == [line]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('<font color="#ff0000" size=3>hot</font> pan', "hot pan"),
+        ("un<i>believ</i>able<br/>news", "unbelievable news"),
+        ("<v.loud Bob Smith>hi <lang fr>là</lang> <c.red.bg_blue>x</c> <00:01.500>y", "hi là x y"),
+        ("{\\an8}top {\\i1}slanted{\\i0}", "top slanted"),
+        ("{\\k20}ka{\\k20}ra{\\k30}o{\\kf20}ke", "karaoke"),
+        ("{\\p1}m 0 0 l 100 0{\\p0} after", "after"),
+        ("{\\an7\\p4\\c&HFF&}m 0 0 {\\c&H00&}l 9 9", ""),
+        ("{\\pos(10,20)}here\\Nthere\\hnow", "here there now"),
+        ("{y:i}slanted {x: 3}", "slanted {x: 3}"),
+    ],
+)
+def test_known_markup_is_removed(line, words):
+    assert plain(line) == words
+
+
+def test_karaoke_drawings_and_comments_of_ass(tmp_path):
+    lines = [
+        "Dialogue: 0,0:00:00.50,0:00:03.00,Default,,0,0,0,,{\\k20}ka{\\k20}ra{\\k30}o{\\k20}ke, night",
+        "Dialogue: 0,0:00:04.00,0:00:07.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100 0 100{\\p0}",
+        "Comment: 0,0:00:08.00,0:00:09.00,Default,,0,0,0,,note of the translator",
+        "Dialogue: 0,100:00:01.00,100:00:02.00,Default,,0,0,0,,late{a comment}",
+    ]
+    assert read(tmp_path, "a.ass", EVENTS + "\n".join(lines)) == [
+        Caption(0.5, 3, "karaoke, night"),
+        Caption(360001, 360002, "late"),
+    ]
+
+
+@pytest.mark.parametrize("head", ["1\n", "WEBVTT\n\n"])
+def test_hours_may_have_any_number_of_digits(tmp_path, head):
+    assert read(tmp_path, "a.srt", f"{head}100:00:01,000 --> 1000:00:03,000\nx\n") == [Caption(360001, 3600003, "x")]
+
+
+TRANSCRIPTS = {
+    "whisper": {"text": "a b", "segments": [{"id": 0, "start": 0.5, "end": 3, "text": " slice it", "words": []}]},
+    "list": [{"start": 0.5, "end": 3, "text": "slice it"}],
+    "strings": [{"start": "0.5", "dur": "2.5", "text": "slice it"}],
+    "youtube-transcript": [{"text": "slice it", "start": 0.5, "duration": 2.5}],
+    "json3": {
+        "wireMagic": "pb3",
+        "events": [
+            {"tStartMs": 0, "dDurationMs": 9000, "id": 1},
+            {"tStartMs": 500, "dDurationMs": 2500, "segs": [{"utf8": "slice"}, {"utf8": " it", "tOffsetMs": 80}]},
+            {"tStartMs": 2990, "aAppend": 1, "segs": [{"utf8": "\n"}]},
+        ],
+    },
+    "words": [{"word": "slice", "start": 0.5, "end": 1}, {"word": "it", "start": 1.2, "end": 3}],
+    "vosk": {"result": [{"word": "slice", "start": 0.5, "end": 1, "conf": 1}, {"word": "it", "start": 2, "end": 3}]},
+    "transformers": {"text": "slice it", "chunks": [{"timestamp": [0.5, 3.0], "text": " slice it"}]},
+    "whisper.cpp": {"transcription": [{"offsets": {"from": 500, "to": 3000}, "text": " slice it"}]},
+    "whisperX": {
+        "segments": [{"start": 0.5, "end": 3, "text": "slice it", "words": [{"word": "slice"}]}],
+        "word_segments": [],
+    },
+}
+
+
+@pytest.mark.parametrize("form", TRANSCRIPTS)
+def test_what_recognisers_write_is_captions(tmp_path, form):
+    assert read(tmp_path, "a.json", "\ufeff" + json.dumps(TRANSCRIPTS[form])) == [Caption(0.5, 3, "slice it")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"id": "x", "title": "a film", "chapters": [{"start_time": 0, "end_time": 9, "title": "x"}], "formats": [{}]},
+        {"title": "IMG_1.jpg", "photoTakenTime": {"timestamp": "1"}, "description": ""},
+        {"segments": [{"name": "x"}]},
+        [1, 2],
+        [],
+        "text",
+        3,
+    ],
+)
+def test_json_that_is_no_captions_is_one_error(tmp_path, other):
+    with pytest.raises(MediaError, match=r"a\.json: JSON that is no captions"):
+        read(tmp_path, "a.json", json.dumps(other))
+
+
+@pytest.mark.parametrize("text", ["1\n00:00:05,000 --> 00:00:01,000\nbackwards\n", "some words"])
+def test_a_file_of_words_is_never_silent(tmp_path, text):
+    assert read(tmp_path, "a.vtt", "WEBVTT\n\nNOTE nothing is said\n") == []
+    with pytest.raises(MediaError, match=r"a\.srt"):
+        read(tmp_path, "a.srt", text)
+
+
+def test_nuls_marks_and_joiners_do_not_part_words(tmp_path):
+    text = "\ufeff1\n00:00:01,000 --> 00:00:02,000\nco\u00adop می\u200cخواهم\x00 &lrm;a&nbsp;b\n"
+    assert said(tmp_path, "a.srt", text) == ["coop میخواهم a b"]
