@@ -129,7 +129,7 @@ def tried(folder: Path, scratch: Path) -> list[str]:
     wrong += [f"{name!r} is not in the library" for name in there - found]
     hits = library.search(Query("anything", limit=100, everything=True)).hits
     for form in FORMS:
-        in_form(form, hits, "anything").encode()
+        in_form(form, hits, "anything").encode(errors="surrogateescape")
     for hit in hits[:5]:
         library.picture(hit.video, hit.start, hit.end)
     return wrong

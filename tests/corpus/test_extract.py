@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -217,3 +218,41 @@ def test_a_polite_kill_keeps_what_is_encoded_and_exits_with_0(folder, videoclip)
     assert 2 <= kept < 4
     _, said, _ = videoclip("extract", folder / "videos", "--encoder", "demo", "--out", out)
     assert f"{4 - kept} videos added" in said
+
+
+def test_captions_that_come_after_a_silent_extraction_are_taken(folder):
+    def run():
+        return extract(find_videos(folder / "videos"), ENCODER, folder / "c.lance", ExtractOptions(silent=True))
+
+    (folder / "videos" / "v1.srt").unlink()
+    run()
+    corpus = Corpus(folder / "c.lance")
+    silent = next(video for video in corpus.ids if not corpus[video].captions)
+    features = np.array(corpus[silent].features)
+    (folder / "videos" / f"{silent}.srt").write_text(SRT)
+    assert (run().captioned, run().captioned) == (1, 0)
+    after = Corpus(folder / "c.lance")
+    assert [c.text for c in after[silent].captions] == ["hello there"]
+    assert np.array_equal(np.array(after[silent].features), features)
+    assert sorted(after.ids) == sorted(corpus.ids)
+
+
+@pytest.mark.parametrize("order", [("mp4", "avi"), ("avi", "mp4")])
+def test_a_file_of_the_same_name_that_comes_later_is_another_video(tmp_path, order):
+    (tmp_path / "v").mkdir()
+    for i, suffix in enumerate(order):
+        write(tmp_path / "v" / f"take.{suffix}", [90 * i + 40] * 30)
+        extract(find_videos(tmp_path / "v"), ENCODER, tmp_path / "c.lance", ExtractOptions(silent=True))
+    corpus = Corpus(tmp_path / "c.lance")
+    assert {Path(path).suffix for path in corpus.paths} == {".mp4", ".avi"}
+    assert corpus.ids == ["take", f"take.{order[1]}"]
+
+
+def test_a_name_that_is_no_text_costs_no_other_video(tmp_path):
+    (tmp_path / "v").mkdir()
+    odd = tmp_path / "v" / os.fsdecode(b"Entf\xfchrung.mp4")
+    write(odd, [40] * 30)
+    write(tmp_path / "v" / "good.mp4", [90] * 30)
+    summary = extract(find_videos(tmp_path / "v"), ENCODER, tmp_path / "c.lance", ExtractOptions(silent=True))
+    assert (summary.added, summary.set_aside) == (2, {})
+    assert set(Corpus(tmp_path / "c.lance").paths) == {str(odd), str(tmp_path / "v" / "good.mp4")}

@@ -264,3 +264,28 @@ def test_a_file_moved_onto_the_path_of_another_takes_its_place(videos, indexed, 
     assert indexed().moved == 1
     (hit, *_) = Library(tmp_path / "library", Painted()).search("yellow", mode="sight").hits
     assert Path(hit.path).name == "it's back.mp4"
+
+
+def test_captions_that_come_later_are_found_without_another_video(videos, indexed, library):
+    def said() -> list[str]:
+        hits = Library(library.store.folder, Painted()).search("slice the purple turnip", mode="speech").hits
+        return [Path(hit.path).name for hit in hits]
+
+    assert not library.search("purple turnip", mode="speech").hits
+    (videos / "later").mkdir()
+    (videos / "later" / "b.srt").write_text("1\n00:00:01,000 --> 00:00:04,000\nthen slice the purple turnip\n")
+    blind = encoder()
+    object.__setattr__(blind, "network", None)  # decoding would fail
+    done = indexed(encoder=blind)
+    assert (done.added, done.reworded, done.set_aside) == (0, 1, {})
+    assert said() == ["b.mp4"]
+    (videos / "later" / "b.srt").unlink()
+    assert indexed(encoder=blind).reworded == 1
+    assert said() == []
+
+
+def test_the_language_that_was_asked_for_is_remembered(videos, indexed, library):
+    (videos / "a.de.srt").write_text("1\n00:00:01,000 --> 00:00:04,000\nwillkommen in der Werkstatt\n")
+    for asked, wanted in (("ger", "de"), ("", "de"), ("", "de"), ("en", "en"), ("", "en")):
+        indexed(language=asked)
+        assert {v.language for v in Library(library.store.folder).videos if Path(v.path).name == "a.mp4"} == {wanted}

@@ -171,3 +171,10 @@ def test_a_moment_after_the_end_is_like_nothing(library, second):
         library.vector_like(video.id, second, second + 5)
     with pytest.raises(LibraryError, match="nothing to look for"):
         library.timeline(video.id, " ")
+
+
+def test_a_folder_is_named_by_a_link_or_with_dots(videos, library, tmp_path):
+    (tmp_path / "link").symlink_to(videos)
+    for folder in (videos, tmp_path / "link", videos / "below" / "..", f"{tmp_path}/link/below/.."):
+        assert library.search(Query("a red thing", folder=str(folder))).hits, folder
+    assert library.search(Query("a red thing", folder=str(tmp_path / "link" / "below"))).note

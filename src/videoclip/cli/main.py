@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -61,6 +62,9 @@ def videoclip(
 def main() -> None:
     """Run a command; the user's mistakes, and the machine's faults, are one line and exit code 2."""
     signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names in any bytes can be shown
     try:
         app()
     except Stopped:

@@ -4,7 +4,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from ..media.narration import narration_of
 from ..parallel import in_parallel
 from ..progress import track
 from ..ranges import PROCESSES, Range, ranged
+from ..storage.names import noted
 from ..storage.places import Place, place, write_whole
 from .store import Corpus, NarratedVideo, is_finite
 
@@ -160,20 +161,21 @@ def _identified(sources: Sequence[VideoFile], corpus: Corpus) -> list[VideoFile]
 
     So an id does not change with what else lies in a folder. A file that was converted, or moved, keeps its id.
     """
-    noted = dict(zip(corpus.ids, corpus.paths, strict=True))
-    return [
-        replace(source, id=f"{source.id}{source.path.suffix}")
-        if _is_another(noted.get(source.id, ""), source)
-        else source
-        for source in sources
-    ]
+    files = dict(zip(corpus.ids, corpus.paths, strict=True))
+    return [replace(source, id=_identity(source, files)) for source in sources]
 
 
-def _is_another(noted: str, source: VideoFile) -> bool:
-    before = Path(noted)
-    named_short = source.id.rpartition("/")[2] == source.path.stem
+def _identity(source: VideoFile, files: Mapping[str, str]) -> str:
+    """A file's id, by the files that the corpus has each id from."""
+    suffix, name = noted(source.path.suffix), source.id.rpartition("/")[2]
+    short = source.id.removesuffix(suffix) if name == noted(source.path.name) else source.id
+    if short.rpartition("/")[2] != noted(source.path.stem) or not files.get(short):
+        return source.id
+    before = Path(files[short])
+    if before.name == source.path.name:
+        return short
     other = before.suffix.lower() in VIDEO_SUFFIXES and before.suffix != source.path.suffix
-    return bool(noted) and named_short and other and before.is_file()
+    return f"{short}{suffix}" if other and before.is_file() else source.id
 
 
 def _take_captions(sources: Sequence[VideoFile], corpus: Corpus, options: ExtractOptions, summary: "Summary") -> None:

@@ -22,6 +22,7 @@ from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
 from ..media.captions import Caption
 from ..storage.folders import locked
+from ..storage.names import noted, opened
 from ..storage.places import Place, place
 from ..storage.remote import patiently
 
@@ -98,7 +99,7 @@ class Corpus:
     @cached_property
     def paths(self) -> list[str]:
         """The files that the videos were read from, in row order; empty where that is not known."""
-        return patiently(lambda: self._dataset.to_table(columns=["path"]))["path"].to_pylist()
+        return [opened(p) for p in patiently(lambda: self._dataset.to_table(columns=["path"]))["path"].to_pylist()]
 
     @cached_property
     def _row(self) -> dict[str, int]:
@@ -126,7 +127,9 @@ class Corpus:
         captions = table["captions"].to_pylist()
         columns = (table[name].to_pylist() for name in ("id", "path", "duration"))
         return [
-            NarratedVideo(video, with_kind(features[i], self.kind), [Caption(**c) for c in captions[i]], path, duration)
+            NarratedVideo(
+                video, with_kind(features[i], self.kind), [Caption(**c) for c in captions[i]], opened(path), duration
+            )
             for i, (video, path, duration) in enumerate(zip(*columns, strict=True))
         ]
 
@@ -327,8 +330,8 @@ def _batch(videos: list[NarratedVideo], kind: FeatureKind):
         [pa.array(p, f.type) for p, f in zip(parts, caption, strict=True)], fields=list(caption)
     )
     columns = [
-        pa.array([v.id for v in videos]),
-        pa.array([v.path for v in videos]),
+        pa.array([noted(v.id) for v in videos]),
+        pa.array([noted(v.path) for v in videos]),
         pa.array([v.duration or float(v.seconds) for v in videos]),
         pa.array([kind.encoder] * len(videos)),
         pa.ListArray.from_arrays(_offsets(v.seconds for v in videos), seconds),

@@ -5,9 +5,10 @@ best one is kept, and its boundaries are moved to where the scores of the single
 are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al., 2009).
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,12 +93,17 @@ class Query:
 
     def admits(self, video: Video) -> bool:
         """Whether the filters let a video through."""
-        inside = not self.folder or Path(video.path).is_relative_to(Path(self.folder).absolute())
+        inside = not self.folder or any(Path(video.path).is_relative_to(root) for root in self._roots)
         since = self.after is None or video.recorded >= self.after
         until = self.before is None or video.recorded <= self.before
         long = self.shortest is None or video.duration >= self.shortest
         short = self.longest is None or video.duration <= self.longest
         return inside and since and until and long and short and video.language.startswith(self.language)
+
+    @cached_property
+    def _roots(self) -> tuple[Path, ...]:
+        """The folder as it is written, without ``..``, and where its links lead."""
+        return Path(os.path.abspath(self.folder)), Path(self.folder).resolve()
 
     @property
     def filters(self) -> bool:

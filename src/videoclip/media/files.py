@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import MediaError, VideoclipError
+from ..storage.names import noted
 from .captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
 from .languages import Marks, by_preference, marks_of
 
@@ -30,7 +31,7 @@ class VideoFile:
 
     path: Path
     id: str
-    """Its path below the folder that it was found in, without suffix (with it, where another has that name)."""
+    """Its path below its folder (``noted``), without suffix (with it, where another has that name)."""
     captions: Path | Sequence[Caption] | None = None
     """The file that holds them; or themselves, where one file holds those of many videos."""
     language: str = ""
@@ -90,7 +91,7 @@ def _with_captions(root: Path, lying: list[Path], captions: Path | None, languag
             beside, spoken = written.of(name)
         else:
             beside, spoken = said.get(identity) or said.get(path.stem), ""
-        yield VideoFile(resolved(path), identity, beside, spoken)
+        yield VideoFile(resolved(path), noted(identity), beside, spoken)
 
 
 def _identities(names: Sequence[str]) -> list[str]:
@@ -164,7 +165,7 @@ class CaptionFiles:
 
         Where there are several, what is in them decides with the names: one without captions hides none that has some.
         """
-        files = self._files.get(video, [])
+        files = sorted(self._files.get(video, []), key=lambda file: SUFFIXES.index(file[1].suffix.lower()))
         for marks, path in by_preference([(marks, (marks, path)) for marks, path in files], self.language):
             sure = len(files) == 1 and not (self.beside and path.suffix.lower() == ".json")
             if sure or _holds_captions(path):

@@ -31,6 +31,7 @@ from ..library.exports import FORMS, in_form
 from ..library.search import LONGEST_QUERY, Found, Library, Query
 from ..library.store.about import LibraryError
 from ..library.store.rows import Video
+from ..storage.names import shown
 from ..storage.places import Place
 from . import uploads
 from .access import Guard, Options
@@ -178,7 +179,7 @@ async def export(served: Here, form: Literal["json", "csv", "m3u", "edl", "fcpxm
     """The hits of a search as a file for other programs."""
     text = await served.in_turn(lambda: in_form(form, served.library.search(query).hits, query.text or "moments"))
     headers = {"content-disposition": f'attachment; filename="moments.{form}"'}
-    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+    return Response(text.encode(errors="surrogateescape"), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 BODY = {
@@ -243,7 +244,9 @@ def file(served: Here, number: VideoNumber) -> FileResponse:
     video = served.video(number)
     path, descriptor = Path(video.path), open_as_indexed(video)
     if descriptor is None:
-        raise HTTPException(410, f"the file of this video is gone or was changed: {path.name}; index its folder again")
+        raise HTTPException(
+            410, f"the file of this video is gone or was changed: {shown(path.name)}; index its folder again"
+        )
     kind = PLAYED.get(path.suffix.lower(), "application/octet-stream")
     return SentFile(descriptor, kind, {"cache-control": "private, no-cache"})
 
@@ -274,7 +277,7 @@ def _page() -> FileResponse:
 
 def _info(video: Video) -> dict[str, Any]:
     return {
-        "video": video.id, "name": Path(video.path).name, "path": video.path, "duration": video.duration,
+        "video": video.id, "name": shown(Path(video.path).name), "path": shown(video.path), "duration": video.duration,
         "recorded": video.recorded, "width": video.width, "height": video.height, "language": video.language,
         "there": is_as_indexed(video),
     }  # fmt: skip
@@ -282,14 +285,15 @@ def _info(video: Video) -> dict[str, Any]:
 
 def _moment(hit, video: Video) -> Moment:
     return Moment(
-        video=hit.video, name=Path(hit.path).name, path=hit.path, start=hit.start, end=hit.end, duration=video.duration,
+        video=hit.video, name=shown(Path(hit.path).name), path=shown(hit.path),
+        start=hit.start, end=hit.end, duration=video.duration,
         score=hit.score, sight=hit.sight, speech=hit.speech, said=hit.said,
     )  # fmt: skip
 
 
 def _folders(videos) -> list[str]:
     """Folders that hold videos of the library, the first hundred."""
-    return sorted({str(Path(video.path).parent) for video in videos})[:100]
+    return sorted({shown(str(Path(video.path).parent)) for video in videos})[:100]
 
 
 def _progress(folder: Place) -> Progress:

@@ -65,8 +65,11 @@ def changed_at(where: Place) -> float:
 
 
 def write_whole(where: Place, content: bytes | str) -> None:
-    """Write a small file so that readers find the old contents or the new, whenever the power fails."""
-    content = content.encode() if isinstance(content, str) else content
+    """Write a small file so that readers find the old contents or the new, whenever the power fails.
+
+    Text is written as UTF-8, names in it that are none as the bytes that they are.
+    """
+    content = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     if isinstance(where, Remote):
         where.write_bytes(content)
         return

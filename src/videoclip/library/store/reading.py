@@ -13,7 +13,7 @@ from ...ties import MOMENT, first_of_largest
 from ..calibration import Calibration
 from .about import About, read_about
 from .found import found_again
-from .rows import CHUNK, Video, as_vectors, listed
+from .rows import CHUNK, Video, as_vectors, listed, video_of
 from .tables import Tables
 
 
@@ -57,7 +57,7 @@ class Store:
         version = self.tables["videos"].version
         if version != self._known[0]:
             rows = self.tables.rows("videos", [f.name for f in fields(Video)]).to_pylist()
-            noted = {row["id"]: Video(**row) for row in rows}
+            noted = {row["id"]: video_of(row) for row in rows}
             self._known = version, noted, found_again(noted, self.folder)
 
     def features(self, video: int) -> np.ndarray:

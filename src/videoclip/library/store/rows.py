@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from ...encoders.encoder import FeatureKind
 from ...media.captions import Caption
+from ...storage.names import noted, opened
 from ..words import indexed_words
 
 CHUNK = 64
@@ -37,6 +39,16 @@ class Video:
     language: str = ""
     captions: str = ""
     """The file that its captions are from with size and time of change, or ``track``; empty where nothing is said."""
+
+
+def row_of(video: Video) -> dict[str, Any]:
+    """A video as a row of the table, whatever bytes its names are made of."""
+    return {key: noted(value) if isinstance(value, str) else value for key, value in asdict(video).items()}
+
+
+def video_of(row: dict[str, Any]) -> Video:
+    """The video of a row."""
+    return Video(**{key: opened(value) if isinstance(value, str) else value for key, value in row.items()})
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from io import BytesIO
 
@@ -24,6 +23,7 @@ from .rows import (
     passages,
     passages_of,
     pictures_schema,
+    row_of,
     speech_schema,
     token_rows,
     videos_schema,
@@ -86,7 +86,7 @@ class Writer:
         """Write rows of ``videos``, each in place of one with the same path."""
         import pyarrow as pa
 
-        rows = pa.Table.from_pylist([asdict(video) for video in videos], videos_schema())
+        rows = pa.Table.from_pylist([row_of(video) for video in videos], videos_schema())
         merge = self.tables["videos"].merge_insert("path").when_matched_update_all().when_not_matched_insert_all()
         merge.execute(rows)
 
@@ -94,13 +94,14 @@ class Writer:
         """Write other rows of videos that are there, by their numbers."""
         import pyarrow as pa
 
-        rows = pa.Table.from_pylist([asdict(video) for video in videos], videos_schema())
+        rows = pa.Table.from_pylist([row_of(video) for video in videos], videos_schema())
         if len(rows):
             self.tables["videos"].merge_insert("id").when_matched_update_all().execute(rows)
 
     def change(self, before: Video, after: Video) -> None:
         """Another row for the same contents: a file that was moved, or touched."""
-        values = {key: value for key, value in asdict(after).items() if value != getattr(before, key)}
+        old = row_of(before)
+        values = {key: value for key, value in row_of(after).items() if value != old[key]}
         if values:
             self.tables["videos"].update(where=f"id = {before.id}", values=values)
 
