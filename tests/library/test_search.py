@@ -177,4 +177,5 @@ def test_a_folder_is_named_by_a_link_or_with_dots(videos, library, tmp_path):
     (tmp_path / "link").symlink_to(videos)
     for folder in (videos, tmp_path / "link", videos / "below" / "..", f"{tmp_path}/link/below/.."):
         assert library.search(Query("a red thing", folder=str(folder))).hits, folder
-    assert library.search(Query("a red thing", folder=str(tmp_path / "link" / "below"))).note
+    below = library.search(Query("a red thing", folder=str(tmp_path / "link" / "below"), everything=True))
+    assert {Path(hit.path).name for hit in below.hits} == {"c.webm"}

@@ -44,8 +44,11 @@ def index_(
         str, typer.Option(help="Captions that are preferred where there are several (default: as before, or en).")
     ] = "",
     workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
+    from dataclasses import asdict
+
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
     from ..library.moved import model_of, move
@@ -72,7 +75,11 @@ def index_(
         return index(videos, folder, loaded, seer, options, told)
 
     for result in watching(videos, run) if watch else [run()]:
-        print_indexed(result, folder)
+        if as_json:
+            done = asdict(result) | {"inventory": result.inventory.as_json()}
+            typer.echo(json_module.dumps(done, indent=None if watch else 1))
+        else:
+            print_indexed(result, folder)
 
 
 @app.command(rich_help_panel=PANEL)

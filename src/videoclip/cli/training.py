@@ -36,13 +36,17 @@ def extract(
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
     ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
+    import json
+    from dataclasses import asdict
+
     from ..corpus.extract import ExtractOptions
     from ..corpus.extract import extract as run
     from ..corpus.store import Corpus
     from ..encoders.load import load_encoder
-    from ..report.lines import print_set_aside
+    from ..report.lines import print_inventory, print_set_aside
 
     sources = _videos_of(videos, captions, language)
     made, engine = Corpus(reuse) if reuse else None, None
@@ -55,7 +59,11 @@ def extract(
     options = ExtractOptions(allow_silent, language, workers)
     summary = run(sources, load_encoder(encoder, weights), out, options, made, engine)
     print_set_aside(summary.set_aside, f"{out}.set-aside.json", summary.warnings)
-    typer.echo(f"{out}: {summary}")
+    if as_json:
+        typer.echo(json.dumps(asdict(summary) | {"inventory": summary.inventory.as_json()}, indent=1))
+    else:
+        typer.echo(f"{out}: {summary}")
+        print_inventory(summary.inventory)
 
 
 @app.command(rich_help_panel=PANEL)

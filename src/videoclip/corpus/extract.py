@@ -15,7 +15,8 @@ from ..encoders.encoder import AnyEncoder
 from ..errors import CorpusError, MediaError
 from ..media.container import has_captions
 from ..media.files import VIDEO_SUFFIXES, VideoFile
-from ..media.narration import narration_of
+from ..media.inventory import Inventory, by_reason
+from ..media.narration import BESIDE, INSIDE, narration_of
 from ..parallel import in_parallel
 from ..progress import track
 from ..ranges import PROCESSES, Range, ranged
@@ -54,6 +55,8 @@ class Summary:
     """Videos that were there, and got captions."""
     set_aside: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    inventory: Inventory = field(default_factory=Inventory)
+    """What the corpus holds now of the files that were named."""
 
     def and_then(self, other: "Summary") -> "Summary":
         """Both, where the second was of what the first had left."""
@@ -65,6 +68,7 @@ class Summary:
             self.captioned + other.captioned,
             self.set_aside | other.set_aside,
             self.warnings + other.warnings,
+            other.inventory,
         )
 
     def __str__(self) -> str:
@@ -153,7 +157,19 @@ def extract(
         finally:  # what is encoded is kept, whatever stopped the rest
             flush()
         list_set_aside(out, summary.set_aside)
+        summary.inventory = _inventory(sources, corpus, summary)
         return summary
+
+
+def _inventory(sources: Sequence[VideoFile], corpus: Corpus, summary: "Summary") -> Inventory:
+    spoken, durations = corpus.rows_with_captions(), corpus.durations
+    inventory = Inventory(set_aside=by_reason(summary.set_aside))
+    for source in sources:
+        if source.id in corpus:
+            row = corpus.row(source.id)
+            said = "" if row not in spoken else BESIDE if source.captions else INSIDE
+            inventory.add(durations[row], said)
+    return inventory
 
 
 def _identified(sources: Sequence[VideoFile], corpus: Corpus) -> list[VideoFile]:

@@ -102,6 +102,11 @@ class Corpus:
         return [opened(p) for p in patiently(lambda: self._dataset.to_table(columns=["path"]))["path"].to_pylist()]
 
     @cached_property
+    def durations(self) -> list[float]:
+        """The videos' durations in seconds, in row order."""
+        return patiently(lambda: self._dataset.to_table(columns=["duration"]))["duration"].to_pylist()
+
+    @cached_property
     def _row(self) -> dict[str, int]:
         return {video: row for row, video in enumerate(self.ids)}
 
@@ -208,7 +213,7 @@ class Corpus:
     def _changed(self) -> None:
         """Read anew what is asked for next."""
         self._owner = -1
-        for name in ("ids", "paths", "_row"):
+        for name in ("ids", "paths", "durations", "_row"):
             self.__dict__.pop(name, None)
 
     def check(self, video: NarratedVideo) -> None:

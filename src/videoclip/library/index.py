@@ -22,8 +22,9 @@ from ..errors import MediaError
 from ..media.captions import Caption, Narration
 from ..media.container import pictures, recorded_at
 from ..media.files import VideoFile, look_for_videos
+from ..media.inventory import Inventory, by_reason
 from ..media.languages import wanted_language
-from ..media.narration import INSIDE, narration_of
+from ..media.narration import BESIDE, INSIDE, narration_of
 from ..media.video import probe
 from ..model.joint import JointModel
 from ..parallel import in_parallel
@@ -61,6 +62,8 @@ class Indexed:
     missing: list[str] = field(default_factory=list)
     set_aside: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    inventory: Inventory = field(default_factory=Inventory)
+    """What the library holds now of the places that were named."""
 
     def __str__(self) -> str:
         parts = [f"{self.added} added ({self.seconds / 3600:.2f} h)", f"{self.present} unchanged"]
@@ -129,8 +132,19 @@ def index(
             writer.optimize()
             measured = writer.store.calibration()
             writer.calibrate(measured.bank if measured else everyday(model))
+        result.inventory = _inventory(writer, files, result)
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
+
+
+def _inventory(writer: Writer, files: Sequence[VideoFile], result: Indexed) -> Inventory:
+    there = {video.path: video for video in writer.store.noted().values()}
+    inventory = Inventory(set_aside=by_reason(result.set_aside))
+    for file in files:
+        if video := there.get(str(file.path)):
+            source = INSIDE if video.captions.partition(":")[0] == TRACK else BESIDE if video.captions else ""
+            inventory.add(video.duration, source)
+    return inventory
 
 
 def _remembered(options: IndexOptions, folder: Place) -> IndexOptions:

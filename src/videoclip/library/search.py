@@ -18,6 +18,7 @@ from ..encoders.encoder import AnyEncoder
 from ..encoders.load import encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
+from ..media.languages import same_language
 from ..model.joint import JointModel, load_model
 from ..ranges import SECONDS, Range, ranged
 from ..storage.places import Place
@@ -98,7 +99,10 @@ class Query:
         until = self.before is None or video.recorded <= self.before
         long = self.shortest is None or video.duration >= self.shortest
         short = self.longest is None or video.duration <= self.longest
-        return inside and since and until and long and short and video.language.startswith(self.language)
+        return inside and since and until and long and short and self._speaks(video)
+
+    def _speaks(self, video: Video) -> bool:
+        return not self.language or video.language == self.language or same_language(video.language, self.language)
 
     @cached_property
     def _roots(self) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import MediaError, VideoclipError
 from ..storage.names import noted
 from .captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
-from .languages import Marks, by_preference, marks_of
+from .languages import Marks, by_preference, marks_of, wanted_language
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv", ".mts"),
@@ -61,7 +61,12 @@ def find_videos(places: Path | Sequence[Path], captions: Path | None = None, lan
 
 
 def look_for_videos(places: Path | Sequence[Path], captions: Path | None = None, language: str = "en") -> Found:
-    """As ``find_videos``, with what was passed over."""
+    """As ``find_videos``, with what was passed over.
+
+    Raises:
+        ConfigError: there is no such language.
+    """
+    language = wanted_language(language)
     found: dict[Path, VideoFile] = {}
     passed_over: dict[str, str] = {}
     for place in [places] if isinstance(places, Path) else places:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..library.index import Indexed
     from ..library.search import Found
     from ..media.inspection import Inspection
+    from ..media.inventory import Inventory
     from ..pretrain.estimate import Estimate
     from ..storage.places import Place
     from ..tasks.one_video import Aligned, Segment
@@ -33,12 +34,23 @@ def print_set_aside(set_aside: Mapping[str, str], listed: "str | Place", warning
         complain(f"warning: {warning}")
 
 
+def print_inventory(inventory: "Inventory") -> None:
+    """What is there now, and why the rest is not, a line each."""
+    rows = [("videos", inventory.videos), ("hours", f"{inventory.seconds / 3600:.2f}")]
+    rows += [("captions beside", inventory.beside), ("captions inside", inventory.inside), ("silent", inventory.none)]
+    for name, count in rows:
+        print(f"  {name:<16} {count:>8}")
+    for reason, count in inventory.set_aside.items():
+        print(f"  {'set aside':<16} {count:>8}  {reason}")
+
+
 def print_indexed(result: "Indexed", library: "Place") -> None:
     """What an indexing did."""
     print_set_aside(result.set_aside, library / "progress.json", result.warnings)
     if result.missing:
         complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
     print(f"{library}: {result}", flush=True)
+    print_inventory(result.inventory)
 
 
 def print_inspection(seen: "Inspection") -> None:
