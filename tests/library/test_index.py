@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made import write_audio_only
 from painted import Painted, encoder, paint
 
 from videoclip.errors import MediaError, VideoclipError
@@ -289,3 +290,20 @@ def test_the_language_that_was_asked_for_is_remembered(videos, indexed, library)
     for asked, wanted in (("ger", "de"), ("", "de"), ("", "de"), ("en", "en"), ("", "en")):
         indexed(language=asked)
         assert {v.language for v in Library(library.store.folder).videos if Path(v.path).name == "a.mp4"} == {wanted}
+
+
+def test_sound_alone_is_found_by_what_is_said(videos, indexed, library):
+    write_audio_only(videos / "podcast.mp4")
+    assert "has no video stream, only audio" in next(iter(indexed().set_aside.values()))
+    (videos / "podcast.srt").write_text("1\n00:00:00,000 --> 00:00:00,900\nabout the purple turnip\n")
+    assert indexed().added == 1
+    opened = Library(library.store.folder, Painted())
+    (hit,) = opened.search("purple turnip", mode="speech").hits
+    video = opened.store.videos()[hit.video]
+    assert (Path(hit.path).name, video.width, len(opened.timeline(hit.video, "red"))) == ("podcast.mp4", 0, 0)
+    assert video.duration == pytest.approx(1.0, abs=0.1)
+    assert opened.picture(hit.video, 0, 1) is None
+    assert Path(opened.search("a red thing").hits[0].path).name == "a.mp4"
+    with pytest.raises(LibraryError, match="sound alone"):
+        opened.search("", like=(hit.video, 0.0, 1.0))
+    assert indexed(model=Painted(0.5)).present == 4  # with vectors of another model

@@ -25,13 +25,14 @@ from ..media.files import VideoFile, look_for_videos
 from ..media.inventory import Inventory, by_reason
 from ..media.languages import wanted_language
 from ..media.narration import BESIDE, INSIDE, narration_of
+from ..media.opening import SoundOnly, length_of_sound
 from ..media.video import probe
 from ..model.joint import JointModel
 from ..parallel import in_parallel
 from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
-from .moments import embedded, everyday, webp
+from .moments import embedded, everyday, unseen, webp
 from .moved import note_moves
 from .store.about import About, LibraryError, locked, read_about, write_about
 from .store.found import digest_of
@@ -359,7 +360,10 @@ class _Work:
         if known and after and (known is own or self._claim(known)):
             said = None if _is_said_there(known, stamp, self.language) else self._narration(file)
             return _Same(known, after, said, self._noted(said, file) if said else known.captions)
-        info = probe(file.path)
+        try:
+            info = probe(file.path)
+        except SoundOnly as error:
+            return self._heard(file, digest, error)
         said = self._narration(file)
         features = self.writer.store.features(known.id) if known else self._encoded(file.path, go_on)
         number = self._next()
@@ -369,6 +373,17 @@ class _Work:
         )  # fmt: skip
         go_on()
         return embedded(video, features, said.captions, self._pictures(file.path), self.model)
+
+    def _heard(self, file: VideoFile, digest: str, error: SoundOnly) -> Entry:
+        """The entry of a file that is sound alone: it is found by what is said, and has no pictures."""
+        said, state = self._narration(file), file.path.stat()
+        if not said.captions:
+            raise MediaError(f"{error}; with captions beside it, it would be found by what is said") from error
+        video = Video(
+            self._next(), str(file.path), state.st_size, state.st_mtime_ns, digest, length_of_sound(file.path),
+            recorded_at(file.path), 0, 0, said.language, self._noted(said, file),
+        )  # fmt: skip
+        return unseen(video, self.encoder.kind.feature_size, said.captions, self.model.size)
 
     def _claim(self, known: Video) -> bool:
         """Whether a file with the same contents is one that was moved here; by one file only."""

@@ -34,10 +34,20 @@ def embedded(
     model: JointModel,
 ) -> Entry:
     """A video's entry with the vectors of its moments and seconds."""
+    if not len(features):
+        return unseen(video, features.shape[1], captions, model.size)
     spans = windows(len(features))
     moments = model.encode_video([features[start:end] for start, end in spans]).numpy()
     tokens = model.video_tokens(features).numpy()
     return Entry(video, features, np.array(spans, np.float32), moments, tokens, captions, shown)
+
+
+def unseen(video: Video, feature_size: int, captions: Sequence[Caption], size: int) -> Entry:
+    """The entry of a recording without pictures, of which what is said is all there is."""
+    nothing = np.zeros((0, size), np.float32)
+    return Entry(
+        video, np.zeros((0, feature_size), np.float16), np.zeros((0, 2), np.float32), nothing, nothing, captions, []
+    )
 
 
 def everyday(model: JointModel) -> np.ndarray:

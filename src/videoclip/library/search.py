@@ -312,6 +312,8 @@ class Library:
             LibraryError: there is no such video, or it ends before the moment.
         """
         features = self.store.features(self._checked(video))
+        if not len(features):
+            raise LibraryError(f"video {video} is sound alone; nothing can look like a moment of it")
         if not 0 <= start < len(features):
             raise LibraryError(f"second {start:g}: choose one of the video, which ends at {len(features)} s")
         first = int(start)
