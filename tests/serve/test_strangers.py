@@ -174,6 +174,22 @@ def test_a_video_with_a_second_name_is_sent(library, videos):
     assert web.get(file_of(web, "a.mp4")).content == (videos / "a.mp4").read_bytes()
 
 
+def test_a_video_that_is_a_link_is_sent_and_no_other_file_in_its_place(videos, indexed, secret, tmp_path):
+    (tmp_path / "store").mkdir()
+    (videos / "a.mp4").rename(tmp_path / "store" / "x")
+    link = videos / "linked.mp4"
+    link.symlink_to(tmp_path / "store" / "x")
+    indexed(link)
+    web = client(Library(tmp_path / "library", Painted()))
+    address, seen = file_of(web, "linked.mp4"), (tmp_path / "store" / "x").stat()
+    assert web.get(address).content == (tmp_path / "store" / "x").read_bytes()
+    secret.write_bytes(b"x" * seen.st_size)
+    os.utime(secret, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    link.unlink()
+    link.symlink_to(secret)
+    assert web.get(address).status_code == 410
+
+
 def test_no_race_of_links_sends_a_secret(library, videos, secret):
     web, path, kept = client(library), videos / "a.mp4", videos / "kept"
     address, content, end = file_of(web, "a.mp4"), path.read_bytes(), threading.Event()

@@ -18,7 +18,7 @@ NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 def is_as_indexed(video: Video) -> bool:
     """Whether a file lies where it was, with the size and the time of change of its indexing; a glance, no promise."""
     try:
-        seen = os.lstat(video.path)
+        seen = os.stat(video.path)
     except (OSError, ValueError):
         return False
     return _fits(seen, video)
@@ -28,14 +28,18 @@ def open_as_indexed(video: Video) -> int | None:
     """A descriptor of the very file that was indexed, or None where another lies in its place.
 
     No link on the way is followed. The descriptor itself is compared with what was noted, so that nothing can be
-    exchanged in between. Of a file with several names (hard links) the contents are compared, too.
+    exchanged in between. Of a file with several names (hard links), and of one that is a link, the contents are
+    compared, too.
     """
+    path = Path(video.path)
     try:
-        descriptor = _opened(Path(video.path))
+        is_link = path.is_symlink()
+        descriptor = _opened(path.resolve() if is_link else path)
     except (OSError, ValueError):
         return None
     seen = os.fstat(descriptor)
-    if _fits(seen, video) and (seen.st_nlink == 1 or _digest(descriptor, _identity(seen)) == video.digest):
+    has_one_name = seen.st_nlink == 1 and not is_link
+    if _fits(seen, video) and (has_one_name or _digest(descriptor, _identity(seen)) == video.digest):
         return descriptor
     os.close(descriptor)
     return None
