@@ -284,6 +284,8 @@ def outcome_of(
         features = encoder.encode_file(source.path, damage.append, between, _parts(before))
     except MediaError as error:
         return error, []
+    except OSError as error:  # a disk that fails, a folder that may not be read
+        return MediaError(f"{source.path}: cannot be read ({error.strerror or error})"), []
     if not is_finite(features):
         return MediaError(f"{source.path}: the encoder's features of it are not numbers"), []
     return NarratedVideo(source.id, features, captions, str(source.path)), damage
