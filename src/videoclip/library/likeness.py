@@ -1,6 +1,5 @@
 """Features of a picture, as of a second in which nothing moves, so that moments can be looked for that are like it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ PICTURES = ("JPEG", "PNG", "WEBP")
 """Formats of pictures that are read, by Pillow's names; of others, some hand their bytes to other programs."""
 
 
-def is_picture(path: Path, formats: Sequence[str] = PICTURES) -> bool:
+def is_picture(path: Path, formats: tuple[str, ...] = PICTURES) -> bool:
     """Whether a file begins as one of these formats does."""
     from PIL import Image, UnidentifiedImageError
 
@@ -24,7 +23,7 @@ def is_picture(path: Path, formats: Sequence[str] = PICTURES) -> bool:
         return False
 
 
-def picture_features(path: Path, encoder: AnyEncoder, formats: Sequence[str] = PICTURES) -> np.ndarray:
+def picture_features(path: Path, encoder: AnyEncoder, formats: tuple[str, ...] = PICTURES) -> np.ndarray:
     """Features of a still picture, (1, F); of a moving one, of its first.
 
     Its size is looked at before anything is decoded. A JPEG is decoded no larger than it is needed.
@@ -37,7 +36,8 @@ def picture_features(path: Path, encoder: AnyEncoder, formats: Sequence[str] = P
     parts = encoder.encoders if isinstance(encoder, CombinedEncoder) else (encoder,)
     try:
         with Image.open(path, formats=formats) as file:
-            file.draft("RGB", (2 * max(part.frame_size for part in parts),) * 2)
+            needed = 2 * max(part.frame_size for part in parts)
+            file.draft("RGB", (needed, needed))
             check_size(*file.size, path)
             picture = ImageOps.exif_transpose(file).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -6,7 +6,7 @@ are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -331,7 +331,7 @@ class Library:
         return self.vector_of_clip(path, encoder=encoder)
 
     def vector_of_picture(
-        self, path: Path, formats: Sequence[str] = PICTURES, encoder: AnyEncoder | None = None
+        self, path: Path, formats: tuple[str, ...] = PICTURES, encoder: AnyEncoder | None = None
     ) -> np.ndarray:
         """As ``vector_of`` a picture, if it is of one of these formats, by Pillow's names."""
         return self._vector(picture_features(path, encoder or self._encoder, formats))

@@ -9,7 +9,7 @@ from ..errors import MediaError
 from .container import recorded_at, undamaged
 from .files import VideoFile
 from .narration import narration_of
-from .video import open_video, video_stream
+from .opening import open_video, video_stream
 
 TRANSFERS = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 """Transfer functions of ITU-T H.273 that need tone mapping."""

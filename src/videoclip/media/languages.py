@@ -80,10 +80,10 @@ def same_language(one: str, other: str) -> bool:
 def marks_of(parts: Sequence[str]) -> Marks | None:
     """What the parts of a name after a video's say: ``en``, ``sdh``; None where one says nothing of captions."""
     language, forced, hearing = "", False, False
-    for i, part in enumerate(parts):
+    for part in parts:
         mark = part.lower()
         named = standard(part)
-        if mark == "hi" and not language and not any(standard(p) for p in parts[:i] + parts[i + 1 :] if p != "hi"):
+        if mark == "hi" and not language and not any(standard(p) for p in parts if p.lower() != "hi"):
             language = named  # Hindi, where nothing else names a language
         elif mark in FORCED:
             forced = True

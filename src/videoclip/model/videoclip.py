@@ -277,7 +277,7 @@ class VideoCLIP(
         check_saved(**{name: arguments[name] for name in ("model_id", "revision", "cache_dir", "token")})
         with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
             # Strict, or what the file lacks would stay as random as it was made.
-            model = super()._from_pretrained(**arguments | {"strict": True})
+            model = super()._from_pretrained(**(arguments | {"strict": True}))  # pyright: ignore[reportArgumentType]
         name = str(arguments["model_id"])
         model.name = str(Path(name).resolve()) if Path(name).is_dir() else name
         return model

@@ -78,7 +78,7 @@ class Guard:
         send = partial(_with_headers, send, request.url.path)
         refusal = _strangers(request, self.options) or (await self._sign_in(request) if self.options.token else None)
         if refusal is None and request.method == "HEAD" and _lacks_head(request.url.path):
-            scope, send = scope | {"method": "GET"}, partial(_without_body, send)
+            scope, send = {**scope, "method": "GET"}, partial(_without_body, send)
         await (refusal or self.app)(scope, receive, send)
 
     async def _sign_in(self, request: Request) -> Response | None:
@@ -196,7 +196,7 @@ def _lacks_head(path: str) -> bool:
 
 async def _without_body(send: Send, message: Message) -> None:
     if message["type"] == "http.response.body":
-        message = message | {"body": b""}
+        message = {**message, "body": b""}
     await send(message)
 
 

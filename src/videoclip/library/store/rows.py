@@ -48,7 +48,8 @@ def row_of(video: Video) -> dict[str, Any]:
 
 def video_of(row: dict[str, Any]) -> Video:
     """The video of a row."""
-    return Video(**{key: opened(value) if isinstance(value, str) else value for key, value in row.items()})
+    values: dict[str, Any] = {key: opened(value) if isinstance(value, str) else value for key, value in row.items()}
+    return Video(**values)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class Tables:
             self._words_in = next((name for name in places if f"{name}_idx" in present), "")
         if not self._words_in:
             return None
-        query = MatchQuery(" ".join(words), self._words_in)
+        query = MatchQuery(" ".join(words), self._words_in)  # pyright: ignore[reportCallIssue]
         found = table.search(query, query_type="fts")  # pyright: ignore[reportCallIssue]
         return _of(found, videos).select(columns).limit(count).to_arrow()
 
