@@ -12,4 +12,4 @@ sys.path.append(str(HERE.parent / "bench"))  # how they are run, and how they re
 from programs import run  # noqa: E402
 
 if __name__ == "__main__":
-    run(HERE, ["__main__"], sys.argv[1:])
+    run(HERE, ["__main__", "reading"], sys.argv[1:])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from media import HANG, MEMORY, in_a_child
+from reading import HANG, MEMORY, in_a_child
 from result import soaked
 
 LANGUAGES = ["eng", "ger", "deu", "de", "xx", "und", "", "EN", "zh-Hans", "pt-BR", "mul", "qaa", "💥💥💥", "a" * 400]

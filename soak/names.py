@@ -60,7 +60,7 @@ def raw(rng: random.Random) -> str:
 
 
 def long(rng: random.Random) -> str:
-    return rng.choice(["x", "é", "漢", "🎬"]) * LONGEST
+    return f"{rng.randrange(10**6)}{rng.choice(['x', 'é', '漢', '🎬']) * LONGEST}"
 
 
 def dotted(rng: random.Random) -> str:
@@ -101,8 +101,10 @@ def model_and_encoder() -> tuple[Any, Any]:
     from videoclip.model.videoclip import VideoCLIP
 
     torch.manual_seed(0)
-    sizes = {"feature_size": 4, "hidden_size": 32, "heads": 2, "intermediate_size": 32}
-    model = VideoCLIP(ModelConfig(**sizes, video_layers=1, text_layers=1, normalized=False))
+    config = ModelConfig(
+        feature_size=4, hidden_size=32, heads=2, intermediate_size=32, video_layers=1, text_layers=1, normalized=False
+    )
+    model = VideoCLIP(config)
     look = lambda pixels: pixels.float().flatten(1, 3).mean(1).repeat(1, 2)[:, :4] / 255  # noqa: E731
     return model.eval(), Encoder("soaked", 4, 2, 16, look, normalized=False)
 
@@ -148,7 +150,9 @@ def main(names: int) -> None:
             for number in range(start, min(start + FOLDER, names)):
                 kind = KINDS[number % len(KINDS)]
                 path = folder / named(kind, rng, port, rng.choice([".mp4", ".MP4"]))
-                kinds[kind.__name__] += not path.exists()
+                while path.exists():
+                    path = folder / named(kind, rng, port, rng.choice([".mp4", ".MP4"]))
+                kinds[kind.__name__] += 1
                 path.write_bytes(content + number.to_bytes(4, "big"))
             before = set(scratch.iterdir())
             try:
