@@ -14,7 +14,8 @@ HANG, MEMORY = 30.0, 1 << 30
 def read_all(path: Path) -> str:
     """What the readers make of a file: ``frames`` or ``refused``; anything else raises."""
     from videoclip.errors import MediaError
-    from videoclip.media.container import embedded_captions, pictures, recorded_at
+    from videoclip.media.container import embedded_captions, pictures
+    from videoclip.media.dates import recorded_at
     from videoclip.media.video import probe, seconds_of
 
     outcome = "refused"

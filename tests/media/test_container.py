@@ -3,8 +3,9 @@ import pytest
 from made import write, write_with_track
 
 from videoclip.errors import MediaError
-from videoclip.media.container import embedded_captions, has_captions, pictures, recorded_at
+from videoclip.media.container import embedded_captions, has_captions, pictures
 from videoclip.media.cutting import cut
+from videoclip.media.dates import recorded_at
 
 
 def test_of_each_stretch_the_picture_with_most_in_it_is_kept(tmp_path):

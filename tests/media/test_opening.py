@@ -9,8 +9,9 @@ import pytest
 from made import write
 
 from videoclip.errors import MediaError
-from videoclip.media.container import embedded_captions, pictures, recorded_at
+from videoclip.media.container import embedded_captions, pictures
 from videoclip.media.cutting import cut
+from videoclip.media.dates import recorded_at
 from videoclip.media.opening import SoundOnly
 from videoclip.media.video import picture_at, probe, seconds_of
 

@@ -1,7 +1,6 @@
 """The commands for one's own videos: index, search, segment, steps, ask, serve."""
 
 import json as json_module
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,6 +107,7 @@ def search(
     from ..encoders.load import encoder_named
     from ..library.exports import export_clips, in_form
     from ..library.search import Library, Query
+    from ..media.dates import asked
     from ..report.lines import print_hits
 
     if as_json and form not in ("list", "json"):
@@ -115,8 +115,8 @@ def search(
     form = "json" if as_json else form
     opened = Library(library)
     query = Query(
-        text=text, mode=mode, limit=limit, folder=folder, after=_date(after, "--after"),
-        before=_date(before, "--before", 86400.0), shortest=shortest, longest=longest, language=language,
+        text=text, mode=mode, limit=limit, folder=folder, after=asked(after, "--after"),
+        before=asked(before, "--before", end=True), shortest=shortest, longest=longest, language=language,
         by_video=by_video, everything=everything,
     )  # fmt: skip
     vector = None
@@ -134,16 +134,6 @@ def search(
         for reason in failed.values():
             typer.echo(f"not cut: {reason}", err=True)
         typer.echo(f"{export}: {len(made)} clips", err=form != "list")
-
-
-def _date(text: str, option: str, more: float = 0.0) -> float | None:
-    """A date as seconds since 1970, plus what is added to a bare day."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp() + (more if len(text) == 10 else 0.0)
-    except ValueError as error:
-        raise VideoclipError(f"{option} '{text}': write a date such as 2026-01-31") from error
 
 
 @app.command(rich_help_panel=PANEL)

@@ -20,7 +20,8 @@ from ..corpus.store import is_finite
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
 from ..media.captions import Caption, Narration
-from ..media.container import pictures, recorded_at
+from ..media.container import pictures
+from ..media.dates import recorded_at
 from ..media.files import VideoFile, look_for_videos
 from ..media.inventory import Inventory, by_reason
 from ..media.languages import wanted_language

@@ -1,8 +1,7 @@
-"""What a video file holds beside its frames in order: subtitles, a date, pictures here and there."""
+"""What a video file holds beside its frames in order: subtitles, pictures here and there."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,6 @@ from .video import square_size, upright
 
 TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 """Codecs of subtitles that are text; others are pictures of text."""
-
-
-def recorded_at(path: str | Path) -> float:
-    """When a file says it was recorded, or else when it was last changed: seconds since 1970."""
-    with open_video(path) as container:
-        noted = container.metadata.get("creation_time", "")
-    try:
-        return datetime.fromisoformat(noted.replace("Z", "+00:00")).timestamp()
-    except (ValueError, OverflowError):
-        return Path(path).stat().st_mtime
 
 
 def has_captions(path: str | Path) -> bool:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import MediaError
-from .container import recorded_at, undamaged
+from .container import undamaged
+from .dates import recorded_at
 from .files import VideoFile
 from .narration import narration_of
 from .opening import open_video, video_stream
