@@ -19,7 +19,7 @@ class OptimizerConfig:
 
     lr: Annotated[float, LEARNING_RATE] = 5e-5
     betas: Annotated[tuple[float, float], Range(0, 0.99999)] = (0.9, 0.98)
-    max_gradient_norm: Annotated[float, Range(1e-6, 1e6)] = 2.0
+    max_gradient_norm: Annotated[float, Range(1e-6, 1e12)] = 2.0
     warmup_updates: Annotated[int, FROM_NONE] = 1000
     decay_updates: Annotated[int, FROM_NONE] = 1_000_000
     """Update at which the learning rate reaches zero; 0: the last update of the run."""

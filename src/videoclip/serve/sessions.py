@@ -27,7 +27,7 @@ def check_token(token: str) -> None:
     for word in GUESSED:
         rest = rest.replace(word, "")
     steps = [abs(ord(a) - ord(b)) for a, b in pairwise(rest)]
-    in_a_row = sum(step <= 1 for step in steps) > len(steps) / 2
+    in_a_row = sum(step <= 1 for step in steps) > 0.75 * len(steps)
     repeated = token in (token + token)[1:-1]
     if len(set(rest)) < DISTINCT or in_a_row or repeated:
         raise ConfigError(f"the token is easy to guess; {MAKE}")
