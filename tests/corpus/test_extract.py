@@ -255,4 +255,7 @@ def test_a_name_that_is_no_text_costs_no_other_video(tmp_path):
     write(tmp_path / "v" / "good.mp4", [90] * 30)
     summary = extract(find_videos(tmp_path / "v"), ENCODER, tmp_path / "c.lance", ExtractOptions(silent=True))
     assert (summary.added, summary.set_aside) == (2, {})
+    assert summary.inventory.videos == 2
     assert set(Corpus(tmp_path / "c.lance").paths) == {str(odd), str(tmp_path / "v" / "good.mp4")}
+    again = extract(find_videos(tmp_path / "v"), ENCODER, tmp_path / "c.lance", ExtractOptions(silent=True))
+    assert (again.added, again.present) == (0, 2)

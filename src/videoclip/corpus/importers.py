@@ -17,6 +17,7 @@ from ..media.captions import Caption, howto100m_captions, read_captions, stream_
 from ..media.files import CaptionFiles
 from ..progress import track
 from ..ranges import Range, ranged
+from ..storage.names import noted
 from ..storage.places import Place
 from ..text import read_text
 from .extract import list_set_aside
@@ -107,7 +108,7 @@ def import_features(
                 summary.left_out["not in the list of ids"] += 1
                 continue
             video = video or names.get(key) or store.name(key)
-            if video in writer:
+            if noted(video) in writer:
                 summary.present += 1
             elif isinstance(said, MediaError):
                 summary.set_aside[video] = str(said)
@@ -196,7 +197,7 @@ def _video(
     if features.dtype != np.float16:
         with np.errstate(over="ignore"):  # what becomes infinite is found by the corpus
             features = features.astype(np.float16)
-    return NarratedVideo(video, features, said, path)
+    return NarratedVideo(noted(video), features, said, path)
 
 
 def _is_unit(features: np.ndarray) -> bool | None:

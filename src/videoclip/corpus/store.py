@@ -335,7 +335,7 @@ def _batch(videos: list[NarratedVideo], kind: FeatureKind):
         [pa.array(p, f.type) for p, f in zip(parts, caption, strict=True)], fields=list(caption)
     )
     columns = [
-        pa.array([noted(v.id) for v in videos]),
+        pa.array([v.id for v in videos]),
         pa.array([noted(v.path) for v in videos]),
         pa.array([v.duration or float(v.seconds) for v in videos]),
         pa.array([kind.encoder] * len(videos)),
