@@ -109,6 +109,15 @@ def test_pixels_are_counted_before_any_is_decoded(uploads, monkeypatch):
     assert "larger than can be read" in answer.json()["detail"]
 
 
+def test_a_progressive_jpeg_is_measured_before_it_is_held_whole(uploads, monkeypatch):
+    file = io.BytesIO()
+    Image.new("L", (7000, 7000)).save(file, "JPEG", progressive=True)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("it was decoded"))
+    answer = sent(uploads, file.getvalue(), "image/jpeg")
+    assert answer.status_code == 400
+    assert "larger than can be read" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("text", ["ffconcat version 1.0\nfile SECRET\n", "#EXTM3U\n#EXTINF:1,\nSECRET\n"])
 @pytest.mark.parametrize("kind", ["video/mp4", "video/webm"])
 def test_a_clip_that_names_other_files_reads_none(uploads, text, kind, videos):
@@ -117,7 +126,7 @@ def test_a_clip_that_names_other_files_reads_none(uploads, text, kind, videos):
 
 
 def test_a_clip_is_of_the_container_that_it_is_declared_to_be(uploads, tmp_path):
-    content = paint(tmp_path / "x.mkv", ("yellow", 4)).read_bytes()
+    content = paint(tmp_path / "x.avi", ("yellow", 4)).read_bytes()
     assert sent(uploads, content, "video/mp4").status_code == 400
     content = paint(tmp_path / "x.mp4", ("yellow", 4)).read_bytes()
     assert sent(uploads, content, "video/mp4").json()["hits"][0]["name"] == "b.mp4"
@@ -145,7 +154,7 @@ def secret(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("put", ["replaced", "hard link", "link", "alike", "pipe", "folder"])
+@pytest.mark.parametrize("put", ["replaced", "hard link", "link", "alike", "alike, moved", "pipe", "folder"])
 def test_what_lies_in_place_of_a_video_is_not_sent(library, videos, secret, put):
     web, path = client(library), videos / "a.mp4"
     address, before = file_of(web, "a.mp4"), path.stat()
@@ -156,10 +165,10 @@ def test_what_lies_in_place_of_a_video_is_not_sent(library, videos, secret, put)
         os.link(secret, path)
     elif put == "link":
         path.symlink_to(secret)
-    elif put == "alike":  # a secret of the same size and time of change
+    elif put.startswith("alike"):  # a secret of the same size and time of change
         secret.write_bytes(b"x" * before.st_size)
         os.utime(secret, ns=(before.st_atime_ns, before.st_mtime_ns))
-        os.link(secret, path)
+        (os.link if put == "alike" else os.replace)(secret, path)
     elif put == "pipe":
         os.mkfifo(path)
     else:

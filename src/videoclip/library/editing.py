@@ -85,7 +85,8 @@ def as_fcpxml(hits: Sequence[Hit], title: str) -> str:
         if cut.hit.path not in assets:
             its_format = format_of(cut.source)
             assets[cut.hit.path] = f"r{len(formats) + len(assets) + 1}"
-            ET.SubElement(resources, "asset", _asset(cut, assets[cut.hit.path], its_format)).append(_file(cut.hit.path))
+            asset = ET.SubElement(resources, "asset", attrib=_asset(cut, assets[cut.hit.path], its_format))
+            asset.append(_file(cut.hit.path))
     event = ET.SubElement(ET.SubElement(root, "library"), "event", name="videoclip")
     project = ET.SubElement(event, "project", name=one_line(title) or "moments")
     total = sum(cut.length for cut in cuts)

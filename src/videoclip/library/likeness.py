@@ -36,9 +36,9 @@ def picture_features(path: Path, encoder: AnyEncoder, formats: tuple[str, ...] =
     parts = encoder.encoders if isinstance(encoder, CombinedEncoder) else (encoder,)
     try:
         with Image.open(path, formats=formats) as file:
+            check_size(*file.size, path)  # before a smaller size is asked for: some forms are held whole all the same
             needed = 2 * max(part.frame_size for part in parts)
             file.draft("RGB", (needed, needed))
-            check_size(*file.size, path)
             picture = ImageOps.exif_transpose(file).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise MediaError(f"{path}: not a picture that can be read ({error})") from error

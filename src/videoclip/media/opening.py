@@ -6,6 +6,7 @@ a path is only ever the file of that name, and only containers that hold their o
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ FORMATS = (
 )
 """Containers that are read, by FFmpeg's names. None names other files: no playlists, no lists of parts, no series of
 pictures."""
-PLAIN = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
-"""What every file is read with: whatever is inside it, nothing but this machine's files is asked."""
 
 
 def address(path: str | Path) -> str:
@@ -29,8 +28,11 @@ def address(path: str | Path) -> str:
     return f"file:{os.path.abspath(path)}"
 
 
-def open_video(path: str | Path) -> Any:
+def open_video(path: str | Path, formats: Sequence[str] = FORMATS) -> Any:
     """A file as PyAV's container.
+
+    Args:
+        formats: that it may have, by FFmpeg's names; by the bytes of no other does it choose how it is read.
 
     Raises:
         MediaError: there is none, or nothing can be read of it.
@@ -43,8 +45,9 @@ def open_video(path: str | Path) -> Any:
         raise MediaError(f"{path}: no such file")
     if not path.stat().st_size:
         raise MediaError(f"{path}: the file is empty")
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(formats)}  # nothing else is ever asked
     try:
-        return av.open(address(path), options=PLAIN, metadata_errors="replace")
+        return av.open(address(path), options=options, metadata_errors="replace")
     except (FFmpegError, ValueError) as error:
         kind = "in a format that is not read" if _is_no_format(error) else "not a video that can be read"
         raise MediaError(f"{path}: {kind} ({reason(error)})") from error

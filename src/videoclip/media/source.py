@@ -57,12 +57,20 @@ def source_of(path: str | Path) -> Source:
             own = float(stream.duration * stream.time_base) if stream.duration else length
             code = next((value for value in _codes(container)), "")
             start, drops = _number(code, rate)
-            sound = next(iter(container.streams.audio), None)
-            heard = sound is not None and sound.codec_context is not None
+            channels, sound_rate = next(
+                ((s.codec_context.layout.nb_channels, s.rate) for s in container.streams.audio if s.codec_context),
+                (0, 48_000),
+            )
             return Source(
-                rate, drops, start, int(own * rate + Fraction(1, 1000)), stream.width, stream.height,
-                sound.codec_context.layout.nb_channels if heard else 0, sound.rate if heard else 48_000,
-            )  # fmt: skip
+                rate,
+                drops,
+                start,
+                int(own * rate + Fraction(1, 1000)),
+                stream.width,
+                stream.height,
+                channels,
+                sound_rate,
+            )
     except MediaError:
         return Source()
 

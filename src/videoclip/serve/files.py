@@ -28,8 +28,8 @@ def open_as_indexed(video: Video) -> int | None:
     """A descriptor of the very file that was indexed, or None where another lies in its place.
 
     No link on the way is followed. The descriptor itself is compared with what was noted, so that nothing can be
-    exchanged in between. Of a file with several names (hard links), and of one that is a link, the contents are
-    compared, too.
+    exchanged in between. Where anything has happened to it since (a file put in its place, another name, a link), the
+    contents are compared, too: sizes and times of change can be made up, but not when that was done.
     """
     path = Path(video.path)
     try:
@@ -38,8 +38,8 @@ def open_as_indexed(video: Video) -> int | None:
     except (OSError, ValueError):
         return None
     seen = os.fstat(descriptor)
-    has_one_name = seen.st_nlink == 1 and not is_link
-    if _fits(seen, video) and (has_one_name or _digest(descriptor, _identity(seen)) == video.digest):
+    is_untouched = not is_link and seen.st_ctime_ns < video.id * 1_000_000  # numbers are milliseconds of indexing
+    if _fits(seen, video) and (is_untouched or _digest(descriptor, _identity(seen)) == video.digest):
         return descriptor
     os.close(descriptor)
     return None
