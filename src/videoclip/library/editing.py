@@ -77,7 +77,7 @@ def as_fcpxml(hits: Sequence[Hit], title: str) -> str:
         if key not in formats:
             formats[key] = f"r{len(formats) + len(assets) + 1}"
             size = {"width": str(source.width), "height": str(source.height)}
-            ET.SubElement(resources, "format", id=formats[key], frameDuration=_time(1, source.rate), **size)
+            ET.SubElement(resources, "format", size, id=formats[key], frameDuration=_time(1, source.rate))
         return formats[key]
 
     sequence_format = format_of(line)
