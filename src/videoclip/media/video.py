@@ -223,7 +223,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
         source_fps = float(stream.average_rate or 0)
         start = Fraction(container.start_time or 0, 1_000_000)
         duration = _duration(container)
-        last, clock, gap = None, Clock(container.format.name), ""
+        last, shown, clock, gap = None, None, Clock(container.format.name), ""
         for frame in _decoded(clock.continuous(container.demux(stream))):
             if frame is None:
                 faults += 1
@@ -254,6 +254,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
                         yield picture
                 woven = frame.interlaced_frame or (resampler is not None and resampler.woven)
                 resampler = _Resampler(frame, fps, size, made, source_fps, woven)
+            shown = frame
             for picture in resampler.push(frame):
                 made += 1
                 yield picture
@@ -261,6 +262,9 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
             for picture in resampler.push(None):
                 made += 1
                 yield picture
+    if not made and resampler and last is not None:
+        yield from _single(shown, fps, size, resampler.woven)
+        made = 1
     longest = f"longer than VIDEOCLIP_MAX_GAP allows ({allowed.gap} s)"
     if not made and gap:
         raise MediaError(f"{path}: {gap}, {longest}; that variable raises the limit")
@@ -270,6 +274,13 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
         damage(f"{path}: {gap}, {longest}; read {made / fps:.1f} s, raise the limit for the rest")
     if faults:
         damage(f"{path}: damaged in {faults} places; read {made / fps:.1f} s")
+
+
+def _single(frame, fps: int, size: int, woven: bool) -> Iterator[np.ndarray]:
+    """One picture of a video that is shorter than a picture of this rate lasts."""
+    frame.pts, frame.duration = 0, max(round(1 / (fps * frame.time_base)), 1)
+    resampler = _Resampler(frame, fps, size, 0, 0.0, woven)
+    yield from (*resampler.push(frame), *resampler.push(None))
 
 
 def _decoded(packets: Iterator) -> Iterator:
