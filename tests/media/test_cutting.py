@@ -88,6 +88,13 @@ def test_sound_that_begins_later_does_so_in_the_clip(encode, tmp_path):
     assert ends == pytest.approx(6.0, abs=0.1)
 
 
+@pytest.mark.parametrize("start", [4.013, 4.5, 5.06, 3.97])
+def test_an_encoded_clip_with_sound_begins_anywhere(start, tmp_path):
+    cut(CASES / "22-late-sound" / "late.mkv", start, start + 2, tmp_path / "clip.mp4", encode=True)
+    assert len(shown(tmp_path / "clip.mp4")) in (15, 16, 17)
+    assert heard(tmp_path / "clip.mp4")[1] == pytest.approx(2.0, abs=0.15)
+
+
 @pytest.mark.parametrize("encode", [False, True])
 def test_pixels_keep_their_shape_and_pictures_are_shown_in_it(encode, tmp_path):
     import av

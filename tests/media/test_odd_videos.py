@@ -74,3 +74,16 @@ def test_of_several_video_streams_the_main_one_is_read(tmp_path):
             container.mux(stream.encode())
     assert probe(path).width == 32  # the first, which is marked as the main one
     assert [int(second[0].mean()) for second in seconds_of(path, 10, 32)] == pytest.approx([30, 30], abs=6)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+@pytest.mark.parametrize("apart", [1, 2, 60])
+def test_slow_recordings_with_frames_that_look_ahead_are_read_whole(tmp_path, suffix, apart):
+    path = write(
+        tmp_path / f"slow{suffix}", [20 * i + 20 for i in range(10)], fps=1, codec="libx264", bf="2",
+        times=[apart * i for i in range(10)],
+    )  # fmt: skip
+    said: list[str] = []
+    count = len(list(seconds_of(path, 1, 32, damage=said.append)))
+    assert 9 * apart <= count <= 10 * apart + 1
+    assert not said

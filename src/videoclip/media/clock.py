@@ -46,17 +46,16 @@ class Clock:
         held: dict[int, Any] = {}
         for packet in packets:
             index = packet.stream.index
-            at = packet.dts if packet.dts is not None else packet.pts
-            if at is None or packet.time_base is None:
+            state = self._streams.setdefault(index, _Stream())
+            if packet.dts is None or packet.time_base is None:  # times of showing run ahead, and say nothing of jumps
                 if index in held:
                     yield self._shifted(held.pop(index))
-                yield packet
+                yield self._shifted(packet) if packet.time_base is not None else packet
                 continue
-            state = self._streams.setdefault(index, _Stream())
-            seconds = float(at * packet.time_base)
+            seconds = float(packet.dts * packet.time_base)
             if index in held:
                 before = held.pop(index)
-                began = float((before.dts if before.dts is not None else before.pts) * before.time_base)
+                began = float(before.dts * before.time_base)
                 if 0 <= seconds - began < NEAR:
                     self._begin_anew(state, began)
                     yield self._shifted(before)

@@ -32,7 +32,7 @@ def cut(path: str | Path, start: float, end: float, out: Path, encode: bool = Fa
 
     try:
         (_encoded if encode else _copied)(path, start, end, out)
-    except (FFmpegError, ValueError) as error:
+    except (FFmpegError, ValueError, RuntimeError) as error:
         out.unlink(missing_ok=True)
         remedy = "" if encode else "; try again with encoding"
         raise MediaError(f"{path}: {start:.1f} to {end:.1f} s cannot be cut ({reason(error)}){remedy}") from error
@@ -112,12 +112,15 @@ def _encoded(path: str | Path, start: float, end: float, out: Path) -> None:
             picture = _Pictures(target, kept[0])
             sound = _Sound(target, kept[1]) if kept[1:] else None
             frames = _frames(packets_from(source, kept, start), origin, end, {stream.index for stream in kept})
+            early: list[tuple[Any, float]] = []  # sound before the first picture, whose size the file's header needs
             for second, frame in frames:
                 if isinstance(frame, _audio_frame()):
                     if sound and second + frame.samples / frame.sample_rate > start:
-                        sound.add(frame, second - start)
+                        early.append((frame, second - start))
                 elif second >= start:
                     picture.add(frame, second - start)
+                while sound and picture.count and early:
+                    sound.add(*early.pop(0))
             if not picture.count:
                 raise ValueError("no picture there")
             picture.end()

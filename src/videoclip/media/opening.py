@@ -98,18 +98,18 @@ def length_of_sound(path: str | Path) -> float:
     """Seconds of a file's sound, counted in its packets."""
     from av.error import FFmpegError
 
-    ended = began = 0.0
+    began, ended = None, 0.0
     with open_video(path) as container:
         sound = container.streams.audio[0]
         try:
             for packet in container.demux(sound):
                 if packet.pts is not None and packet.time_base is not None:
                     start = float(packet.pts * packet.time_base)
-                    began = min(began or start, start)
+                    began = start if began is None else min(began, start)
                     ended = max(ended, start + float((packet.duration or 0) * packet.time_base))
         except FFmpegError:
             pass  # what was heard until the damage
-    return ended - began
+    return ended - (began or 0.0)
 
 
 def is_cover(stream: Any) -> bool:

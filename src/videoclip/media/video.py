@@ -234,7 +234,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
             check_size(frame.width, frame.height, path)
             pts = _shifted(frame, last, start, source_fps or fps)
             seconds = float(pts * frame.time_base)
-            late = duration and not clock.beginnings and seconds > 1.1 * duration + SLACK
+            late = duration and not clock.may_begin_anew and not clock.beginnings and seconds > 1.1 * duration + SLACK
             if late or (last is not None and pts <= last):
                 faults += 1
                 continue
