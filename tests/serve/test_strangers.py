@@ -42,7 +42,7 @@ def serving(library, options: Options | None = None):
     waiting = connections.Waiting()
     with server._listening(options) as listening:
         config = uvicorn.Config(
-            make_app(library, options), log_level="critical", lifespan="off", timeout_graceful_shutdown=1,
+            make_app(library, options), log_level="critical", lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=600,
             http=lambda **arguments: connections.Timed(waiting, **arguments),
         )  # fmt: skip
         running = uvicorn.Server(config)
