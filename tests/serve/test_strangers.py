@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import resource
 import signal
 import socket
 import struct
@@ -11,10 +12,12 @@ import sys
 import threading
 import time
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from painted import COLOURS, Painted, encoder, paint
 from PIL import Image
@@ -36,16 +39,9 @@ def client(library, **options) -> TestClient:
 @contextmanager
 def serving(library, options: Options | None = None):
     """A real server in a thread: its port."""
-    import uvicorn
-
     options = options or Options(port=0)
-    waiting = connections.Waiting()
     with server._listening(options) as listening:
-        config = uvicorn.Config(
-            make_app(library, options), log_level="critical", lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=600,
-            http=lambda **arguments: connections.Timed(waiting, **arguments),
-        )  # fmt: skip
-        running = uvicorn.Server(config)
+        running = uvicorn.Server(server.configured(make_app(library, options)))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -86,6 +82,24 @@ def test_a_picture_is_taken_for_what_it_is_declared_to_be_alone(uploads, form, k
     assert sent(uploads, file.getvalue(), kind).json()["hits"][0]["name"] == "b.mp4"
     other = "image/png" if kind != "image/png" else "image/webp"
     assert sent(uploads, file.getvalue(), other).status_code == 400
+
+
+def test_a_jpeg_is_not_decoded_again_and_again(uploads):
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), COLOURS["yellow"]).save(file, "JPEG", progressive=True)
+    whole = file.getvalue()
+    assert sent(uploads, whole, "image/jpeg").status_code == 200
+    last = whole.rindex(b"\xff\xda")
+    answer = sent(uploads, whole[:last] + whole[last:-2] * 1000 + whole[-2:], "image/jpeg")
+    assert answer.status_code == 400
+    assert "scans" in answer.json()["detail"]
+
+
+def test_frames_of_a_clip_are_counted_before_they_are_decoded(uploads, videos, monkeypatch):
+    clip = next(Path(videos).rglob("a.mp4")).read_bytes()
+    assert sent(uploads, clip, "video/mp4").status_code == 200
+    monkeypatch.setattr("videoclip.serve.uploads.MOST_PIXELS", 64 * 48 * 3)
+    assert "too many" in sent(uploads, clip, "video/mp4").json()["detail"]
 
 
 def flat_png(side: int) -> bytes:
@@ -257,7 +271,7 @@ def test_half_sent_requests_shut_nobody_out(library):
     ],
 )
 def test_heads_and_bodies_must_come_in_time(library, part, monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
     monkeypatch.setattr(connections, "STALL_SECONDS", 0.3)
     monkeypatch.setattr("videoclip.library.search.encoder_named", lambda name: encoder())
     with serving(library, Options(port=0, uploads=True)) as port, socket.create_connection(("127.0.0.1", port)) as line:
@@ -265,6 +279,81 @@ def test_heads_and_bodies_must_come_in_time(library, part, monkeypatch):
         line.sendall(part)
         while line.recv(1000):
             pass  # until the server closes
+
+
+@pytest.fixture
+def many_files():
+    """As many open files as these tests need, where the machine gives fewer to begin with."""
+    fewest, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if fewest < 2048:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2048, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fewest, most))
+
+
+SIGN_IN = b"POST /sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\nab"
+VISIT = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+WRONG = b"GET /api/library HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer wrong\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", SIGN_IN, VISIT, WRONG], ids=["nothing", "sign-in", "visit", "wrong"])
+def test_connections_of_strangers_shut_nobody_out(library, sent, many_files):
+    """More than the server takes: that say nothing, drip a form, stay after their answer, or try tokens."""
+    with serving(library, Options(port=0, token=TOKEN)) as port:
+        address, known = f"http://127.0.0.1:{port}", {"authorization": f"Bearer {TOKEN}"}
+        lines = [_opened(port, sent) for _ in range(server.MOST_CONNECTIONS + 10)]
+        assert httpx.get(f"{address}/api/library", headers=known, timeout=20).status_code == 200
+        assert httpx.get(address, timeout=20).status_code == 401  # who has no session yet gets as far as the form
+        for line in lines:
+            line.close()
+
+
+def test_idle_connections_of_a_server_without_a_token_shut_nobody_out(library, many_files):
+    with serving(library) as port:
+        lines = [_opened(port, VISIT) for _ in range(server.MOST_CONNECTIONS + 10)]
+        assert httpx.get(f"http://127.0.0.1:{port}/api/library", timeout=20).status_code == 200
+        for line in lines:
+            line.close()
+
+
+def _opened(port: int, sent: bytes) -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", port), timeout=20)
+    line.sendall(sent)
+    if sent == VISIT:
+        line.recv(100)
+    return line
+
+
+def test_the_busiest_client_makes_room_and_who_came_last_stays():
+    class Connection:
+        def __init__(self, client: str):
+            self.client, self.is_closed = (client, 1), False
+
+        def give_up(self):
+            self.is_closed = True
+            room.remove(self)
+
+    room = connections.Room(most=3)
+    own = Connection("192.0.2.1")
+    room.add(own)
+    flood = [Connection(f"2001:db8::{number:x}") for number in range(20)]  # one client may have so many addresses
+    for connection in flood:
+        room.add(connection)
+    assert not own.is_closed
+    assert [c.is_closed for c in flood] == [True] * 18 + [False] * 2
+
+
+def test_who_is_not_let_in_has_little_time_for_what_he_sends(library, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
+    with serving(library, Options(port=0, token=TOKEN)) as port, _opened(port, SIGN_IN) as line:
+        line.settimeout(20)
+        with suppress(OSError):
+            for _ in range(1000):
+                line.sendall(b"a")  # a byte now and then does not help
+                time.sleep(0.02)
+        with suppress(OSError):
+            while line.recv(1000):
+                pass
 
 
 def test_searches_that_wait_hold_nobody_up(library, monkeypatch):
@@ -302,7 +391,8 @@ def test_what_is_small_is_sent_at_once(library):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_whatever_is_being_sent(library, videos, number):
-    serve = [sys.executable, "-m", "videoclip", "serve", "--library", str(library.store.folder), "--port", "0"]
+    folder = str(library.store.folder)
+    serve = [sys.executable, "-m", "videoclip", "serve", "--library", folder, "--port", "0", "--uploads"]
     process = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
@@ -312,6 +402,11 @@ def test_a_signal_ends_the_server_whatever_is_being_sent(library, videos, number
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         slow.sendall(f"GET {file_of(httpx.Client(base_url=f'http://127.0.0.1:{port}'), 'a.mp4')} HTTP/1.1\r\n".encode())
         slow.sendall(b"Host: 127.0.0.1\r\n\r\n")
+        upload = socket.create_connection(("127.0.0.1", port))
+        upload.sendall(b"POST /api/search/file HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n")
+        upload.sendall(b"Content-Length: 9999\r\n\r\nab")
+        search = socket.create_connection(("127.0.0.1", port))
+        search.sendall(b"GET /api/search?q=red HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         process.send_signal(number)
         process.wait(timeout=60)
     finally:
@@ -412,6 +507,12 @@ def test_weak_tokens_are_refused_with_a_way_to_make_one(weak):
         Options(token=weak)
 
 
+@pytest.mark.parametrize("token", [f"{TOKEN}\udce4", f"{TOKEN}é", f"{TOKEN}\n{TOKEN}"])
+def test_tokens_that_no_header_can_hold_are_refused_at_the_start(token):
+    with pytest.raises(ConfigError, match="ASCII"):
+        Options(token=token)
+
+
 def test_tokens_of_the_usual_makers_are_taken():
     import secrets
     import uuid
@@ -457,7 +558,8 @@ def test_what_other_sites_cause_is_refused_but_for_a_visit_to_the_page(library, 
 
 def test_answers_are_not_stored_and_the_page_is_asked_for_anew(library):
     web = client(library)
-    for path in ("/api/library", "/api/search?q=red", "/api/videos", "/api/progress", "/api/nowhere"):
+    picture = file_of(web, "a.mp4").replace("/file", "/picture")
+    for path in ("/api/library", "/api/search?q=red", "/api/videos", "/api/progress", "/api/nowhere", picture):
         assert web.get(path).headers["cache-control"] == "no-store"
     for path in ("/", "/static/app.js", "/static/style.css"):
         answer = web.get(path)

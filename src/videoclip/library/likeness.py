@@ -11,6 +11,9 @@ from ..media.opening import check_size
 PICTURES = ("JPEG", "PNG", "WEBP")
 """Formats of pictures that are read, by Pillow's names; of others, some hand their bytes to other programs."""
 
+MOST_SCANS = 100
+"""Of a JPEG, which is decoded anew for each; cameras and programs write up to a dozen."""
+
 
 def is_picture(path: Path, formats: tuple[str, ...] = PICTURES) -> bool:
     """Whether a file begins as one of these formats does."""
@@ -37,6 +40,8 @@ def picture_features(path: Path, encoder: AnyEncoder, formats: tuple[str, ...] =
     try:
         with Image.open(path, formats=formats) as file:
             check_size(*file.size, path)  # before a smaller size is asked for: some forms are held whole all the same
+            if file.format == "JPEG":
+                _check_scans(path)
             needed = 2 * max(part.frame_size for part in parts)
             file.draft("RGB", (needed, needed))
             picture = ImageOps.exif_transpose(file).convert("RGB")
@@ -48,3 +53,13 @@ def picture_features(path: Path, encoder: AnyEncoder, formats: tuple[str, ...] =
         pixels = np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC))
         features.append(part.encode(np.broadcast_to(pixels, (1, part.fps, *pixels.shape)).copy()))
     return np.hstack(features)
+
+
+def _check_scans(path: Path) -> None:
+    """Raise ``MediaError`` for a JPEG that is made to be decoded again and again.
+
+    The mark of a scan cannot stand within what is compressed; thumbnails may have some of their own.
+    """
+    scans = path.read_bytes().count(b"\xff\xda")
+    if scans > MOST_SCANS:
+        raise MediaError(f"{path}: a JPEG of {scans:,} scans; of more than {MOST_SCANS} it is not read")

@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ConfigError
 from ..ranges import Range, ranged
+from .connections import let_in
 from .sessions import LASTS, MAKE, check_token, is_session, is_token, new_session
 
-SIGN_IN = "/sign-in"
+SIGN_IN, STATIC = "/sign-in", "/static/"
 FORM = Path(__file__).parent / "web" / "sign-in.html"
 LONGEST_FORM = 4096
 """Bytes that are read of a form of signing in."""
@@ -34,6 +35,8 @@ HEADERS = {
 }
 SLOWED, LONGEST_DELAY, FORGIVEN = 64, 4.0, 300.0
 """Wrong tokens that wait for their answer at most, the longest wait, and seconds after which they are forgotten."""
+
+TOO_MANY = partial(JSONResponse, {"detail": "too many wrong tokens; try again in a minute"}, 429)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Guard:
         request = Request(scope, receive)
         send = partial(_with_headers, send, request.url.path)
         refusal = _strangers(request, self.options) or (await self._sign_in(request) if self.options.token else None)
+        if refusal is None and not (self.options.token and request.url.path.startswith(STATIC)):
+            let_in(scope)
         if refusal is None and request.method == "HEAD" and _lacks_head(request.url.path):
             scope, send = {**scope, "method": "GET"}, partial(_without_body, send)
         await (refusal or self.app)(scope, receive, send)
@@ -87,13 +92,14 @@ class Guard:
         if request.url.path == SIGN_IN and request.method == "POST":
             given = parse_qs((await _body(request)).decode("utf-8", "replace"))
             return await self._entered(request, given.get("token", [""])[0].strip(), given.get("next", [""])[0])
-        if is_session(request.cookies.get(cookie, ""), token) or request.url.path.startswith("/static/"):
+        if is_session(request.cookies.get(cookie, ""), token) or request.url.path.startswith(STATIC):
             return None
         kind, _, bearer = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             if is_token(bearer.strip(), token):
                 return None
-            await self.wrong.wait(request)
+            if not await self.wrong.wait(request):
+                return TOO_MANY()
         elif request.url.path == "/" and "token" in request.query_params:
             query = [pair for pair in parse_qsl(request.url.query, keep_blank_values=True) if pair[0] != "token"]
             return await self._entered(request, request.query_params["token"], urlencode(query))
@@ -106,7 +112,7 @@ class Guard:
         """The page with a session where the token is right, in the search where the visitor was heading."""
         if not is_token(given, self.options.token):
             if not await self.wrong.wait(request):
-                return JSONResponse({"detail": "too many wrong tokens; try again in a minute"}, 429)
+                return TOO_MANY()
             return _form(query, "That is not the token.")
         # Encoded anew, so that what a visitor sent cannot lead elsewhere.
         search = urlencode(parse_qsl(query, keep_blank_values=True))

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections import OrderedDict
 from pathlib import Path
 
 from starlette.responses import FileResponse
@@ -11,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from ..library.store.rows import Video
 
 NO_LINKS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+MOST_DIGESTS = 10_000
 NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 """So that opening a pipe of that name does not wait for a writer."""
 
@@ -71,18 +73,21 @@ def _identity(seen: os.stat_result) -> tuple[int, ...]:
     return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
-_digests: dict[tuple[int, ...], str] = {}
+_digests: OrderedDict[tuple[int, ...], str] = OrderedDict()
 
 
 def _digest(descriptor: int, identity: tuple[int, ...]) -> str:
-    """The hash of a file's contents as indexing takes it; computed once for each state of a file."""
-    if identity not in _digests:
-        digest, at = hashlib.blake2b(digest_size=16), 0
-        while block := os.pread(descriptor, 1 << 22, at):
+    """The hash of a file's contents as indexing takes it; computed once for each state of the last files asked for."""
+    known = _digests.get(identity)
+    if known is None:
+        digest = hashlib.blake2b(digest_size=16)
+        while block := os.read(descriptor, 1 << 22):
             digest.update(block)
-            at += len(block)
-        _digests[identity] = digest.hexdigest()
-    return _digests[identity]
+        os.lseek(descriptor, 0, os.SEEK_SET)  # some systems send on from where it was left
+        known = _digests[identity] = digest.hexdigest()
+        while len(_digests) > MOST_DIGESTS:
+            _digests.popitem(last=False)
+    return known
 
 
 class SentFile(FileResponse):

@@ -7,6 +7,7 @@ is still the very file that was indexed. Listening to other machines needs a tok
 import json
 import os
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
+import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi import Path as PathParameter
 from fastapi import Query as QueryParameter
@@ -36,6 +38,7 @@ from ..storage.places import Place
 from . import uploads
 from .access import Guard, Options
 from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos
+from .connections import Timed, rooms
 from .files import SentFile, is_as_indexed, open_as_indexed
 
 WEB = Path(__file__).parent / "web"
@@ -49,7 +52,7 @@ PLAYED = {
 AT_ONCE, PATIENCE, ASK_AGAIN = 2 * (os.cpu_count() or 1), 10.0, 0.02
 """Searches that run at the same time, seconds that others wait for their turn, and after which they ask again."""
 MOST_CONNECTIONS = 600
-"""Connections at the same time, those without a request among them (``connections.MOST_WAITING``)."""
+"""Connections at the same time, which are never that many as long as those that are too many end (``connections``)."""
 BACKLOG = 512
 """Connections that wait to be taken."""
 T = TypeVar("T")
@@ -92,6 +95,7 @@ class _Served:
         self.library, self.options = library, options
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._uploads = threading.BoundedSemaphore(uploads.AT_ONCE)
+        self._files = threading.BoundedSemaphore(AT_ONCE)
         self._received = threading.BoundedSemaphore(uploads.RECEIVED)
 
     async def in_turn(self, work: Callable[[], T]) -> T:
@@ -101,6 +105,10 @@ class _Served:
     async def looked_at(self, work: Callable[[], T]) -> T:
         """As ``in_turn``, for what was uploaded, which keeps no search waiting."""
         return await _in_turn(self._uploads, work, "uploads")
+
+    async def opened(self, work: Callable[[], T]) -> T:
+        """As ``in_turn``, for files that are opened, which may have to be read to know them again."""
+        return await _in_turn(self._files, work, "files")
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -234,15 +242,15 @@ def picture(served: Here, number: VideoNumber, start: Seconds = 0.0, end: Second
     image = served.library.picture(number, start, end)
     if image is None:
         raise HTTPException(404, "the video gave no picture")
-    return Response(image, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
+    return Response(image, media_type="image/webp")
 
 
 @api.head("/videos/{number}/file", include_in_schema=False)
 @api.get("/videos/{number}/file", response_class=FileResponse, responses={206: {}, 416: {}})
-def file(served: Here, number: VideoNumber) -> FileResponse:
+async def file(served: Here, number: VideoNumber) -> FileResponse:
     """The video itself, or a range of it."""
     video = served.video(number)
-    path, descriptor = Path(video.path), open_as_indexed(video)
+    path, descriptor = Path(video.path), await served.opened(lambda: open_as_indexed(video))
     if descriptor is None:
         raise HTTPException(
             410, f"the file of this video is gone or was changed: {shown(path.name)}; index its folder again"
@@ -316,22 +324,23 @@ def run(folder: Place, options: Options) -> None:
         LibraryError: there is no library in the folder.
         ConfigError: the port is taken.
     """
-    import uvicorn
-
-    from .connections import Timed, Waiting
-
     library = Library(folder)
     app = make_app(library, options)
     with _listening(options) as listening:
         for address in addresses(options.host, listening.getsockname()[1]):
-            query = f"?token={quote(options.token, safe='')}" if options.token else ""
+            # Only to somebody who looks: what is printed elsewhere ends in logs.
+            query = f"?token={quote(options.token, safe='')}" if options.token and sys.stdout.isatty() else ""
             print(f"videoclip: {folder} at {address}/{query} (Ctrl-C ends)", flush=True)
         threading.Thread(target=lambda: library.model, daemon=True).start()  # loaded before the first question
-        config = uvicorn.Config(
-            app, log_level="error", http=partial(Timed, Waiting()),  # type: ignore[arg-type]
-            limit_concurrency=MOST_CONNECTIONS, timeout_keep_alive=10, timeout_graceful_shutdown=1, server_header=False,
-        )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(configured(app)).run(sockets=[listening])
+
+
+def configured(app: FastAPI) -> uvicorn.Config:
+    """How an application is served: what its connections may hold, and for how long."""
+    return uvicorn.Config(
+        app, log_level="error", http=partial(Timed, **rooms()),  # type: ignore[arg-type]
+        limit_concurrency=MOST_CONNECTIONS, timeout_keep_alive=8, timeout_graceful_shutdown=1, server_header=False,
+    )  # fmt: skip
 
 
 def _listening(options: Options) -> socket.socket:
@@ -349,7 +358,16 @@ def _listening(options: Options) -> socket.socket:
 
 
 def addresses(host: str, port: int) -> list[str]:
-    """What can be opened in a browser: of a server on every address, this machine's own name and its local one."""
-    every = host in ("0.0.0.0", "::", "")
-    hosts = ["localhost" if host == "::" else "127.0.0.1", socket.gethostname()] if every else [host]
+    """What can be opened in a browser: of a server on every address, this machine's local one and that to others."""
+    hosts = ["localhost" if host == "::" else "127.0.0.1", *_outward()] if host in ("0.0.0.0", "::", "") else [host]
     return [f"http://{f'[{name}]' if ':' in name else name}:{port}" for name in hosts]
+
+
+def _outward() -> list[str]:
+    """The address by which other machines of the network reach this one, if it has a network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        try:
+            line.connect(("192.0.2.1", 9))  # an address that documentation uses and nobody has
+            return [line.getsockname()[0]]
+        except OSError:
+            return []

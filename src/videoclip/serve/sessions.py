@@ -20,7 +20,12 @@ MAKE = "make one with: python -c 'import secrets; print(secrets.token_urlsafe())
 
 
 def check_token(token: str) -> None:
-    """Raise ``ConfigError`` if a token could be guessed: too short, too few letters, repeated, in a row, too common."""
+    """Raise ``ConfigError`` if a token could be guessed: too short, too few letters, repeated, in a row, too common.
+
+    Or if it cannot be sent in a header.
+    """
+    if not token.isascii() or not token.isprintable():
+        raise ConfigError(f"the token may hold letters, digits and signs of ASCII alone; {MAKE}")
     if len(token) < SHORTEST:
         raise ConfigError(f"the token has {len(token)} characters; take at least {SHORTEST}, {MAKE}")
     rest = token.lower()

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from ..errors import MediaError
 from ..library.search import Library
-from ..media.opening import open_video
+from ..media.opening import open_video, video_stream
 
 LARGEST = 64 << 20
 """Bytes."""
@@ -21,8 +21,9 @@ PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 CLIPS = {"video/mp4": "mov", "video/webm": "matroska"}
 """The containers that clips may be, by FFmpeg's names, which has one for each family."""
 KINDS = (*PICTURES, *CLIPS)
-MOST_SECONDS, MOST_BATCHES, MOST_WORK = 300.0, 24, 30.0
-"""Of a clip: seconds that it says it has, batches of an encoder, and seconds of work. A longer one is refused."""
+MOST_SECONDS, MOST_PIXELS, MOST_BATCHES, MOST_WORK = 300.0, 20_000_000_000, 24, 30.0
+"""Of a clip: seconds that it says it has, pixels of all frames (five minutes of 1080p have 19e9), batches of an
+encoder, and seconds of work. A longer one is refused."""
 RECEIVED, AT_ONCE = 4, 1
 """Uploads that are received at the same time, and that are looked at."""
 
@@ -66,6 +67,10 @@ def _check_container(path: Path, kind: str) -> None:
     with open_video(path, [CLIPS[kind]]) as container:
         if (container.duration or 0) / 1_000_000 > MOST_SECONDS:
             raise MediaError(f"it is longer than {MOST_SECONDS:.0f} s")
+        stream = video_stream(container, path)
+        # Counted in packets, since what is said may be wrong; all are decoded, however few a second are needed.
+        if sum(bool(packet.size) for packet in container.demux(stream)) * stream.width * stream.height > MOST_PIXELS:
+            raise MediaError("its frames are too many and too large")
 
 
 class _Patience:
