@@ -44,6 +44,24 @@ def load_config(kind: type[Config], source: str = "", overrides: Sequence[str] =
         raise ConfigError(_said(kind, error.errors()[0])) from error
 
 
+def changed(config: Config, values: dict, source: str) -> Config:
+    """A configuration with other values, in groups as in a file; ``source`` is where they stand.
+
+    Raises:
+        ConfigError: a key that does not exist, or a value of the wrong kind.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected keys and values")
+    kind = type(config)
+    _check_keys(kind, values, source)
+    try:
+        return TypeAdapter(kind).validate_python(_over(dump_config(config), values))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_said(kind, error.errors()[0])}") from error
+
+
 def _over(meant: dict, values: dict) -> dict:
     """Values over defaults: a group of which some keys are given has the others as its owner means them."""
     groups = {
@@ -133,10 +151,17 @@ def _read(source: str) -> dict:
 
 
 def _set(values: dict, keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        values = values.setdefault(key, {})
-        if not isinstance(values, dict):
+    for i, key in enumerate(keys[:-1]):
+        inner = values.setdefault(key, {})
+        if isinstance(inner, list):  # of groups, each of which is reached by its number
+            number = keys[i + 1]
+            if not (number.isdecimal() and int(number) < len(inner)) or i + 2 == len(keys):
+                raise ConfigError(f"{'.'.join(keys)}: '{key}' has {len(inner)} entries, counted from 0; name one's key")
+            _set(inner[int(number)], keys[i + 2 :], value)
+            return
+        if not isinstance(inner, dict):
             raise ConfigError(f"{'.'.join(keys)}: '{key}' is a value, not a group of keys")
+        values = inner
     values[keys[-1]] = value
 
 

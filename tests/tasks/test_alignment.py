@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoclip.tasks.alignment import _path, align, alignment_metrics, roc_auc
+from videoclip.model.alignment import _path
+from videoclip.tasks.alignment import align, alignment_metrics, roc_auc
 
 RNG = np.random.default_rng(0)
 

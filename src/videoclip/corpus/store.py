@@ -2,6 +2,9 @@
 
 Appends are atomic: what a killed job had written is whole, and the next job goes on from there. The encoder's identity
 is part of the corpus, so that features of two encoders are never mixed.
+
+A realigned corpus (``realigned``) holds captions alone, with the times at which a model sees them, and refers to
+another for its features; it is read in the same way.
 """
 
 import json
@@ -25,6 +28,7 @@ from ..storage.folders import locked
 from ..storage.names import noted, opened
 from ..storage.places import Place, place
 from ..storage.remote import patiently
+from .origin import origin_of
 
 _METADATA = b"videoclip"
 FORMAT = "2.0"
@@ -44,6 +48,8 @@ class NarratedVideo:
     captions: Sequence[Caption]
     path: str = ""
     duration: float = 0.0
+    certainty: Sequence[float] = ()
+    """(N,) of each caption, between 0 and 1, how sure it is that it is about what is shown then; empty: all alike."""
 
     @property
     def seconds(self) -> int:
@@ -61,6 +67,10 @@ class Corpus:
         self.path = str(place(path))
         self._owner = -1
         self.kind = _kind(self._dataset, self.path)
+        self.origin = origin_of(self._dataset.schema, self.path)
+        """Where a realigned corpus has its captions and features from; None for any other."""
+        self.source = Corpus(self.origin.found_from(self.path)) if self.origin else self
+        """The corpus that holds the features: itself, unless it is realigned."""
 
     @classmethod
     def create(cls, path: str | Place, kind: FeatureKind) -> "Corpus":
@@ -119,24 +129,42 @@ class Corpus:
 
     def rows_with_captions(self) -> set[int]:
         """Rows of the videos in which something is said."""
-        spoken = self._dataset.to_table(columns={"spoken": "array_length(captions) > 0"})["spoken"].to_pylist()
+        counted = "kept > 0" if self.origin else "array_length(captions) > 0"
+        spoken = patiently(lambda: self._dataset.to_table(columns={"spoken": counted}))["spoken"].to_pylist()
         return {row for row, any_caption in enumerate(spoken) if any_caption}
 
     def read(self, rows: Sequence[int]) -> list[NarratedVideo]:
         """The videos of these rows, in this order."""
+        if self.origin:
+            return self._read_realigned(rows)
         table = patiently(lambda: self._dataset.take(list(rows)))
-        column = table["features"].combine_chunks()
-        flat = column.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.kind.feature_size)
-        lengths = np.diff(column.offsets.to_numpy())
-        features = np.split(flat, np.cumsum(lengths)[:-1])
-        captions = table["captions"].to_pylist()
+        features, captions = self._features(table), table["captions"].to_pylist()
         columns = (table[name].to_pylist() for name in ("id", "path", "duration"))
         return [
-            NarratedVideo(
-                video, with_kind(features[i], self.kind), [Caption(**c) for c in captions[i]], opened(path), duration
-            )
+            NarratedVideo(video, features[i], [Caption(**c) for c in captions[i]], opened(path), duration)
             for i, (video, path, duration) in enumerate(zip(*columns, strict=True))
         ]
+
+    def _read_realigned(self, rows: Sequence[int]) -> list[NarratedVideo]:
+        table = patiently(lambda: self._dataset.take(list(rows)))
+        columns = [table[name].to_pylist() for name in ("id", "path", "duration")]
+        held = [self.source.row(video) for video in columns[0]]
+        features = self.source._features(patiently(lambda: self.source._dataset.take(held, columns=["features"])))
+        found = []
+        for i, captions in enumerate(table["captions"].to_pylist()):
+            kept = sorted((c for c in captions if c["kept"]), key=lambda c: (c["start"], c["end"]))
+            said = [Caption(c["start"], c["end"], c["text"]) for c in kept]
+            video, path, duration = (column[i] for column in columns)
+            sure = [c["probability"] for c in kept]
+            found.append(NarratedVideo(video, features[i], said, opened(path), duration, sure))
+        return found
+
+    def _features(self, table) -> list[np.ndarray]:
+        """Of each row of a table its features, (seconds, F)."""
+        column = table["features"].combine_chunks()
+        flat = column.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.kind.feature_size)
+        parts = np.split(flat, np.cumsum(np.diff(column.offsets.to_numpy()))[:-1])
+        return [with_kind(part, self.kind) for part in parts]
 
     def row(self, video: str) -> int:
         """The row of the video with this id."""
@@ -156,6 +184,7 @@ class Corpus:
         Raises:
             CorpusError: an id is there already, or features are not (seconds, F) with F as in this corpus.
         """
+        self._check_own()
         videos = list(videos)
         for video in videos:
             if video.id in self:
@@ -173,6 +202,7 @@ class Corpus:
         """
         import pyarrow as pa
 
+        self._check_own()
         self.row(video.id)
         self.check(video)
         table = pa.Table.from_batches([_batch([video], self.kind)])
@@ -198,8 +228,16 @@ class Corpus:
             CorpusError: as ``append``, by ``Writer.add``; the block may go on with another video.
             VideoclipError: the disk is full, or the like.
         """
+        self._check_own()
         with Writer(self, commit_bytes) as writer:
             yield writer
+
+    def _check_own(self) -> None:
+        """Raise ``CorpusError`` if the features lie elsewhere."""
+        if self.origin:
+            raise CorpusError(
+                f"{self.path}: is a realigned corpus; add videos to {self.origin.source}, and realign it again"
+            )
 
     def _write(self, batches: Iterable) -> None:
         """Write record batches as one version of the dataset."""

@@ -19,11 +19,11 @@ from ..encoders.load import encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
 from ..media.languages import same_language
+from ..model.curves import moving_mean
 from ..model.joint import JointModel, load_model
 from ..ranges import SECONDS, Range, ranged
 from ..storage.places import Place
 from ..tasks.boundaries import boundaries
-from ..tasks.metrics import moving_mean
 from .calibration import Calibration
 from .likeness import PICTURES, is_picture, picture_features
 from .moved import model_of

@@ -49,6 +49,8 @@ class ClipConfig:
     """Seconds of speech after which a text grows no further."""
     max_caption_tokens: Annotated[int, TOKENS] = 32
     """Tokens that are kept of each caption."""
+    by_certainty: bool = False
+    """Whether texts begin the more often at a caption, the surer it is that what it says is shown (``realign``)."""
 
     def __post_init__(self):
         if self.rule not in CLIP_RULES:
@@ -76,6 +78,8 @@ class Narration:
     starts: Sequence[float]
     ends: Sequence[float]
     tokens: Sequence[int]
+    certainty: Sequence[float] = ()
+    """How likely a text begins at each, in proportion; empty: equally."""
 
     def __post_init__(self):
         if not self.starts:
@@ -105,7 +109,7 @@ def draw_clip(narration: Narration, seconds: int, config: ClipConfig, rng: rando
 
 def _draw_text(narration: Narration, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
     """Grow from a random caption by whole captions, after or before with equal probability, to the drawn length."""
-    first = rng.randrange(len(narration.starts))
+    first = _draw_caption(narration, rng)
     last = first + 1
     wanted = rng.randint(config.min_text_tokens, config.max_text_tokens)
     count = narration.tokens[first]
@@ -120,6 +124,12 @@ def _draw_text(narration: Narration, config: ClipConfig, rng: random.Random) -> 
         else:
             break
     return first, last
+
+
+def _draw_caption(narration: Narration, rng: random.Random) -> int:
+    if any(narration.certainty):
+        return rng.choices(range(len(narration.starts)), narration.certainty)[0]
+    return rng.randrange(len(narration.starts))
 
 
 def _official(spoken: tuple[float, float], seconds: int, config: ClipConfig, rng: random.Random) -> tuple[int, int]:
@@ -207,9 +217,9 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
     encoded = iter(bert_tokenizer().encode(said_in_all, config.max_caption_tokens))
     for number, video in enumerate(videos):
         token_ids = list(islice(encoded, len(video.captions)))
-        narration = Narration(
-            [c.start for c in video.captions], [c.end for c in video.captions], [len(ids) for ids in token_ids]
-        )
+        times = [c.start for c in video.captions], [c.end for c in video.captions]
+        sure = video.certainty if config.by_certainty else ()
+        narration = Narration(*times, [len(ids) for ids in token_ids], sure)
         for _ in range(config.pairs_per_video):
             if config.rule == "mil-nce":
                 clip, bag = draw_bag(narration, video.seconds, config, rng)
@@ -223,13 +233,13 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
             owner.append(number)
             shown.append((clip.start, clip.end))
             spoken.append((narration.starts[said[0]], max(narration.ends[slice(*said)])))
-    times = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
-    return Batch(pack_video(features), pack_text(texts), *times)
+    when = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
+    return Batch(pack_video(features), pack_text(texts), *when)
 
 
 def draw_bag(narration: Narration, seconds: int, config: ClipConfig, rng: random.Random) -> tuple[Clip, list[int]]:
     """A clip of ``max_seconds`` around a random caption, and the ``bag`` captions nearest to it (with repeats)."""
-    centre = rng.randrange(len(narration.starts))
+    centre = _draw_caption(narration, rng)
     middle = [(s + e) / 2 for s, e in zip(narration.starts, narration.ends, strict=True)]
     length = min(config.max_seconds, seconds)
     start = min(max(round(middle[centre] - length / 2), 0), seconds - length)

@@ -1,8 +1,10 @@
 """A pre-training run's configuration: what presets, ``key=value`` and ``run.json`` hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
+from ..config import changed
 from ..encoders.encoder import FeatureKind
 from ..errors import ConfigError
 from ..model.config import ModelConfig
@@ -10,6 +12,7 @@ from ..model.loss import LossConfig
 from ..ranges import COUNT, FROM_NONE, LEARNING_RATE, PROCESSES, SEED, Range, ranged
 from .clips import ClipConfig
 from .neighbours import BatchConfig
+from .realign import RealignConfig
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,14 @@ class PretrainConfig:
     checkpoint_minutes: Annotated[float, Range(0, 1e6)] = 10.0
     validate_epochs: Annotated[int, FROM_NONE] = 1
     """Epochs between validations; 0: never."""
+    realign: RealignConfig = field(default_factory=RealignConfig)
+    """How narration is placed between rounds."""
+    rounds: tuple[dict[str, Any], ...] = ()
+    """Of each further round what is other than in the one before. It trains anew, on narration that the model of the
+    one before has placed."""
 
     def __post_init__(self):
+        self.of_rounds()
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
         if self.model.vocab_size < ModelConfig.vocab_size:
@@ -81,6 +90,20 @@ class PretrainConfig:
             )
         if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
             raise ConfigError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
+
+    def of_rounds(self) -> "Sequence[PretrainConfig]":
+        """The configuration of every round, the first one first; their folders and corpora are not yet their own.
+
+        Raises:
+            ConfigError: one of them cannot be.
+        """
+        configs: list[PretrainConfig] = [replace(self, rounds=())] if self.rounds else [self]
+        for number, changes in enumerate(self.rounds):
+            own = sorted({"corpus", "out", "seed", "rounds"} & set(changes))
+            if own:
+                raise ConfigError(f"rounds.{number}: '{own[0]}' is the same in all rounds; set it outside")
+            configs.append(changed(configs[-1], changes, f"rounds.{number}"))
+        return configs
 
 
 def fitted(config: PretrainConfig, kind: FeatureKind) -> PretrainConfig:

@@ -27,13 +27,14 @@ from ..model.videoclip import VideoCLIP
 from ..progress import track
 from ..provenance import provenance
 from ..storage.copies import fetch, publish
-from ..storage.places import place, write_whole
+from ..storage.places import Place, place, write_whole
 from .clips import Batch, draw_batch
 from .config import PretrainConfig, fitted
 from .diagnostics import in_words
 from .distributed import Ranks, device_here, joined
 from .loading import load_batches, split
 from .neighbours import plan_epoch
+from .realign import realign
 from .run import Interruption, Log, exclusive, not_finite, resume, save
 from .step import Cast, NotFinite, Training, autocast, pooled, train_step, video_vectors
 from .validation import diagnose, validate
@@ -44,6 +45,10 @@ Probe = Callable[[VideoCLIP], dict[str, float]]
 
 def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     """Train a model as configured, or go on where the run in ``config.out`` stopped; returns it with its last weights.
+
+    With ``config.rounds`` that is one model after the other, each on narration that the one before has placed
+    (``realign``); the last is the run's model. The earlier ones, and the narration, lie in folders ``round-1`` and so
+    on of the run.
 
     Under ``torchrun`` the processes train it together (``distributed``).
 
@@ -57,25 +62,57 @@ def pretrain(config: PretrainConfig, probe: Probe | None = None) -> VideoCLIP:
     if not config.corpus:
         raise ConfigError("name the corpus to train on, such as corpus=my.lance")
     corpus, where = Corpus(config.corpus), place(config.out)
-    train, held_out = split(corpus, config)
+    for of_round in config.of_rounds():
+        split(corpus, of_round)  # what cannot be is said before anything is done
     config = fitted(config, corpus.kind)
     with joined() as ranks, exclusive(where, dump_config(config)) if ranks.is_first else nullcontext():
-        with ranks.first_before_others():
-            out = fetch(where)
-        model = _Run(config, corpus, train, held_out, out, ranks).train(probe)
-        if ranks.is_first:
-            publish(where)
-        return model
+        *earlier, last = config.of_rounds()
+        for number, of_round in enumerate(earlier, 1):
+            folder = where / f"round-{number}"
+            with exclusive(folder, dump_config(of_round)) if ranks.is_first else nullcontext():
+                model = _trained(of_round, corpus, folder, ranks)
+            corpus = _realigned(corpus, model, folder, config.of_rounds()[number], ranks)
+        return _trained(last, corpus, where, ranks, probe, dump_config(config))
+
+
+def _trained(
+    config: PretrainConfig, corpus: Corpus, where: Place, ranks: Ranks, probe: Probe | None = None,
+    noted: dict | None = None,
+) -> VideoCLIP:  # fmt: skip
+    """The model of one round, in a folder of its own; ``noted`` is what its result says of how it was made."""
+    train, held_out = split(corpus, config)
+    with ranks.first_before_others():
+        out = fetch(where)
+    if noted is None and (out / "result.json").is_file():
+        return VideoCLIP.from_pretrained(out / "model").to(device_here())
+    model = _Run(config, corpus, (train, held_out), (where, out), ranks, noted or dump_config(config)).train(probe)
+    if ranks.is_first:
+        publish(where)
+    return model
+
+
+def _realigned(corpus: Corpus, model: VideoCLIP, folder: Place, config: PretrainConfig, ranks: Ranks) -> Corpus:
+    """The corpus of the next round, of the videos that it trains on and is validated on."""
+    source = corpus.source
+    rows = sorted({*source.matching(config.train_videos), *source.matching(config.validation_videos or "*")})
+    placed = realign(source, model, folder / "realigned.lance", config.realign, rows, ranks)
+    if ranks.is_first:
+        print(f"{folder / 'realigned.lance'}: {placed}", file=sys.stderr)
+    return Corpus(folder / "realigned.lance")
 
 
 class _Run:
     """One process's part of a run."""
 
     def __init__(
-        self, config: PretrainConfig, corpus: Corpus, train: list[int], held_out: list[int], out: Path, ranks: Ranks
-    ):
-        self.config, self.corpus, self.train_rows, self.held_out = config, corpus, train, held_out
-        self.out, self.ranks = out, ranks
+        self, config: PretrainConfig, corpus: Corpus, rows: tuple[list[int], list[int]], folder: tuple[Place, Path],
+        ranks: Ranks, noted: dict,
+    ):  # fmt: skip
+        self.config, self.corpus, self.noted, self.ranks = config, corpus, noted, ranks
+        self.train_rows, self.held_out = rows
+        train, _ = rows
+        self.where, self.out = folder
+        """The run's folder, and the copy of it that this machine works on."""
         self.own = ranks.per_process(config.batches.per_update)
         """Batches of an update that this process takes."""
         self.per_update = self.own * ranks.size
@@ -98,7 +135,7 @@ class _Run:
             self.model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True
         )
         with ranks.first_before_others():
-            self.state = resume(out, self.model, self.optimizer)
+            self.state = resume(self.out, self.model, self.optimizer)
         if self.state.vectors is None and config.batches.vector_from == "training":
             self.state.vectors = torch.full((len(train), config.model.hidden_size), torch.nan, dtype=torch.float16)
         self.training = Training(ranks.averaging(self.model), self.optimizer, config, self.cast, ranks)
@@ -126,7 +163,7 @@ class _Run:
                     interruption.agree(self.ranks)
                     if log and (interruption.asked_for or is_due):
                         save(self.out, self.model, self.optimizer, state)
-                        publish(place(config.out))
+                        publish(self.where)
                         saved = time.monotonic()
                     interruption.obey()
                 state.epoch, state.batch = state.epoch + 1, 0
@@ -144,7 +181,7 @@ class _Run:
             if figures:
                 print(in_words(figures), file=sys.stderr)
             self.model.save_pretrained(self.out / "model")
-            result = provenance(config.seed, dump_config(config)) | {
+            result = provenance(config.seed, self.noted) | {
                 "updates": state.update, "processes": self.ranks.size, "weights": self.model.fingerprint
             }  # fmt: skip
             write_whole(self.out / "result.json", json.dumps(result, indent=1))

@@ -9,8 +9,8 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
-from dataclasses import dataclass
+from concurrent.futures import Future, as_completed
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +53,21 @@ FIGURES: dict[str, Figure] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A training run: a preset and what is changed of it."""
+    """A training run: a preset and what is changed of it.
+
+    ``after``: the variant whose model places the narration that this one trains on, as ``PretrainConfig.rounds`` do;
+    here the rounds are runs of their own, so that several variants can follow the same first one.
+    """
 
     preset: str
     changes: tuple[str, ...] = ()
+    after: str = ""
 
     def with_(self, *changes: str) -> "Variant":
-        return Variant(self.preset, self.changes + changes)
+        return replace(self, changes=self.changes + changes)
+
+    def following(self, first: str, *changes: str) -> "Variant":
+        return replace(self, changes=self.changes + changes, after=first)
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,31 @@ PAPER, BEST = Variant("paper"), Variant("best", ("clips.max_seconds=6",))
 STEADY = BEST.with_("loss.each_positive=0.5", "batches.rule=clusters", "batches.cluster_size=16")
 RANDOM = PAPER.with_("batches.rule=random")
 DEMO = ("model.similarity=cosine", "loss.mask_overlaps=true", "loss.soft_targets=0.3")
+FIRST, EQUAL = "random batches", "random batches, twice as long"
+REALIGNED = RANDOM.following(FIRST, "clips.rule=aligned")
+SHORT = REALIGNED.with_("clips.min_text_tokens=1", "clips.max_text_tokens=8")
+ROUNDS = SHORT.with_(*DEMO)
 FEW, MANY = 8, 64
 """Families: with few, a random batch of 32 videos holds look-alikes of each video; with many, hardly any."""
+
+
+def _rounds() -> dict[str, Variant]:
+    """Two rounds against one that is as long; what each part of the recipe brings."""
+    return {
+        FIRST: RANDOM,
+        EQUAL: RANDOM.with_("epochs=32"),
+        "paper, twice as long": PAPER.with_("epochs=32"),
+        "realigned, overlapped clips": RANDOM.following(FIRST),
+        "realigned, aligned clips": REALIGNED,
+        "placed, nothing dropped, aligned clips": REALIGNED.with_("realign.drop=false"),
+        "placed, drawn by certainty, aligned clips": REALIGNED.with_("realign.drop=false", "clips.by_certainty=true"),
+        "realigned, short texts": SHORT,
+        "two rounds": ROUNDS,
+        "three rounds": ROUNDS.following("two rounds"),
+        "two rounds, placed and drawn by certainty": ROUNDS.with_("realign.drop=false", "clips.by_certainty=true"),
+    }
+
+
 EXPERIMENTS = {
     "ablation": Experiment(
         "What each technique of the paper brings",
@@ -134,6 +165,13 @@ EXPERIMENTS = {
             "best, each positive, clusters of 16": STEADY,
         },
     ),
+    **{
+        name: Experiment(title, families, _rounds())
+        for name, title, families in (
+            ("realigned", "What a first model's placing of the narration brings to a second one", MANY),
+            ("realigned-few-families", "The same in a world of few families", FEW),
+        )
+    },
 }
 
 
@@ -160,9 +198,10 @@ def run_experiment(
     for seed in seeds:
         _make_world(_world_of(out, chosen, seed), videos, seed, chosen.families)
     wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
+    wanted += [(v, seed) for seed in seeds for v in _needed(chosen, [v for v, _ in wanted])]
     missing = [(v, seed) for v, seed in wanted if not _is_made(out, chosen, v, seed)]
     with track("experiment", len(wanted), "runs", len(wanted) - len(missing)) as advance:
-        for variant in _made(name, missing, out, workers):
+        for variant in _made(chosen, missing, out, workers):
             advance(1, variant)
     result = _collect(name, out, [v for v in chosen.variants if not only or v in only], seeds)
     result |= {"seconds": time.monotonic() - began, "workers": workers, "runs_made": len(missing)}
@@ -174,19 +213,39 @@ def run_experiment(
     return result
 
 
-def _made(name: str, missing: list[tuple[str, int]], out: Path, workers: int) -> Iterator[str]:
-    """Make the runs and yield the variant of each when it is done."""
+def _needed(chosen: Experiment, variants: Sequence[str]) -> list[str]:
+    """Variants that others follow, and that are not among them."""
+    found: list[str] = []
+    for variant in variants:
+        while (variant := chosen.variants[variant].after) and variant not in (*variants, *found):
+            found.append(variant)
+    return found
+
+
+def _made(chosen: Experiment, missing: list[tuple[str, int]], out: Path, workers: int) -> Iterator[str]:
+    """Make the runs, each after the one that it follows, and yield the variant of each when it is done."""
+    waiting = list(dict.fromkeys(missing))
     if workers == 1:
-        for variant, seed in missing:
-            _run(name, variant, seed, out)
+        for variant, seed in sorted(waiting, key=lambda run: _depth(chosen, run[0])):
+            _run(chosen, variant, seed, out)
             yield variant
         return
     with process_pool(workers) as pool:
-        with apart_from_main():
-            runs = {pool.submit(_run, name, variant, seed, out): variant for variant, seed in missing}
-        for done in as_completed(runs):
+        runs: dict[Future, tuple[str, int]] = {}
+        while waiting or runs:
+            unfinished = {*waiting, *runs.values()}
+            ready = [run for run in waiting if (chosen.variants[run[0]].after, run[1]) not in unfinished]
+            waiting = [run for run in waiting if run not in ready]
+            with apart_from_main():
+                runs |= {pool.submit(_run, chosen, variant, seed, out): (variant, seed) for variant, seed in ready}
+            done = next(as_completed(runs))
             done.result()
-            yield runs[done]
+            yield runs.pop(done)[0]
+
+
+def _depth(chosen: Experiment, variant: str) -> int:
+    first = chosen.variants[variant].after
+    return 1 + _depth(chosen, first) if first else 0
 
 
 def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
@@ -199,25 +258,34 @@ def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
     extract(find_videos(folder / "videos"), load_encoder("demo"), folder / "corpus.lance")
 
 
-def _run(name: str, variant: str, seed: int, out: Path) -> None:
+def _run(chosen: Experiment, variant: str, seed: int, out: Path) -> None:
     """One training and its evaluation, on one core, in a process of its own."""
     import torch
 
     from ..benchmarks.truth import read_truth
     from ..benchmarks.world import evaluate_world
     from ..corpus.store import Corpus
+    from ..model.joint import load_model
+    from ..pretrain.realign import realign
     from ..pretrain.trainer import pretrain
 
     torch.set_num_threads(1)
-    chosen = experiment(name)
     world, target = _world_of(out, chosen, seed), _result_of(out, chosen, variant, seed)
-    config = _configured(chosen, variant, f"corpus={world / 'corpus.lance'}", f"out={target.parent}", f"seed={seed}")
+    corpus, first = world / "corpus.lance", chosen.variants[variant].after
+    config = _configured(chosen, variant, f"corpus={corpus}", f"out={target.parent}", f"seed={seed}")
     began = time.monotonic()
+    placed: dict = {}
+    if first:
+        teacher = load_model(_result_of(out, chosen, first, seed).parent / "model")
+        narration, source = target.parent.with_name(f"{target.parent.name}.lance"), Corpus(corpus)
+        rows = [*source.matching(config.train_videos), *source.matching(config.validation_videos)]
+        placed = {"realigned": asdict(realign(source, teacher, narration, config.realign, rows))}
+        config = replace(config, corpus=str(narration))
     model = pretrain(config)
     trained = time.monotonic() - began
-    result = evaluate_world(model, Corpus(config.corpus), read_truth(world / "videos"))
+    result = placed | evaluate_world(model, Corpus(corpus), read_truth(world / "videos"))
     kept = {key: value for key, value in result.items() if key not in ("items", "videos", "similarity")}
-    kept |= {"training_seconds": trained, "settings": _settings(chosen, variant)}
+    kept |= {"training_seconds": trained, "settings": _settings(chosen, variant), "after": first}
     kept |= provenance(seed, dump_config(config))
     write_whole(target, json.dumps(kept, indent=1))
 

@@ -186,6 +186,10 @@ def patiently(request: Callable[[], Result]) -> Result:
             if not is_cut_off(error) or attempt == ATTEMPTS - 1:
                 raise
             _pause(attempt)
+        except ValueError as error:  # as Arrow passes on what Lance met while it read
+            if "LanceError(IO)" not in str(error):
+                raise
+            raise OSError(str(error)) from error
     raise AssertionError
 
 

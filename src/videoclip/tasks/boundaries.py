@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..model.curves import moving_mean
 from ..ties import first_of_largest, slack
-from .metrics import moving_mean
 
 
 def boundaries(scores: np.ndarray, start: float, end: float) -> tuple[float, float]:

@@ -134,12 +134,3 @@ def segment_f1(found: Sequence[tuple[list, list]], overlap: float) -> float:
 def _iou(a: tuple[int, int], b: tuple[int, int]) -> float:
     shared = max(min(a[1], b[1]) - max(a[0], b[0]), 0)
     return shared / ((a[1] - a[0]) + (b[1] - b[0]) - shared)
-
-
-def moving_mean(scores: np.ndarray, width: int) -> np.ndarray:
-    """Mean over ``width`` seconds around each, shorter at the ends: (T, …) -> (T, …)."""
-    half, seconds = width // 2, np.arange(len(scores))
-    first, last = np.maximum(seconds - half, 0), np.minimum(seconds + half + 1, len(scores))
-    sums = np.concatenate([np.zeros_like(scores[:1], np.float64), np.cumsum(scores, axis=0, dtype=np.float64)])
-    counts = (last - first).reshape(-1, *[1] * (np.ndim(scores) - 1))
-    return ((sums[last] - sums[first]) / counts).astype(scores.dtype, copy=False)

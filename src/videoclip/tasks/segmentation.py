@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..model.curves import moving_mean, otsu
 from ..model.joint import JointModel
 from ..ties import first_of_largest, from_zero, slack, touched
-from .metrics import BACKGROUND, moving_mean
+from .metrics import BACKGROUND
 
 RULES = ("spread", "paper", "background")
 """Ours, the paper's, and the one for fine-tuned models: a second is background where a text for it fits best."""
@@ -148,15 +149,3 @@ def labels_of_seconds(segments: Sequence[tuple[float, float, int]], seconds: int
             raise ValueError(f"label {label}; labels are counted from 0")
         labels[slice(*touched(*from_zero(start, end)))] = label
     return labels
-
-
-def otsu(values: np.ndarray) -> float:
-    """The threshold that splits values into two groups with the least variance inside, the lowest of equal ones."""
-    ordered = np.sort(np.asarray(values, np.float64))
-    below = np.arange(1, len(ordered))
-    if not len(below):
-        return -np.inf
-    total = np.cumsum(ordered)[:-1]
-    between = (total / below - (ordered.sum() - total) / (len(ordered) - below)) ** 2 * below * (len(ordered) - below)
-    cut = int(first_of_largest(between))
-    return float((ordered[cut] + ordered[cut + 1]) / 2)
