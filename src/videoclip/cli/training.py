@@ -1,4 +1,4 @@
-"""The commands from videos to a model: extract, pretrain, rerun, train-encoder."""
+"""The commands from videos to a model: extract, realign, pretrain, rerun, train-encoder."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import VideoclipError
-from ..ranges import PROCESSES
+from ..ranges import PROCESSES, Range
 from ..storage.places import place
-from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_option
+from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_argument, place_option
 
 if TYPE_CHECKING:
     from ..media.files import VideoFile
 
 app = typer.Typer()
 PANEL = "From your own videos to a model"
+REACH = 15.0
 
 
 @app.command(rich_help_panel=PANEL)
@@ -101,6 +102,34 @@ def pretrain(
     run(run_config)
     if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
         typer.echo(f"the model: {place(run_config.out) / 'model'}")
+
+
+@app.command(rich_help_panel=PANEL)
+def realign(
+    corpus: Annotated[AnyPlace, place_argument(help="Corpus whose narration is placed, such as my.lance.")],
+    model: Annotated[str, local_name(help="Model that places it: a folder or a hub name.")],
+    out: Annotated[AnyPlace, place_option(help="Realigned corpus to make; it refers to the other for its features.")],
+    reach: Annotated[
+        float, number_option(Range(1, 100_000), help="Seconds from where it is spoken in which it may be shown.")
+    ] = REACH,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Also keep sentences that seem to be about nothing that is shown.")
+    ] = False,
+    match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of the captions as JSON.")] = False,
+) -> None:
+    """Move narration to where a model sees what it says, to train another on; goes on where it was interrupted."""
+    import json
+    from dataclasses import asdict
+
+    from ..corpus.store import Corpus
+    from ..model.joint import load_model
+    from ..pretrain.realign import RealignConfig
+    from ..pretrain.realign import realign as run
+
+    narrated = Corpus(corpus).source
+    placed = run(narrated, load_model(model), out, RealignConfig(reach, not keep_all), narrated.matching(match))
+    typer.echo(json.dumps(asdict(placed) | {"advice": placed.advice}, indent=1) if as_json else f"{out}: {placed}")
 
 
 @app.command(rich_help_panel=PANEL)

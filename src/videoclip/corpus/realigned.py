@@ -20,9 +20,8 @@ def realigned_corpus(where: Place, origin: Origin, corpus: Corpus) -> Corpus:
     if where.exists():
         there = Corpus(where)
         if there.origin != origin:
-            raise ConfigError(
-                f"{where}: holds something else (other narration, model or settings); choose another place"
-            )
+            what = "other narration, model or settings" if there.origin else "a corpus with features of its own"
+            raise ConfigError(f"{where}: holds {what}; choose another place")
         return there
     where.parent.mkdir(parents=True, exist_ok=True)
     schema = _schema(corpus).with_metadata({**corpus._dataset.schema.metadata, **origin.metadata()})

@@ -105,6 +105,7 @@ def realign(
         ConfigError: the model cannot tell a video's own narration from another's, or ``out`` holds something else.
     """
     config, ranks, corpus = config or RealignConfig(), ranks or Ranks(), corpus.source
+    model.check_features(corpus.kind, corpus.path)
     where, spoken = place(out), corpus.rows_with_captions()
     rows = [row for row in (range(len(corpus)) if rows is None else rows) if row in spoken]
     noted = {"model": model.name, "fingerprint": model.fingerprint, "settings": asdict(config)}
