@@ -15,7 +15,8 @@ from videoclip.storage.remote import Remote
 ADDRESS = "s3://bucket/x"
 OBJECT_STORES = {
     ("extract", "out"), ("extract", "reuse"), ("import", "out"), ("export", "corpus"), ("evaluate", "corpus"),
-    ("finetune", "corpus"), ("index", "library"), ("search", "library"), ("serve", "library"),
+    ("finetune", "corpus"), ("index", "library"), ("search", "library"), ("serve", "library"), ("realign", "corpus"),
+    ("realign", "out"),
 }  # fmt: skip
 """What may lie in an object store."""
 NO_PLACES = {

@@ -20,7 +20,7 @@ TINY = (
 @pytest.fixture(scope="module")
 def result(tmp_path_factory, world):
     """Two variants of the smallest size, really trained and evaluated; the world is the one of all tests."""
-    variants = {"paper": Variant("paper"), "masked": Variant("best", ("clips.max_seconds=6",))}
+    variants = {"paper": Variant("paper"), "masked": Variant("paper", ("loss.mask_overlaps=true",))}
     EXPERIMENTS["tiny"] = Experiment("Tiny", len(FAMILIES), variants, TINY)
     out = tmp_path_factory.mktemp("experiment") / "out"
     claim(out, "experiment", {"videos": 20})
@@ -78,5 +78,25 @@ def test_variants_and_experiments_that_do_not_exist_are_named(tmp_path):
 def test_every_variant_is_a_configuration_and_none_is_another(name):
     chosen = EXPERIMENTS[name]
     configs = [load_config(PretrainConfig, v.preset, [*chosen.base, *v.changes]) for v in chosen.variants.values()]
-    assert all(configs.count(config) == 1 for config in configs)
-    assert len({(c.epochs, c.batches.videos, c.clips.pairs_per_video, c.model.hidden_size) for c in configs}) == 1
+    runs = list(zip(configs, [v.after for v in chosen.variants.values()], strict=True))
+    assert all(runs.count(run) == 1 for run in runs)
+    assert len({(c.batches.videos, c.clips.pairs_per_video, c.model.hidden_size) for c in configs}) == 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_variant_has_as_many_updates_or_is_named_as_a_part_or_a_further_round(name):
+    chosen = EXPERIMENTS[name]
+    totals = {variant: epochs_in_all(chosen, variant) for variant in chosen.variants}
+    if not any(run.after for run in chosen.variants.values()):
+        assert len(set(totals.values())) == 1
+    else:
+        assert {v for v, epochs in totals.items() if epochs != totals["two rounds"]} == {
+            "random batches",
+            "three rounds",
+        }
+
+
+def epochs_in_all(chosen, variant: str) -> int:
+    run = chosen.variants[variant]
+    config = load_config(PretrainConfig, run.preset, [*chosen.base, *run.changes])
+    return sum(c.epochs for c in config.of_rounds()) + (epochs_in_all(chosen, run.after) if run.after else 0)

@@ -29,7 +29,7 @@ from .distributed import Ranks
 
 VIDEOS, OTHERS = 100, 5
 """Videos by which an aligner is judged, and other videos' narrations that each is tried with."""
-FEWEST = 16
+FEWEST = 50
 """Videos from which on a judgement means something."""
 SETTLED_LAG, SETTLED_SHARE = 1.0, 0.9
 """Seconds by which captions move, and share of them that is kept, at which realigning has nothing to mend."""
