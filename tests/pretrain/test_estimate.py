@@ -33,7 +33,7 @@ def test_figures_are_those_of_the_run(config, tmp_path):
     assert effective.model.feature_size == 8
     assert (found.videos, found.held_out) == (50, 1)
     assert (found.pairs_per_update, found.updates_per_epoch) == (64, 6)
-    assert found.updates == 6 * config.epochs
+    assert found.updates == 6 * config.epochs * len(config.of_rounds())
     count = sum(p.numel() for p in VideoCLIP(effective.model).parameters())
     assert sum(found.parameters.values()) == count
     assert (found.weights, found.gradients, found.optimizer_state) == (4 * count, 4 * count, 8 * count)
@@ -82,3 +82,12 @@ def test_the_command_prints_configuration_sizes_memory_and_time_and_needs_no_cor
     for part in ("hidden_size: 32", "video tower", "per epoch", "optimiser state", "activations", "s per update"):
         assert part in done.output
     assert re.search(r"updates +137,500 per epoch", done.output)  # 1.1 million videos, 8 at a time
+
+
+def test_rounds_are_estimated_together(config):
+    once, twice = estimate(replace(config, rounds=()))[1], estimate(replace(config, rounds=({"epochs": 7, "clips": {"rule": "aligned"}},)))
+    assert twice[0].rounds
+    assert twice[1].epochs_in_all == once.epochs + 7
+    assert twice[1].updates == once.updates_per_epoch * (once.epochs + 7)
+    assert twice[1].seconds > 7 * once.updates_per_epoch * twice[1].further[0].seconds_per_update
+    assert twice[1].memory >= once.weights + once.gradients + once.optimizer_state

@@ -2,7 +2,7 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -49,6 +49,8 @@ class Estimate:
     seconds_for_vectors: float
     """Per epoch, to embed every video for retrieval-augmented batches."""
     measured: str
+    further: tuple["Estimate", ...] = ()
+    """Of the rounds after the first, which these figures are of, those below aside."""
 
     @property
     def pairs_per_epoch(self) -> int:
@@ -56,15 +58,24 @@ class Estimate:
 
     @property
     def updates(self) -> int:
-        return self.updates_per_epoch * self.epochs
+        """Of all rounds."""
+        return self.updates_per_epoch * self.epochs + sum(e.updates for e in self.further)
+
+    @property
+    def epochs_in_all(self) -> int:
+        return self.epochs + sum(e.epochs for e in self.further)
 
     @property
     def memory(self) -> int:
-        return self.weights + self.gradients + self.optimizer_state + self.activations
+        """Of the round that needs most."""
+        own = self.weights + self.gradients + self.optimizer_state + self.activations
+        return max(own, *(e.memory for e in self.further)) if self.further else own
 
     @property
     def seconds(self) -> float:
-        return self.epochs * (self.updates_per_epoch * self.seconds_per_update + self.seconds_for_vectors)
+        """Of all rounds, without the placing of narration between them."""
+        own = self.epochs * (self.updates_per_epoch * self.seconds_per_update + self.seconds_for_vectors)
+        return own + sum(e.seconds for e in self.further)
 
 
 def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
@@ -75,6 +86,12 @@ def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
     Raises:
         ConfigError, CorpusError: the run could not be started either.
     """
+    first, *further = [_of_round(of_round) for of_round in config.of_rounds()]
+    corpus = Corpus(config.corpus) if config.corpus else None
+    return fitted(config, corpus.kind) if corpus else config, replace(first, further=tuple(further))
+
+
+def _of_round(config: PretrainConfig) -> Estimate:
     corpus = Corpus(config.corpus) if config.corpus else None
     if corpus:
         train, held_out = split(corpus, config)
@@ -98,7 +115,7 @@ def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
     fixed, per_pair = _times(model, small, large, config)
     vectors = sum(config.batches.needs_vectors(epoch) for epoch in range(config.epochs)) / max(config.epochs, 1)
     forward = per_pair / 3  # of forward and backward
-    return config, Estimate(
+    return Estimate(
         corpus=config.corpus or "none named; as for HowTo100M",
         videos=len(train),
         held_out=len(held_out),

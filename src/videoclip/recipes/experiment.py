@@ -115,7 +115,7 @@ def _rounds() -> dict[str, Variant]:
         "paper, twice as long": PAPER.with_("epochs=32"),
         "realigned, overlapped clips": RANDOM.following(FIRST),
         "realigned, aligned clips": REALIGNED,
-        "best": Variant("best", ("rounds.0.epochs=16",)),
+        "best": Variant("best"),
         "placed, nothing dropped, aligned clips": REALIGNED.with_("realign.drop=false"),
         "placed, drawn by certainty, aligned clips": REALIGNED.with_("realign.drop=false", "clips.by_certainty=true"),
         "realigned, short texts": SHORT,

@@ -110,18 +110,21 @@ def print_estimate(e: "Estimate") -> None:
     """What a run would take."""
     gigabytes = "{:.2f} GB".format
     towers = ", ".join(f"{name} {count:,}" for name, count in e.parameters.items())
+    rounds = (
+        f" ({' and '.join(str(r.epochs) for r in (e, *e.further))} of {1 + len(e.further)} rounds)" if e.further else ""
+    )
     lines = {
         "corpus": f"{e.corpus}: {e.videos:,} videos to train on, {e.held_out:,} held out",
         "parameters": f"{sum(e.parameters.values()):,} trained ({towers}); "
         f"{e.published_parameters:,} in the published layout, with those that nothing uses",
         "pairs": f"{e.pairs_per_update:,} per update, {e.pairs_per_epoch:,} per epoch",
-        "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs} epochs",
+        "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs_in_all} epochs{rounds}",
         "memory": f"{gigabytes(e.memory / 1e9)} per process: weights {gigabytes(e.weights / 1e9)}, gradients "
         f"{gigabytes(e.gradients / 1e9)}, optimiser state {gigabytes(e.optimizer_state / 1e9)}, activations "
         f"{gigabytes(e.activations / 1e9)}",
         "time": f"{clock(e.seconds)} on this machine in one process ({e.device}, {e.precision}): "
         f"{e.seconds_per_update:.3g} s per update, {clock(e.seconds_for_vectors)} per epoch for video vectors, without "
-        "reading and validation",
+        f"reading{', the placing of narration between rounds' if e.further else ''} and validation",
         "measured": e.measured,
     }
     for name, text in lines.items():
