@@ -85,7 +85,8 @@ def test_the_command_prints_configuration_sizes_memory_and_time_and_needs_no_cor
 
 
 def test_rounds_are_estimated_together(config):
-    once, twice = estimate(replace(config, rounds=()))[1], estimate(replace(config, rounds=({"epochs": 7, "clips": {"rule": "aligned"}},)))
+    once = estimate(replace(config, rounds=()))[1]
+    twice = estimate(replace(config, rounds=({"epochs": 7, "clips": {"rule": "aligned"}},)))
     assert twice[0].rounds
     assert twice[1].epochs_in_all == once.epochs + 7
     assert twice[1].updates == once.updates_per_epoch * (once.epochs + 7)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from made_corpus import SETTINGS, made_corpus
-from test_distributed import read_lines
+from test_distributed import environment, read_lines, torchrun
 
 from videoclip.config import load_config
 from videoclip.corpus.realigned import realigned_captions
@@ -257,6 +257,18 @@ def test_rounds_go_on_where_they_were_stopped(settings, tmp_path, stopped_in):
     resumed = pretrain(load_config(PretrainConfig, "", settings))
     whole = pretrain(load_config(PretrainConfig, "", [*settings, f"out={tmp_path / 'whole'}"]))
     assert resumed.fingerprint == whole.fingerprint
+
+
+def test_processes_train_in_rounds_together(settings, tmp_path):
+    """They place narration by turns, and train on it as one process does."""
+    out = tmp_path / "together"
+    command = torchrun(2, "-m", "videoclip", "pretrain", *settings, f"out={out}")
+    subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=600)
+    alone = pretrain(load_config(PretrainConfig, "", settings))
+    together = VideoCLIP.from_pretrained(out / "model")
+    assert torch.allclose(alone.encode_text(["the onion"]), together.encode_text(["the onion"]), atol=2e-2)
+    placed = [Corpus(folder / "round-1" / "realigned.lance") for folder in (out, tmp_path / "run")]
+    assert sorted(placed[0].ids) == sorted(placed[1].ids)
 
 
 def test_a_round_that_cannot_be_is_said_before_anything_is_done(settings, tmp_path):
