@@ -142,7 +142,7 @@ def _place(
     gathered, since = [], time.monotonic()
     for start in range(0, len(rows), AT_ONCE):
         videos = corpus.read(rows[start : start + AT_ONCE])
-        for video, places in zip(videos, _alignments(model, videos, config.reach), strict=True):
+        for video, places in zip(videos, alignments(model, videos, config.reach), strict=True):
             gathered.append(_row(video, places, corpus.kind.encoder, config))
         advance(len(videos))
         if time.monotonic() - since > COMMIT_SECONDS or start + AT_ONCE >= len(rows):
@@ -150,7 +150,8 @@ def _place(
             gathered, since = [], time.monotonic()
 
 
-def _alignments(model: JointModel, videos: Sequence[NarratedVideo], reach: float) -> Iterator[Alignment]:
+def alignments(model: JointModel, videos: Sequence[NarratedVideo], reach: float) -> Iterator[Alignment]:
+    """Where each video's captions belong, within ``reach`` seconds of where they are spoken."""
     said = [caption.text for video in videos for caption in video.captions]
     sentences, first = model.encode_text(said).numpy(), 0
     for video in videos:
