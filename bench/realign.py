@@ -2,7 +2,7 @@
 
     python bench/realign.py [VIDEOS]
 
-Videos are of HowTo100M's lengths: 390 s of S3D's features, 110 captions. The baseline does the same plainly, one sentence
+Videos are of HowTo100M's lengths: 390 s of features, 110 captions. The baseline does the same plainly, one sentence
 and one window of a video at a time; the alignment itself is the same.
 """
 

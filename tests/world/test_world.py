@@ -6,14 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from videoclip.benchmarks.truth import shown_when_said
 from videoclip.errors import VideoclipError
 from videoclip.media.captions import read_captions
 from videoclip.media.video import probe, seconds_of
-from videoclip.world.render import frames, render_world
+from videoclip.world.render import describe_world, frames, render_world
 from videoclip.world.script import (
+    ACTIONS,
+    COLOURS,
     FAMILIES,
     MOST_FAMILIES,
     NARRATORS,
+    OBJECTS,
     TEST_PHRASES,
     TRAIN_PHRASES,
     is_held_out,
@@ -111,6 +115,45 @@ def test_steps_move_and_background_does_not():
 def test_the_faithful_narrator_speaks_of_every_step_while_it_lasts():
     script = write_script(0, 0, NARRATORS["faithful"])
     assert all(step.narration and abs(step.narration.start - step.start) < 3 for step in script.steps)
+
+
+def test_the_scattered_narrator_says_all_of_a_step_in_several_sentences_and_in_none_alone():
+    scripts = [write_script(i, 5, NARRATORS["scattered"]) for i in range(200)]
+    assert scripts == [write_script(i, 5, NARRATORS["scattered"]) for i in range(200)]
+    steps = [step for script in scripts for step in script.steps]
+    told = [step for step in steps if step.narration]
+    assert len(told) / len(steps) > 0.55
+    parts = Counter()
+    for script in scripts:
+        for step in script.steps:
+            if not step.narration:
+                continue
+            own = [x for x in script.sentences if step.narration.start <= x.start and x.end <= step.narration.end]
+            assert step.narration.text == " ".join(x.text for x in own)
+            assert all(len(_said(x.text, step)) < 3 for x in own)
+            assert _said(step.narration.text, step) == {"action", "object", "colour"}
+            parts[len(own)] += 1
+    assert set(parts) == {2, 3, 4}
+    spoken = np.array([(x.start, x.end) for x in scripts[0].sentences])
+    world = describe_world(scripts[:1], 5)["videos"][scripts[0].id]
+    steps = [entry | {"narration": entry.get("narration")} for entry in world["steps"]]
+    shown = shown_when_said(spoken, steps)
+    assert sum(span is not None for span in shown) == sum(
+        len([x for x in scripts[0].sentences if s.narration.start <= x.start and x.end <= s.narration.end])
+        for s in scripts[0].steps
+        if s.narration
+    )
+
+
+def _said(text: str, step) -> set[str]:
+    """Which parts of a step a text names, by any of their names."""
+    words = set(text.split())
+    names = {
+        "action": {word for names in ACTIONS[step.action] for word in names},
+        "object": set(OBJECTS[step.object]),
+        "colour": set(COLOURS[step.colour]),
+    }
+    return {part for part, known in names.items() if known & words}
 
 
 def test_pixels_are_read_as_they_were_drawn(tmp_path):

@@ -162,10 +162,13 @@ def shown_at_the_middle(spans: list[tuple[float, float, int]], seconds: int) -> 
 
 
 def shown_when_said(spoken: np.ndarray, steps: list[dict]) -> list[tuple[float, float] | None]:
-    """For each sentence, the span of the step that it narrates; None for chatter."""
+    """For each sentence, the span of the step that it narrates, perhaps with others; None for chatter."""
     shown: list[tuple[float, float] | None] = [None] * len(spoken)
     for step in steps:
         if step["narration"]:
             nearest = int(first_of_largest(-np.abs(spoken[:, 0] - step["narration"]["start"]), MOMENT))
-            shown[nearest] = (step["start"], step["end"])
+            first, last = step["narration"]["start"], step["narration"]["end"]
+            within = (spoken[:, 0] > first - MOMENT) & (spoken[:, 1] < last + MOMENT)
+            for sentence in {nearest, *np.flatnonzero(within).tolist()}:
+                shown[sentence] = (step["start"], step["end"])
     return shown

@@ -35,7 +35,9 @@ def world(
     folder: Annotated[Path, local_argument(help="Folder to render into.")],
     videos: Annotated[int, number_option(Range(1, 1_000_000), help="One-minute videos to render.")] = 400,
     seed: Annotated[int, number_option(SEED, help="Seed: the same one gives the same files.")] = 1,
-    narrator: Annotated[str, typer.Option(help="'lagging' like real speech, or 'faithful'.")] = "lagging",
+    narrator: Annotated[
+        str, typer.Option(help="'lagging' like real speech, 'scattered' over several sentences too, or 'faithful'.")
+    ] = "lagging",
     families: Annotated[int, number_option(Range(1, 64), help="Kinds of tasks, which look and sound different.")] = 8,
 ) -> None:
     """Render narrated videos with exact ground truth: MP4, SRT and truth.json."""

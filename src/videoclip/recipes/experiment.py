@@ -78,6 +78,12 @@ class Experiment:
     families: int
     variants: dict[str, Variant]
     base: tuple[str, ...] = SMALL
+    narrator: str = "lagging"
+
+    @property
+    def world(self) -> str:
+        """What its worlds and runs are called by."""
+        return f"{self.families}-families" + ("" if self.narrator == "lagging" else f"-{self.narrator}")
 
 
 def experiment(name: str) -> Experiment:
@@ -120,6 +126,7 @@ def _rounds() -> dict[str, Variant]:
         "placed, drawn by certainty, aligned clips": REALIGNED.with_("realign.drop=false", "clips.by_certainty=true"),
         "realigned, short texts": SHORT,
         "two rounds": ROUNDS,
+        "two rounds, texts of any length": ROUNDS.with_("clips.max_text_tokens=24"),
         "three rounds": ROUNDS.following("two rounds"),
         "two rounds, placed and drawn by certainty": ROUNDS.with_("realign.drop=false", "clips.by_certainty=true"),
     }
@@ -170,6 +177,22 @@ EXPERIMENTS = {
             "the same, each positive, clusters of 16": STEADY,
         },
     ),
+    "scattered": Experiment(
+        "Where what a step needs is said in several sentences: long texts or single captions",
+        MANY,
+        {
+            FIRST: RANDOM,
+            EQUAL: RANDOM.with_("epochs=32"),
+            "MIL-NCE clips and loss, random batches": RANDOM.with_(
+                "clips.rule=mil-nce", "loss.kind=mil-nce", "clips.bag=5", "clips.max_seconds=4"
+            ),
+            "single captions": RANDOM.with_("clips.min_text_tokens=1", "clips.max_text_tokens=1"),
+            "two rounds": ROUNDS,
+            "two rounds, texts of any length": ROUNDS.with_("clips.max_text_tokens=24"),
+            "two rounds, long texts": ROUNDS.with_("clips.min_text_tokens=6", "clips.max_text_tokens=24"),
+        },
+        narrator="scattered",
+    ),
     **{
         name: Experiment(title, families, _rounds())
         for name, title, families in (
@@ -201,7 +224,7 @@ def run_experiment(
     claim(out, "experiment", {"videos": videos})
     began, workers = time.monotonic(), workers or os.cpu_count() or 1
     for seed in seeds:
-        _make_world(_world_of(out, chosen, seed), videos, seed, chosen.families)
+        _make_world(_world_of(out, chosen, seed), videos, seed, chosen)
     wanted = [(v, seed) for seed in seeds for v in (only or chosen.variants)]
     wanted += [(v, seed) for seed in seeds for v in _needed(chosen, [v for v, _ in wanted])]
     missing = [(v, seed) for v, seed in wanted if not _is_made(out, chosen, v, seed)]
@@ -253,13 +276,13 @@ def _depth(chosen: Experiment, variant: str) -> int:
     return 1 + _depth(chosen, first) if first else 0
 
 
-def _make_world(folder: Path, videos: int, seed: int, families: int) -> None:
+def _make_world(folder: Path, videos: int, seed: int, chosen: Experiment) -> None:
     from ..corpus.extract import extract
     from ..encoders.load import load_encoder
     from ..media.files import find_videos
     from ..world.render import render_world
 
-    render_world(folder / "videos", videos, seed, families=families)
+    render_world(folder / "videos", videos, seed, chosen.narrator, chosen.families)
     extract(find_videos(folder / "videos"), load_encoder("demo"), folder / "corpus.lance")
 
 
@@ -296,12 +319,12 @@ def _run(chosen: Experiment, variant: str, seed: int, out: Path) -> None:
 
 
 def _world_of(out: Path, chosen: Experiment, seed: int) -> Path:
-    return out / "worlds" / f"{chosen.families}-families-{seed}"
+    return out / "worlds" / f"{chosen.world}-{seed}"
 
 
 def _result_of(out: Path, chosen: Experiment, variant: str, seed: int) -> Path:
     name = "".join(c if c.isalnum() else "-" for c in variant)
-    return out / "runs" / f"{chosen.families}-families-{name}-{seed}" / "metrics.json"
+    return out / "runs" / f"{chosen.world}-{name}-{seed}" / "metrics.json"
 
 
 def _is_made(out: Path, chosen: Experiment, variant: str, seed: int) -> bool:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 DURATION = 60.0
 SENTENCE_EVERY = 3.0
 UNSEEN_IN_TEST = 0.3
+FARTHEST = 3
+"""Sentences by which a scattered narrator comes later or earlier where there is no room; else the step is left out."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,22 @@ class Narrator:
     """How a world is spoken of.
 
     ``lag``: seconds from the beginning of a step to the beginning of its narration. ``narrated``: share of the steps
-    that are spoken of. ``insistent``: the narrator speaks of nothing else for as long as a step lasts.
+    that are spoken of. ``insistent``: the narrator speaks of nothing else for as long as a step lasts. ``scattered``:
+    no sentence says all of a step; its object, action and colour come in two to four sentences, with pronouns between,
+    as people speak.
     """
 
     lag: tuple[float, float] = (-8.0, 4.0)
     narrated: float = 0.7
     insistent: bool = False
+    scattered: bool = False
 
 
-NARRATORS = {"lagging": Narrator(), "faithful": Narrator(lag=(0.0, 0.0), narrated=1.0, insistent=True)}
+NARRATORS = {
+    "lagging": Narrator(),
+    "faithful": Narrator(lag=(0.0, 0.0), narrated=1.0, insistent=True),
+    "scattered": Narrator(scattered=True),
+}
 
 COLOURS = {
     "red": ("red", "crimson"),
@@ -98,6 +107,35 @@ TEST_PHRASES = (
     "someone is {ing} a {colour} {object}", "a person can {verb} one {colour} {object}",
     "how to {verb} a {object} that is {colour}", "{ing} some {colour} {object}",
     "the {colour} {object} while they {verb} it",
+)  # fmt: skip
+FRAGMENTS = {
+    ("object",): (
+        "so here i have my {object}", "the next thing is the {object}", "let us look at this {object}",
+        "you need a {object} for that", "i got a nice {object} the other day",
+    ),
+    ("action",): (
+        "now we {verb} it", "i am {ing} it like this", "you just {verb} this one for a while",
+        "go ahead and {verb} it well", "keep {ing} that until it is done",
+    ),
+    ("colour",): (
+        "it is the {colour} one", "mine is {colour} as you see", "i took it in {colour}",
+        "the {colour} kind is my favourite", "make sure that it is {colour}",
+    ),
+    ("colour", "object"): (
+        "here is the {colour} {object}", "we take a {object} in {colour}", "this {object} is {colour}",
+    ),
+    ("action", "object"): ("now we {verb} the {object}", "i am {ing} my {object}", "go on {ing} this {object} a bit"),
+    ("action", "colour"): (
+        "you {verb} the {colour} one", "i am {ing} that {colour} one here", "{ing} it while it is {colour}",
+    ),
+    (): ("just like that you see", "do it slowly and watch it", "that is how it goes", "not too much of it"),
+}  # fmt: skip
+"""What a scattered narrator says in one sentence, by what of a step is in it."""
+SCATTERINGS = (
+    (("object",), ("action", "colour")), (("colour", "object"), ("action",)), (("action", "object"), ("colour",)),
+    (("object",), ("action",), ("colour",)), (("object",), ("colour",), ("action",)),
+    (("colour",), ("object",), ("action",)), (("object",), (), ("action",), ("colour",)),
+    (("object",), ("colour",), (), ("action",)),
 )  # fmt: skip
 CHATTER = (
     "welcome back to my {word} everybody",
@@ -201,6 +239,11 @@ def phrase(what: tuple[str, str, str], phrases: tuple[str, ...], rng: random.Ran
     return rng.choice(phrases).format(verb=verb, ing=ing, **names)
 
 
+def scattered(what: tuple[str, str, str], rng: random.Random) -> list[str]:
+    """Two to four sentences of which none says all of a step, and all together do, each part once."""
+    return [phrase(what, FRAGMENTS[parts], rng) for parts in rng.choice(SCATTERINGS)]
+
+
 def _happen(family: str, split: str, rng: random.Random) -> list[Step]:
     count = rng.randint(5, 7)
     lengths = [rng.uniform(4.0, 8.0) for _ in range(count)]
@@ -238,9 +281,23 @@ def _narrate(
             slots = [min(free, key=lambda s, at=when: abs(starts[s] - at))]
             if narrator.insistent:
                 slots += [s for s in free if step.start <= starts[s] and ends[s] <= step.end and s != slots[0]]
+            if narrator.scattered:
+                said = scattered(step.what, rng)
+                slots = _in_a_row(len(said), free, slots[0])
+            else:
+                said = [phrase(step.what, TRAIN_PHRASES, rng) for _ in slots]
             free.difference_update(slots)
-            for slot in slots:
-                texts[slot] = phrase(step.what, TRAIN_PHRASES, rng)
-            narration = Sentence(starts[slots[0]], ends[slots[0]], texts[slots[0]])
+            for slot, text in zip(slots, said, strict=False):  # of the scattered there may be no room for any
+                texts[slot] = text
+            told = slots if narrator.scattered else slots[:1]
+            if told:
+                narration = Sentence(starts[told[0]], ends[told[-1]], " ".join(texts[slot] for slot in told))
         narrated.append(replace(step, narration=narration))
     return narrated, [Sentence(*sentence) for sentence in zip(starts, ends, texts, strict=True)]
+
+
+def _in_a_row(count: int, free: set[int], near: int) -> list[int]:
+    """Places for sentences that follow each other, as near to one as there are; none where all are far away."""
+    runs = [range(first, first + count) for first in sorted(free) if set(range(first, first + count)) <= free]
+    runs = [run for run in runs if abs(run[0] - near) <= FARTHEST]
+    return list(min(runs, key=lambda run: abs(run[0] - near), default=()))
