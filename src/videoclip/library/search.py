@@ -54,8 +54,8 @@ SOME = 2_000
 """Videos up to which a filter is handed to the tables; a wider one is applied to what they give."""
 
 
-DATE = Range(-1e11, 1e11)
-"""Seconds since 1970."""
+DATE = Range(-1e11, 3e11)
+"""Seconds since 1970, until the year 9999."""
 
 
 @dataclass(frozen=True)
