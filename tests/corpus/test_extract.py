@@ -16,7 +16,8 @@ from videoclip.encoders.encoder import Encoder
 from videoclip.encoders.load import load_encoder
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.media import narration
-from videoclip.media.files import VIDEO_SUFFIXES, find_videos
+from videoclip.media.belonging import VIDEO_SUFFIXES
+from videoclip.media.files import find_videos
 
 SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
 

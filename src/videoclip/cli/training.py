@@ -177,9 +177,12 @@ def train_encoder(
 
 def _videos_of(videos: Path, captions: Path | None, language: str = "en") -> "list[VideoFile]":
     """The videos of a folder with their captions; there has to be one."""
-    from ..media.files import VIDEO_SUFFIXES, find_videos
+    from ..media.belonging import VIDEO_SUFFIXES
+    from ..media.files import look_for_videos
+    from ..report.lines import print_set_aside
 
-    found = find_videos(videos, captions, language)
-    if not found:
+    found = look_for_videos(videos, captions, language)
+    print_set_aside({}, "", [f"{path}: passed over, {reason}" for path, reason in found.passed_over.items()])
+    if not found.videos:
         raise VideoclipError(f"{videos}: no videos in it (looked for {' '.join(VIDEO_SUFFIXES)})")
-    return found
+    return found.videos

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..encoders.encoder import AnyEncoder
 from ..errors import CorpusError, MediaError
+from ..media.belonging import VIDEO_SUFFIXES
 from ..media.container import has_captions
-from ..media.files import VIDEO_SUFFIXES, VideoFile
+from ..media.files import VideoFile
 from ..media.inventory import Inventory, by_reason
 from ..media.narration import BESIDE, INSIDE, narration_of
 from ..parallel import in_parallel

@@ -1,5 +1,6 @@
 """What a video file holds beside its frames in order: subtitles, pictures here and there."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ import numpy as np
 from .captions import Caption, clean
 from .clock import Clock, seconds_at
 from .cues import COMMENT
-from .languages import FORCED, HEARING, Marks, standard
+from .languages import FORCED, HEARING, RECOGNISED, Marks, language_in, standard
 from .opening import open_video, video_stream
 from .video import square_size, upright
 
 TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 """Codecs of subtitles that are text; others are pictures of text."""
+ASIDE = (*FORCED, "commentary", "comments", "lyrics", "karaoke")
+"""Words of titles of tracks that do not hold what is said."""
 
 
 def has_captions(path: str | Path) -> bool:
@@ -46,12 +49,16 @@ def embedded_captions(path: str | Path) -> list[Track]:
 
 
 def _marks(stream: Any) -> Marks:
-    """What a track's language, its flags and its title say."""
+    """What a track's language, its flags and its title say; comments on what is seen are as little as forced ones."""
     flags = stream.disposition.name or ""
-    title = stream.metadata.get("title", "").lower().replace("(", " ").replace(")", " ").split()
-    forced = "forced" in flags or any(word in FORCED for word in title)
+    title = re.findall(r"[^\W_]+", stream.metadata.get("title", "").lower())
+    forced = any(flag in flags for flag in ("forced", "comment", "lyrics")) or any(word in ASIDE for word in title)
     hearing = "hearing_impaired" in flags or any(word in HEARING for word in title)
-    return Marks(standard(stream.language or stream.metadata.get("language", "")), forced, hearing)
+    recognised = any(word in RECOGNISED for word in title)
+    told = standard(stream.language or stream.metadata.get("language", ""))
+    titled = language_in(title)
+    is_finer = titled.startswith(f"{told}-")  # Portuguese (Brazil)
+    return Marks(titled if is_finer else told or titled, forced, hearing, recognised)
 
 
 def undamaged(packets: Iterable[Any]) -> Iterator[Any]:

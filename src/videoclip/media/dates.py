@@ -25,7 +25,7 @@ NAMED = re.compile(
     r"(?:(?:[-_ T]|[ _]at[ _])([0-2]\d|\d(?=[.:]))[-_.:]?([0-5]\d)[-_.:]?([0-5]\d)\d{0,3}(?!\d)\s?([ap]m\b)?)?",
     re.IGNORECASE,
 )
-"""A day in a file's name, as phones and recorders write it, and the time of day; those of ``PXL_`` and ``GMT`` in UTC."""
+"""A day in a file's name, as phones and recorders write it, and the time; with ``PXL_`` or ``GMT`` before it in UTC."""
 FIRST = 365 * 86_400.0
 """Seconds since 1970 before which nothing is meant: clocks that were never set say 1, 1904 or 1970."""
 DAY, MOMENT = 86_400.0, 1e-3

@@ -1,7 +1,6 @@
 """Which videos lie in some folders, and which caption files belong to them: one set of rules for all commands."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,20 +8,16 @@ from pathlib import Path
 
 from ..errors import MediaError, VideoclipError
 from ..storage.names import noted
+from .belonging import VIDEO_SUFFIXES, Names
 from .captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
-from .languages import Marks, by_preference, marks_of, wanted_language
+from .languages import Marks, by_preference, wanted_language
 
-VIDEO_SUFFIXES = (
-    *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp", ".ogv", ".mts"),
-    *(".m2ts", ".mxf", ".vob", ".asf", ".f4v", ".divx", ".m2v", ".y4m"),
-)
-"""Files of a folder that are taken for videos; a file that is named itself can have any name."""
 PASSED_OVER = ("$recycle.bin", "system volume information", "lost+found", "@eadir", "#recycle", "__macosx")
 """Folders that systems and disks keep for themselves, beside hidden ones."""
+STRAY = "captions whose name is that of no video here (a.mp4 goes with a.srt, a.en.srt, Subs/a.srt)"
+"""What is said of captions beside a video that has none."""
 STORES = ("blobs", ".git")
 """Folders beside views of links: of the hub's caches, and of git-annex."""
-JOINTS = "._- ("
-"""What may stand between a video's name and what its caption file's name adds to it."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +70,14 @@ def look_for_videos(places: Path | Sequence[Path], captions: Path | None = None,
                 raise VideoclipError(f"{given}: no such file or folder")
         root = place if place.is_dir() else place.parent
         lying = list(files_below(place, VIDEO_SUFFIXES, passed_over)) if place.is_dir() else [place]
-        for video in _with_captions(root, lying, captions, language):
+        for video in _with_captions(root, lying, captions, language, passed_over if place.is_dir() else {}):
             found.setdefault(video.path, video)
     return Found([found[path] for path in sorted(found)], passed_over)
 
 
-def _with_captions(root: Path, lying: list[Path], captions: Path | None, language: str) -> Iterator[VideoFile]:
+def _with_captions(
+    root: Path, lying: list[Path], captions: Path | None, language: str, passed_over: dict[str, str]
+) -> Iterator[VideoFile]:
     names = [path.relative_to(root).as_posix() for path in lying]
     identities = _identities(names)
     written: CaptionFiles | None = None
@@ -96,6 +93,8 @@ def _with_captions(root: Path, lying: list[Path], captions: Path | None, languag
             beside, spoken = written.of(name)
         else:
             beside, spoken = said.get(identity) or said.get(path.stem), ""
+        if written and not beside:
+            passed_over |= {str(stray): STRAY for stray in written.strays if stray.parent == path.parent}
         yield VideoFile(resolved(path), noted(identity), beside, spoken)
 
 
@@ -127,11 +126,10 @@ def resolved(path: Path) -> Path:
 
 
 class CaptionFiles:
-    """The caption files of a folder and below, by the video that each belongs to.
+    """The caption files of a folder and below, by the video that each belongs to (``belonging``).
 
-    ``a.srt``, ``a.mp4.srt`` and ``a.en.sdh.srt`` belong to the video ``a.mp4`` of the same folder: a file goes to the
-    video with whose name its own begins, the longest one, if the rest says something of captions. What belongs to none
-    there goes to a video elsewhere of that bare name, if there is one alone, and one such file in one folder alone.
+    What belongs to none by its folder goes to a video elsewhere of that bare name, if there is one alone, and such
+    files in one folder alone.
     """
 
     def __init__(self, folder: Path, videos: Sequence[str], language: str = "en", beside: bool = False):
@@ -143,26 +141,21 @@ class CaptionFiles:
         """
         self.language, self.beside = language, beside
         self._files: dict[str, list[tuple[Marks, Path]]] = {}
-        names = {name: video for video in videos for name in (video, _stem(video))}
-        bare: dict[str, set[str]] = {}
-        for video in videos:
-            for name in (video, _stem(video)):
-                bare.setdefault(name.rpartition("/")[2], set()).add(video)
+        self.strays: list[Path] = []
+        """Those that belong to no video; JSON, which may be anything, aside."""
+        names = Names(videos)
         elsewhere: dict[str, list[tuple[str, Marks, Path]]] = {}
         for path in files_below(folder, SUFFIXES):
-            below, _, name = path.relative_to(folder).with_suffix("").as_posix().rpartition("/")
-            inside = f"{below}/" if below else ""
-            for begin, marks in _readings(name):
-                if inside + begin in names:
-                    self._files.setdefault(names[inside + begin], []).append((marks, path))
-                    break
-            else:
-                for begin, marks in _readings(name):
-                    if len(bare.get(begin, ())) == 1:
-                        elsewhere.setdefault(next(iter(bare[begin])), []).append((below, marks, path))
-                        break
+            below = path.relative_to(folder).with_suffix("").as_posix()
+            found, marks = names.beside(below)
+            for video in found:
+                self._files.setdefault(video, []).append((marks, path))
+            if not found and (far := names.elsewhere(below)):
+                elsewhere.setdefault(far[0], []).append((far[1], far[2], path))
+            elif not found and path.suffix.lower() != ".json":
+                self.strays.append(path)
         for video, files in elsewhere.items():
-            if video not in self._files and len({below for below, _, _ in files}) == 1:
+            if video not in self._files and len({place for place, _, _ in files}) == 1:
                 self._files[video] = [(marks, path) for _, marks, path in files]
 
     def of(self, video: str) -> tuple[Path | None, str]:
@@ -170,7 +163,7 @@ class CaptionFiles:
 
         Where there are several, what is in them decides with the names: one without captions hides none that has some.
         """
-        files = sorted(self._files.get(video, []), key=lambda file: SUFFIXES.index(file[1].suffix.lower()))
+        files = sorted(self._files.get(video, []), key=_plainest)
         for marks, path in by_preference([(marks, (marks, path)) for marks, path in files], self.language):
             sure = len(files) == 1 and not (self.beside and path.suffix.lower() == ".json")
             if sure or _holds_captions(path):
@@ -178,21 +171,9 @@ class CaptionFiles:
         return None, ""
 
 
-def _stem(name: str) -> str:
-    """A video's name without its suffix; what ends in something else, such as an id, has none."""
-    path = Path(name)
-    return path.with_suffix("").as_posix() if path.suffix.lower() in VIDEO_SUFFIXES else name
-
-
-def _readings(name: str) -> Iterator[tuple[str, Marks]]:
-    """Names of videos that a caption file's name may begin with, the longest first, with what the rest says."""
-    yield name, Marks()
-    for at in range(len(name) - 1, 0, -1):
-        if name[at] in JOINTS:
-            rest = [part for part in re.split(r"[._\s()\[\]]+", name[at:].lstrip("-")) if part.strip("-")]
-            marks = marks_of(rest)
-            if marks is not None:
-                yield name[:at].rstrip(), marks
+def _plainest(file: tuple[Marks, Path]) -> tuple[int, int]:
+    """Captions by how usual their form is, and by how little their name adds (``a.en.srt`` before ``a.en.1.srt``)."""
+    return SUFFIXES.index(file[1].suffix.lower()), len(file[1].name)
 
 
 def _holds_captions(path: Path) -> bool:
