@@ -141,6 +141,53 @@ def test_a_guessed_encoding_is_told_and_utf8_that_is_damaged_stays_utf8(tmp_path
     assert "damaged" in guessed
 
 
+SENTENCES = {
+    "cp1252": "Señor Núñez came|and José, ¿de acuerdo?",
+    "cp1250": "Následně rozehřejeme pánev|žádný česnek, ťuk",
+    "iso8859-2": "Následně rozehřejeme pánev|žádný česnek, ťuk",
+    "cp1254": "Bugün soğanı ince ince doğrayacağız|şimdi tavayı ısıtıyoruz",
+    "cp1257": "Šiandien pjaustysime svogūną|tada įkaitinsime keptuvę",
+    "cp1258": "Hôm nay chúng ta ăn cơm|đi chơi ơ\u0309 Hà Nô\u0323i",
+    "cp866": "Сегодня мы нарежем лук|затем нагреем сковороду",
+    "iso8859-5": "Сегодня мы нарежем лук|затем нагреем сковороду",
+    "koi8-r": "Сегодня мы нарежем лук|затем нагреем сковороду",
+    "cp850": "Heute für fünf Minuten|dann größere Stücke und Öl",
+    "mac-roman": "Aujourd'hui la poêle émaillée|à la fin du sel, ça suffit",
+    "cp932": "iPhoneを開いて|ｶﾀｶﾅ です",
+    "gb18030": "打开Photoshop软件|点击OK按钮 然后保存",
+    "iso2022-jp": "今日は玉ねぎを切ります|次に進みます",
+}
+"""Few words, in what people have beside the encodings that a detector knows well."""
+
+
+def numbered(*lines: str) -> list[str]:
+    return [f"{i}\n00:00:{2 * i:02},000 --> 00:00:{2 * i + 1:02},000\n{line}\n\n" for i, line in enumerate(lines, 1)]
+
+
+@pytest.mark.parametrize("encoding", SENTENCES)
+@pytest.mark.filterwarnings("ignore:.*is not UTF-8")
+def test_two_lines_tell_an_encoding(tmp_path, encoding):
+    lines = SENTENCES[encoding].split("|")
+    assert said(tmp_path, "a.srt", "".join(numbered(*lines)).encode(encoding)) == lines
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "gb18030"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_of_two_encodings_is_read_line_by_line(tmp_path, encoding, mark):
+    old = {"cp1252": "schön für dich und mich", "cp1251": "Сегодня мы нарежем лук", "gb18030": "今天我们来切洋葱"}[
+        encoding
+    ]
+    first, second = numbered("Größe und Höhe, я рад", old)
+    content = mark + first.encode() + second.encode(encoding)
+    with pytest.warns(UserWarning, match=f"in part {encoding}"):
+        assert said(tmp_path, "a.srt", content) == ["Größe und Höhe, я рад", old]
+
+
+def test_english_with_one_sign_is_of_no_other_script():
+    for line in ("we went to the café", "heat it to 180°C", "it’s what we don’t know", "it costs £5 or 6€", "½ cup"):
+        assert decoded(line.encode("cp1252"))[0] == line
+
+
 @pytest.mark.parametrize(
     "line",
     ["if a < b and c > d then stop", "I <3 this pan > that one", "set {x, y} of values", "vector<int> and <script>"],
@@ -243,3 +290,37 @@ def test_a_file_of_words_is_never_silent(tmp_path, text):
 def test_nuls_marks_and_joiners_do_not_part_words(tmp_path):
     text = "\ufeff1\n00:00:01,000 --> 00:00:02,000\nco\u00adop می\u200cخواهم\x00 &lrm;a&nbsp;b\n"
     assert said(tmp_path, "a.srt", text) == ["coop میخواهم a b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('<a href="http://x.org">click</a> here', "click here"),
+        (r"open C:\Notes\hello and \\nas\new", r"open C:\Notes\hello and \\nas\new"),
+        (r"one\Ntwo\hthree", "one two three"),
+        ("<ruby>漢<rt>kan</rt></ruby>字", "漢字"),
+        ("{" + r"\t(0,100,\fscx120\fscy120)" * 40 + "}shown", "shown"),
+        (r"{\p1" + r"\t(0,100,\fscx120)" * 40 + "}m 0 0 l 5 5{\\fs10} l 9 9{\\p0}word", "word"),
+        (r"{\pos(1,2)\pbo5}shown {x, y}", "shown {x, y}"),
+    ],
+)
+def test_more_markup_and_what_looks_like_it(line, words):
+    assert plain(line) == words
+
+
+def test_names_of_cues_are_no_words_where_vtt_lost_its_first_line(tmp_path):
+    cues = "intro\n00:01.000 --> 00:02.000\nhello\n\nouter part\n00:03.000 --> 00:04.000\nbye\n"
+    assert said(tmp_path, "a.vtt", cues) == ["hello", "bye"]
+    assert said(tmp_path, "a.srt", "1\n" + cues.split("\n", 1)[1]) == ["hello outer part", "bye"]
+
+
+def test_times_in_wide_signs_are_times(tmp_path):
+    assert read(tmp_path, "a.srt", "１\n００：００：０１，５００　－－＞　００：００：０２，０００\nはい\n") == [
+        Caption(1.5, 2.0, "はい")
+    ]
+
+
+def test_what_is_said_again_later_was_said_twice(tmp_path):
+    chorus = "1\n00:00:01,000 --> 00:00:05,000\nlet it go\n\n2\n00:01:03,000 --> 00:01:05,000\nlet it go again\n"
+    assert said(tmp_path, "a.srt", chorus) == ["let it go", "let it go again"]
+    assert said(tmp_path, "a.srt", chorus.replace("01:03", "00:05").replace("01:05", "00:07")) == ["let it go", "again"]

@@ -28,6 +28,10 @@ LARGEST_ENTRY = 64 << 20
 """Characters of one video's captions beyond which a file is taken for damaged, rather than read into memory whole."""
 
 
+SILENCE = 2.0
+"""Seconds between two captions from which on the second repeats nothing: rolling ones follow one another at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caption:
     """Something that is said, from ``start`` to ``end`` in seconds."""
@@ -177,14 +181,16 @@ class _Window:
 def without_repeats(captions: Iterable[Caption]) -> list[Caption]:
     """Drop from each caption the longest run of first words that also ends the caption before it.
 
-    The words that remain, in order, are what was said once; a caption of which nothing remains is left out.
+    The words that remain, in order, are what was said once; a caption of which nothing remains is left out. What is
+    said again after a silence of ``SILENCE`` was said twice.
     """
     kept: list[Caption] = []
     before: list[str] = []
+    until = -math.inf
     for caption in captions:
         words = caption.text.split()
-        repeated = _overlap(before, words)
-        before = words
+        repeated = _overlap(before, words) if caption.start - until < SILENCE else 0
+        before, until = words, caption.end
         if not repeated:
             kept.append(caption)
         elif words[repeated:]:

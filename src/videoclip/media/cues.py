@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-CLOCK = r"(?:(\d{1,6})\s?[:：]\s?)?(\d{1,4})\s?[:：]\s?(\d{1,2})(?:\s?[.,:]\s?(\d{1,9}))?"
-TIMES = re.compile(rf"\s{{0,8}}{CLOCK}\s{{0,8}}(?:-\s?-?\s?>|[–—]\s?>|→|--&gt;)\s{{0,8}}{CLOCK}(?!\d)")
+CLOCK = r"(?:(\d{1,6})\s?[:：]\s?)?(\d{1,4})\s?[:：]\s?(\d{1,2})(?:\s?[.,:．，：]\s?(\d{1,9}))?"
+TIMES = re.compile(rf"\s{{0,8}}{CLOCK}\s{{0,8}}(?:[-－]\s?[-－]?\s?[>＞]|[–—]\s?>|→|--&gt;)\s{{0,8}}{CLOCK}(?!\d)")
 COMMENT = re.compile(r"\{[^{}\\]{0,1000}\}")
 NOTES = ("NOTE", "STYLE", "REGION")
 
@@ -13,20 +13,22 @@ def cues(text: str) -> Iterator[tuple[float, float, str]]:
     """(start, end, text) of each cue, in seconds; none where no line holds two times.
 
     A cue of a VTT file ends at an empty line, so that names of cues, notes and styles between them are no words. One
-    of an SRT file, where people leave empty lines between what is said, ends at the number of the next.
+    of an SRT file, where people leave empty lines between what is said, ends at the number of the next; or at its name,
+    where all have one, as in VTT that lost its first line.
     """
     lines = text.splitlines()
     is_vtt = text.lstrip().startswith("WEBVTT")
     timed = [(i, found) for i, line in enumerate(lines) if (found := TIMES.match(line))]
     if is_vtt:
         timed = [(i, found) for i, found in timed if not _is_noted(lines, i)]
+    named = not is_vtt and len(timed) > 1 and all(_is_named(lines, i) for i, _ in timed)
     ends = [*(i for i, _ in timed[1:]), len(lines)][: len(timed)]
     for number, ((place, found), end) in enumerate(zip(timed, ends, strict=True), 1):
         said = lines[place + 1 : end]
         if is_vtt:
             said = said[: next((i for i, line in enumerate(said) if not line), len(said))]
         elif end < len(lines):
-            said = _without_number(said, number)
+            said = said[:-1] if named else _without_number(said, number)
         yield _seconds(found.groups()[:4]), _seconds(found.groups()[4:]), "\n".join(said)
 
 
@@ -36,6 +38,12 @@ def _is_noted(lines: list[str], place: int) -> bool:
     while first and lines[first - 1].strip():
         first -= 1
     return lines[first].startswith(NOTES) and lines[first].split()[0] in NOTES
+
+
+def _is_named(lines: list[str], place: int) -> bool:
+    """Whether a line stands by itself before that of a cue's times, and is no number: a cue of VTT has such a name."""
+    before = lines[place - 1].strip() if place else ""
+    return bool(before) and not before.isdecimal() and (place == 1 or not lines[place - 2].strip())
 
 
 def _without_number(said: list[str], number: int) -> list[str]:
