@@ -35,11 +35,15 @@ SAID = [
     "сейчас ещё нарежем лук",
     "用Photoshop打开图片",
     "the who play live",
+    "Herr Müller says dont stop, don't ever",
+    "क़लम और हिंदी",
+    "བོད་ཡིག་",
 ]
 LOOKED_FOR = {
     "洋葱": 0, "切成丝": 0, "皮": 1, "玉ねぎ": 2, "ﾊﾞﾀｰ": 3, "หัวหอม": 4, "ຜັກບົ່ວ": 5, "បារាំង": 6, "ကြက်သွန်": 7,
     "양파": 8, "emince": 9, "ÉMINCE oignon": 9, "crème fraîche": 10, "creme fraiche": 10, "to be or not to be": 11,
     "slice": 12, "ince kıyalım": 13, "İnce": 13, "strasse": 14, "Straße": 14, "بصل": 15, "בצל הבצל": 16, "प्याज": 17,
+    "البصل": 15, "בצל": 16, "mueller": 22, "dont ever": 22, "don't ever": 22, "कलम": 23, "हिन्दी": 23, "བོད": 24,
     "abc filter": 18, "smorrebrod": 18, "ЕЩЕ": 19, "photoshop": 20, "打开photoshop": 20,
 }  # fmt: skip
 

@@ -13,11 +13,23 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\uaa60-\uaa7f\ua9e0-\ua9ff"  # Thai, Lao, Burmese, Khmer
 )
 _HANGUL = "\u1100-\u11ff\uac00-\ud7af"
-_MARKED = "\u0300-\u036f\u0900-\u0dff\u0f00-\u0fff\u200c\u200d"  # vowel signs of Indic scripts, which \\w leaves out
+_MARKED = "\u0300-\u036f\u0900-\u0dff\u0f39-\u0f84\u0f90-\u0fbc\u200c\u200d"  # vowel signs, which \\w leaves out
 _PART = re.compile(rf"[{_UNSPACED}]+|[{_HANGUL}]+|(?:(?![{_UNSPACED}{_HANGUL}])[\w{_MARKED}])+")
 _IS_UNSPACED, _IS_HANGUL = re.compile(rf"[{_UNSPACED}]"), re.compile(rf"[{_HANGUL}]")
-_SIGNS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d\u00ad]")
-"""Accents, Hebrew points, Arabic vowels and lengthening, and joiners: words are the same without."""
+_SIGNS = re.compile(
+    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d\u00ad"
+    "\u093c\u09bc\u0a3c\u0abc\u0b3c]"
+)
+"""Accents, Hebrew points, Arabic vowels and lengthening, joiners, and points of Indic letters: the same without."""
+_NASAL = re.compile("[\u0919\u091e\u0923\u0928\u092e]\u094d(?=[\u0915-\u0939])|\u0901")
+"""Nasals of Devanagari before another consonant, which a point above the line stands for as well."""
+_ARTICLE = re.compile("^[\u0648\u0641\u0628\u0643]?\u0627\u0644(?=\\w{2})|^\u0644\u0644(?=\\w{2})")
+"""The article of Arabic, which is written with its word, as are the prepositions before it."""
+_PREFIX = re.compile("^[\u05d4\u05d1\u05dc\u05de\u05d5\u05e9\u05db]{1,2}(?=[\u05d0-\u05ea]{3})")
+"""The article, prepositions and the like of Hebrew, which are written with their word."""
+_CONTRACTED = re.compile(r"(?<=[a-z])['’](?=(?:t|s|re|ve|ll|d|m)\b)")
+_WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+"""Letters that people without the keyboard write as two."""
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŋ": "n", "ə": "e"}
     | {"ى": "ي", "ة": "ه", "ی": "ي", "ک": "ك", "ς": "σ"}
@@ -32,7 +44,7 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     bare = _SIGNS.sub("", unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()))
-    return unicodedata.normalize("NFC", bare).translate(_LETTERS)
+    return _NASAL.sub("\u0902", unicodedata.normalize("NFC", bare).translate(_LETTERS))
 
 
 def words(text: str) -> list[str]:
@@ -42,12 +54,15 @@ def words(text: str) -> list[str]:
         if _IS_UNSPACED.match(part):
             found += _pairs(part) or [part]
         else:
-            found.append(part[:LONGEST])
+            found.append(_ARTICLE.sub("", part)[:LONGEST])
     return found
 
 
 def indexed_words(text: str) -> list[str]:
-    """Words under which a text is found: its ``words``, single letters of scripts without spaces, pairs of Korean."""
+    """Words under which a text is found: its ``words``, single letters of scripts without spaces, pairs of Korean.
+
+    Also words without what is written with them (Arabic, Hebrew), and as people without the keyboard write them.
+    """
     found: list[str] = []
     for part in _PART.findall(folded(text)):
         if _IS_UNSPACED.match(part):
@@ -55,8 +70,18 @@ def indexed_words(text: str) -> list[str]:
         elif _IS_HANGUL.match(part):
             found += dict.fromkeys([part[:LONGEST], *(part[:n] for n in range(1, min(len(part), 8))), *_pairs(part)])
         else:
-            found.append(part[:LONGEST])
-    return found
+            bare = _PREFIX.sub("", _ARTICLE.sub("", part))
+            found += dict.fromkeys((part[:LONGEST], _ARTICLE.sub("", part)[:LONGEST], bare[:LONGEST]))
+    return found + _otherwise(text)
+
+
+def _otherwise(text: str) -> list[str]:
+    """Words of a text that are also written in another way: ``Mueller``, ``dont``."""
+    lower = unicodedata.normalize("NFC", text).lower()
+    written_out = _CONTRACTED.sub("", lower.translate(_WRITTEN_OUT))
+    if written_out == lower:
+        return []
+    return [word for word in words(written_out) if word not in set(words(lower))]
 
 
 def _pairs(part: str) -> list[str]:
