@@ -238,6 +238,32 @@ def test_captions_that_come_after_a_silent_extraction_are_taken(folder):
     assert sorted(after.ids) == sorted(corpus.ids)
 
 
+def test_captions_that_change_are_taken_and_those_that_go_stay_and_are_named(folder):
+    def run(language: str = "en"):
+        options = ExtractOptions(silent=True, language=language)
+        summary = extract(find_videos(folder / "videos", None, language), ENCODER, folder / "c.lance", options)
+        corpus = Corpus(folder / "c.lance")
+        return summary, [caption.text for caption in corpus["v0"].captions], np.array(corpus["v0"].features)
+
+    _, _, features = run()
+    (folder / "videos" / "v0.srt").write_text(SRT.replace("hello there", "an edited line"))
+    summary, said, same = run()
+    assert (summary.captioned, said) == (1, ["an edited line"])
+    assert np.array_equal(features, same)
+    (folder / "videos" / "v0.de.srt").write_text(SRT.replace("hello there", "auf Deutsch"))
+    assert run("de")[1] == ["auf Deutsch"]
+    assert (run("de")[0].captioned, run()[1]) == (0, ["an edited line"])
+    (folder / "videos" / "v0.srt").write_text("<html>404</html>")
+    (folder / "videos" / "v0.de.srt").unlink()
+    summary, said, _ = run()
+    assert said == ["an edited line"]
+    assert "v0.srt" in summary.warnings[0]
+    (folder / "videos" / "v0.srt").unlink()
+    summary, said, _ = run()
+    assert (summary.captioned, said) == (0, ["an edited line"])
+    assert "keep captions whose files are not here any more" in summary.warnings[0]
+
+
 @pytest.mark.parametrize("order", [("mp4", "avi"), ("avi", "mp4")])
 def test_a_file_of_the_same_name_that_comes_later_is_another_video(tmp_path, order):
     (tmp_path / "v").mkdir()

@@ -136,6 +136,12 @@ def test_captions_of_no_video_are_named_where_a_video_has_none(tmp_path):
     assert "whose name is that of no video here" in found.passed_over[str(tmp_path / "V.corrected.srt")]
 
 
+def test_a_link_to_captions_that_are_not_there_is_named(tmp_path):
+    theirs(tmp_path, "en", "V.mp4")
+    (tmp_path / "V.srt").symlink_to("nowhere.srt")
+    assert look_for_videos(tmp_path).passed_over == {str(tmp_path / "V.srt"): "a link to a file that is not there"}
+
+
 # Tracks ------------------------------------------------------------------------------------------------------
 
 

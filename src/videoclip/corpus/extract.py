@@ -14,6 +14,7 @@ import numpy as np
 from ..encoders.encoder import AnyEncoder
 from ..errors import CorpusError, MediaError
 from ..media.belonging import VIDEO_SUFFIXES
+from ..media.captions import Caption
 from ..media.container import has_captions
 from ..media.files import VideoFile
 from ..media.inventory import Inventory, by_reason
@@ -27,6 +28,10 @@ from .store import Corpus, NarratedVideo, is_finite
 
 APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
 """Seconds of features that are gathered, and seconds for which, before they are written: what a killed job can lose."""
+
+
+READ_TOGETHER, ROUNDED = 512, 1e-6
+"""Videos whose captions are read at a time, and how far stored times are off, as a share."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Summary:
     present: int = 0
     silent: int = 0
     captioned: int = 0
-    """Videos that were there, and got captions."""
+    """Videos that were there, and got captions, or others."""
     set_aside: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     inventory: Inventory = field(default_factory=Inventory)
@@ -75,7 +80,7 @@ class Summary:
     def __str__(self) -> str:
         text = f"{self.added} videos added ({self.seconds / 3600:.2f} h), {self.present} were there"
         if self.captioned:
-            text += f", {self.captioned} got captions"
+            text += f", {self.captioned} of them with new captions"
         if self.silent:
             text += f", {self.silent} without captions"
         return text + (f", {len(self.set_aside)} set aside" if self.set_aside else "")
@@ -196,19 +201,42 @@ def _identity(source: VideoFile, files: Mapping[str, str]) -> str:
 
 
 def _take_captions(sources: Sequence[VideoFile], corpus: Corpus, options: ExtractOptions, summary: "Summary") -> None:
-    """Add captions that came after their videos, which are not decoded again."""
+    """Take captions that came after their videos, or are others now; the videos are not decoded again.
+
+    Those that are gone stay: they may have been named by ``--captions`` alone.
+    """
     spoken = {corpus.ids[row] for row in corpus.rows_with_captions()}
-    for source in sources:
-        if source.id in spoken:
-            continue
-        try:
-            said = narration_of(source, options.language).captions
-        except MediaError as error:
-            summary.set_aside[str(source.path)] = str(error)
-            continue
-        if said:
-            corpus.replace(replace(corpus[source.id], captions=list(said)))
-            summary.captioned += 1
+    looked_for = [source for source in sources if source.captions is not None or source.id not in spoken]
+    changed: list[tuple[str, Sequence[Caption]]] = []
+    for start in range(0, len(looked_for), READ_TOGETHER):
+        part = looked_for[start : start + READ_TOGETHER]
+        for source, before in zip(part, corpus.said([source.id for source in part]), strict=True):
+            try:
+                said = narration_of(source, options.language).captions
+            except MediaError as error:
+                if before:
+                    summary.warnings.append(f"{error}; the captions that were taken before stay")
+                else:
+                    summary.set_aside[str(source.path)] = str(error)
+                continue
+            if said and not _is_same(said, before):
+                changed.append((source.id, said))
+    for video, said in changed:
+        corpus.replace(replace(corpus[video], captions=list(said)))
+        summary.captioned += 1
+    gone = [s for s in sources if s.captions is None and s.id in spoken and not _has_captions(s.path)]
+    if gone:
+        summary.warnings.append(
+            f"{len(gone)} videos, such as {gone[0].path}, keep captions whose files are not here any more"
+        )
+
+
+def _is_same(said: Sequence[Caption], before: Sequence[Caption]) -> bool:
+    """Whether captions are those that were stored, whose times are rounded."""
+    return len(said) == len(before) and all(
+        new.text == old.text and max(abs(new.start - old.start), abs(new.end - old.end)) <= ROUNDED * (1 + old.end)
+        for new, old in zip(said, before, strict=True)
+    )
 
 
 def _has_captions(path: Path) -> bool:

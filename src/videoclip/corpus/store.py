@@ -133,6 +133,11 @@ class Corpus:
         spoken = patiently(lambda: self._dataset.to_table(columns={"spoken": counted}))["spoken"].to_pylist()
         return {row for row, any_caption in enumerate(spoken) if any_caption}
 
+    def said(self, ids: Sequence[str]) -> list[list[Caption]]:
+        """What is said in these videos, without their features."""
+        table = patiently(lambda: self._dataset.take([self.row(video) for video in ids], columns=["captions"]))
+        return [[Caption(**c) for c in captions] for captions in table["captions"].to_pylist()]
+
     def read(self, rows: Sequence[int]) -> list[NarratedVideo]:
         """The videos of these rows, in this order."""
         if self.origin:

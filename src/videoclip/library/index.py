@@ -141,10 +141,12 @@ def index(
 
 def _inventory(writer: Writer, files: Sequence[VideoFile], result: Indexed) -> Inventory:
     there = {video.path: video for video in writer.store.noted().values()}
+    spoken = writer.store.spoken()
     inventory = Inventory(set_aside=by_reason(result.set_aside))
     for file in files:
         if video := there.get(str(file.path)):
-            source = INSIDE if video.captions.partition(":")[0] == TRACK else BESIDE if video.captions else ""
+            source = INSIDE if video.captions.partition(":")[0] == TRACK else BESIDE
+            source = source if video.id in spoken else ""
             inventory.add(video.duration, source)
     return inventory
 

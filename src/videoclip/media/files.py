@@ -88,6 +88,8 @@ def _with_captions(
         said = {video: howto100m_captions(entry) for video, entry in stream_captions(captions) if video in known}
     elif lying:
         written = CaptionFiles(captions or root, _neighbours(root, lying), language, beside=captions is None)
+    if written:
+        passed_over |= {name: why for name, why in written.passed_over.items() if not name.lower().endswith(".json")}
     for name, identity, path in zip(names, identities, lying, strict=True):
         if written:
             beside, spoken = written.of(name)
@@ -141,11 +143,12 @@ class CaptionFiles:
         """
         self.language, self.beside = language, beside
         self._files: dict[str, list[tuple[Marks, Path]]] = {}
+        self.passed_over: dict[str, str] = {}
         self.strays: list[Path] = []
         """Those that belong to no video; JSON, which may be anything, aside."""
         names = Names(videos)
         elsewhere: dict[str, list[tuple[str, Marks, Path]]] = {}
-        for path in files_below(folder, SUFFIXES):
+        for path in files_below(folder, SUFFIXES, self.passed_over):
             below = path.relative_to(folder).with_suffix("").as_posix()
             found, marks = names.beside(below)
             for video in found:

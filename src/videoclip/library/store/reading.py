@@ -77,6 +77,10 @@ class Store:
         rows = self.tables.rows(self.tables.tokens, ["video"])
         return set(rows["video"].to_pylist())
 
+    def spoken(self) -> set[int]:
+        """Videos in which something is said."""
+        return set(self.tables.rows("speech", ["video"])["video"].to_pylist())
+
     def tokens(self, video: int, start: int = 0, end: int | None = None) -> np.ndarray:
         """Vectors of the seconds ``start`` to ``end``, (T, D) float32."""
         return self.tokens_of([(video, start, end if end is not None else 1 << 30)])[0]
