@@ -83,6 +83,7 @@ EDITS = [
     ("msrvtt", "MSRVTT_J*", "video21,video21,video21,", "video21,video21,video20,", "line 3: video 'video20' .*twice"),
     ("msrvtt", "MSRVTT_J*", "stir serve", "stir, serve", "line 4: has 5 columns, the heading 4: put quotes around"),
     ("msrvtt", "MSRVTT_J*", "stir serve pour 24", "", "line 4: sentence: is empty"),
+    ("msrvtt", "MSRVTT_J*", "stir serve pour 24", "nan", "line 4: sentence: is empty"),
     ("msrvtt", "MSRVTT_J*", "stir serve", '"stir serve', r"line \d+: is no row of a table"),
     ("msrvtt", "MSRVTT_J*", "sentence", "text", "heading: is to name each of the columns video_id, sentence"),
     ("didemo", "test*", "[[0, 0]", "[[2, 1]", "entry 0: times.0: ends with chunk 1"),

@@ -27,6 +27,8 @@ LATE = 5.0
 """Seconds by which the end of a span may lie beyond the noted duration of its video."""
 DELIMITERS = ",\t;"
 """Of tables; programs write another one in other countries."""
+NOTHING = ("nan", "NaN", "None", "NULL", "<NA>", "#N/A")
+"""What programs write into a table where there is no value."""
 
 
 def _no_bool(value: Any) -> Any:
@@ -204,4 +206,4 @@ def _named(path: Path, place: str, heading: Sequence[str], row: Sequence[str]) -
     if len(row) != len(heading):
         advice = "put quotes around text that holds the sign between columns"
         wrong(path, place, f"has {len(row)} columns, the heading {len(heading)}: {advice}")
-    return dict(zip(heading, row, strict=True))
+    return {name: "" if value in NOTHING else value for name, value in zip(heading, row, strict=True)}
