@@ -108,6 +108,24 @@ def test_a_file_of_ones_own_is_labelled_in_steps_and_asked(videoclip, videos, mo
     assert answer["answer"] in out.splitlines()[0]
 
 
+def test_what_is_read_is_never_written_over(videoclip, videos, tmp_path):
+    video, labels, said = videos / "a.mp4", tmp_path / "labels.txt", tmp_path / "said.json"
+    labels.write_text("cut\nsand\n")
+    said.write_text('[{"start": 0, "end": 1, "text": "cut"}]')
+    (tmp_path / "link.srt").symlink_to(video)
+    before = video.read_bytes(), labels.read_bytes(), said.read_bytes()
+    for command in (
+        ("segment", video, "--labels", labels, "--out", video),
+        ("segment", video, "--labels", labels, "--out", tmp_path / "link.srt"),
+        ("steps", video, "--steps", labels, "--json", labels),
+        ("ask", video, "a", "b", "--json", video),
+        ("align", video, "--captions", said, "--out", tmp_path / "said.srt"),
+    ):
+        code, _, err = videoclip(*command, "--model", "none")
+        assert (code, "would be written over" in err) == (2, True), err
+    assert (video.read_bytes(), labels.read_bytes(), said.read_bytes()) == before
+
+
 IMPOSSIBLE = Path(__file__).parents[1] / "cases" / "33-impossible"
 
 

@@ -7,7 +7,7 @@ import pytest
 from painted import Painted, paint
 from PIL import Image
 
-from videoclip.errors import VideoclipError
+from videoclip.errors import ConfigError, VideoclipError
 from videoclip.library.calibration import calibrated
 from videoclip.library.ranking import Hit, content_words, distinct, is_about
 from videoclip.library.search import Library, Query
@@ -58,6 +58,9 @@ def test_filters(library, videos):
     assert set(names(library.search("red", longest=15, **everything))) == {"c.webm"}
     assert set(names(library.search("red", language="en", **everything))) == {"a.mp4"}
     assert library.search("red", after=time.time() + 1000).note == "no video fits these filters"
+    assert library.search("red", folder="/nowhere").note == "no video lies below /nowhere"
+    with pytest.raises(ConfigError, match="language 'klingonish' is none that is known"):
+        library.search("red", language="klingonish")
     assert set(names(library.search("red", after=time.time() - 1000, **everything))) == {"a.mp4", "b.mp4", "c.webm"}
 
 

@@ -153,7 +153,7 @@ def test_what_systems_keep_for_themselves_is_passed_over(tmp_path):
     folder(
         tmp_path,
         *("ok.mp4", "._ok.mp4", ".Trash-1000/files/deleted.mp4", "$RECYCLE.BIN/x.mp4", "@eaDir/x.mp4", ".hidden/x.mp4"),
-        *("lost+found/x.mp4", "__MACOSX/x.mp4", "System Volume Information/x.mp4"),
+        *("lost+found/x.mp4", "__MACOSX/x.mp4", "System Volume Information/x.mp4", "@Recycle/x.mp4", "LOST.DIR/x.mp4"),
     )
     assert [video.id for video in find_videos(tmp_path)] == ["ok"]
 
@@ -195,6 +195,23 @@ def test_links_that_lead_out_or_nowhere_are_passed_over_and_said(tmp_path):
         "out.mp4": "a link that leads out ",
         "gone.mp4": "a link to a file that ",
     }
+
+
+def test_links_in_a_circle_and_to_other_folders_are_said(tmp_path):
+    folder(tmp_path, "disk/far.mp4", "view/ok.mp4", "view/in/near.mp4")
+    (tmp_path / "view" / "self.mp4").symlink_to("self.mp4")
+    (tmp_path / "view" / "self.srt").symlink_to("other.srt")
+    (tmp_path / "view" / "other.srt").symlink_to("self.srt")
+    (tmp_path / "view" / "2025").symlink_to(tmp_path / "disk")
+    (tmp_path / "view" / "again").symlink_to("in")
+    (tmp_path / "view" / "loop").symlink_to(tmp_path / "view")
+    os.mkfifo(tmp_path / "view" / "pipe.mp4")
+    found = look_for_videos(tmp_path / "view")
+    assert [video.id for video in found.videos] == ["in/near", "ok"]
+    assert {Path(path).name: reason[:16] for path, reason in found.passed_over.items()} == {
+        "self.mp4": "a link to a file", "self.srt": "a link to a file", "other.srt": "a link to a file",
+        "2025": "a link to a fold", "pipe.mp4": "not a file",
+    }  # fmt: skip
 
 
 def test_ids_of_files_of_one_name_do_not_hang_on_their_order(tmp_path):

@@ -155,7 +155,7 @@ def segment(
     if rule not in RULES:
         raise VideoclipError(f"--rule '{rule}'; choose from {', '.join(RULES)}")
     names = list(dict.fromkeys(read_lines(labels)))
-    _check_outputs(out, picture, json)
+    _check_outputs((video, labels), out, picture, json)
     joint, features = _understood(video, model, encoder, weights)
     with about(video):
         found = segments(joint, features, names, rule)
@@ -178,7 +178,7 @@ def steps(
     from ..tasks.one_video import steps as run
 
     names = read_lines(steps)
-    _check_outputs(out, picture, json)
+    _check_outputs((video, steps), out, picture, json)
     joint, features = _understood(video, model, encoder, weights)
     with about(video):
         found = run(joint, features, names)
@@ -203,7 +203,7 @@ def ask(
     check_choices(choices)
     if end is not None and end <= start:
         raise VideoclipError(f"--end {end:g} is not after --start {start:g}; nothing lies between them")
-    _check_outputs(json)
+    _check_outputs((video,), json)
     joint, features = _understood(video, model, encoder, weights)
     with about(video):
         shares = answers(joint, part_of(features, start, end), choices, question)
@@ -215,10 +215,10 @@ def ask(
         write_whole(json, json_module.dumps(result | {"shares": dict(zip(choices, shares, strict=True))}, indent=1))
 
 
-def _check_outputs(*paths: Path | None) -> None:
+def _check_outputs(inputs: tuple[Path, ...], *paths: Path | None) -> None:
     for path in paths:
         if path:
-            output_file(path)
+            output_file(path, *inputs)
 
 
 def _understood(video: Path, model: str, encoder: str, weights: str):

@@ -86,7 +86,8 @@ def align(
     from ..tasks.one_video import aligned, said_within, shown_captions
 
     if out:
-        output_file(out)
+        for written in (out, out.with_suffix(".json")):
+            output_file(written, video, captions)
     joint, said = load_model(model), read_captions(captions)
     if not said:
         raise VideoclipError(f"{captions}: holds no captions")

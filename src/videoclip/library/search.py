@@ -18,7 +18,7 @@ from ..encoders.encoder import AnyEncoder
 from ..encoders.load import encoder_named
 from ..errors import WeightsError
 from ..media.captions import Caption
-from ..media.languages import same_language
+from ..media.languages import same_language, wanted_language
 from ..model.curves import moving_mean
 from ..model.joint import JointModel, load_model
 from ..ranges import SECONDS, Range, ranged
@@ -87,6 +87,7 @@ class Query:
             raise LibraryError(f"mode '{self.mode}'; choose from {', '.join(MODES)}")
         if len(self.text) > LONGEST_QUERY:
             raise LibraryError(f"the query has {len(self.text)} characters; {LONGEST_QUERY} is the most")
+        wanted_language(self.language)
         for least, most in (("shortest", "longest"), ("after", "before")):
             low, high = getattr(self, least), getattr(self, most)
             if low is not None and high is not None and low > high:
@@ -94,12 +95,15 @@ class Query:
 
     def admits(self, video: Video) -> bool:
         """Whether the filters let a video through."""
-        inside = not self.folder or any(Path(video.path).is_relative_to(root) for root in self._roots)
         since = self.after is None or video.recorded >= self.after
         until = self.before is None or video.recorded <= self.before
         long = self.shortest is None or video.duration >= self.shortest
         short = self.longest is None or video.duration <= self.longest
-        return inside and since and until and long and short and self._speaks(video)
+        return self.is_below(video) and since and until and long and short and self._speaks(video)
+
+    def is_below(self, video: Video) -> bool:
+        """Whether a video lies in the folder; in any, where none is named."""
+        return not self.folder or any(Path(video.path).is_relative_to(root) for root in self._roots)
 
     def _speaks(self, video: Video) -> bool:
         return not self.language or video.language == self.language or same_language(video.language, self.language)
@@ -107,7 +111,8 @@ class Query:
     @cached_property
     def _roots(self) -> tuple[Path, ...]:
         """The folder as it is written, without ``..``, and where its links lead."""
-        return Path(os.path.abspath(self.folder)), Path(self.folder).resolve()
+        folder = os.path.expanduser(self.folder)  # which shells leave in --folder=~/Videos
+        return Path(os.path.abspath(folder)), Path(os.path.realpath(folder))
 
     @property
     def filters(self) -> bool:
@@ -197,7 +202,8 @@ class Library:
             return Found([], "the library is empty; index a folder of videos first")
         admitted = {n for n, video in videos.items() if wanted.admits(video)} if wanted.filters else None
         if admitted is not None and not admitted:
-            return Found([], "no video fits these filters")
+            outside = wanted.folder and not any(wanted.is_below(video) for video in videos.values())
+            return Found([], f"no video lies below {wanted.folder}" if outside else "no video fits these filters")
         by_text = vector is None
         if vector is None and wanted.mode != "speech":
             vector = self._text_vector(wanted.text)

@@ -12,7 +12,16 @@ from .belonging import VIDEO_SUFFIXES, Names
 from .captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
 from .languages import Marks, by_preference, wanted_language
 
-PASSED_OVER = ("$recycle.bin", "system volume information", "lost+found", "@eadir", "#recycle", "__macosx")
+PASSED_OVER = (
+    "$recycle.bin",
+    "recycler",
+    "system volume information",
+    "lost+found",
+    "found.000",
+    "lost.dir",
+    "__macosx",
+)
+PASSED_OVER += ("@eadir", "#recycle", "@recycle", "#snapshot", "@recently-snapshot")
 """Folders that systems and disks keep for themselves, beside hidden ones."""
 STRAY = "captions whose name is that of no video here (a.mp4 goes with a.srt, a.en.srt, Subs/a.srt)"
 """What is said of captions beside a video that has none."""
@@ -124,7 +133,7 @@ def _neighbours(root: Path, lying: Sequence[Path]) -> list[str]:
 
 def resolved(path: Path) -> Path:
     """A path without links of folders and ``..``, and with the name by which the file lies there."""
-    return path.parent.resolve() / path.name
+    return Path(os.path.realpath(path.parent)) / path.name
 
 
 class CaptionFiles:
@@ -202,13 +211,17 @@ def files_below(folder: Path, suffixes: Sequence[str], passed_over: dict[str, st
     passed_over = {} if passed_over is None else passed_over
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not _is_hidden(name))
+        for name in below:
+            inner = Path(place) / name
+            if inner.is_symlink() and _leads_out(real := Path(os.path.realpath(inner)), folder):
+                passed_over[str(inner)] = f"a link to a folder outside {folder}; name {real} itself"
         for name in sorted(names):
             path = Path(place) / name
             if path.suffix.lower() not in suffixes or _is_hidden(name):
                 continue
-            real = path.resolve()
+            real = Path(os.path.realpath(path))  # which does not mind links in a circle
             if not real.is_file():
-                passed_over[str(path)] = "a link to a file that is not there" if path.is_symlink() else "not a file"
+                passed_over[str(path)] = "not a file" if real.exists() else "a link to a file that is not there"
             elif path.is_symlink() and _leads_out(real, folder):
                 passed_over[str(path)] = f"a link that leads out of {folder}; name it itself, or the folder of {real}"
             else:
@@ -217,6 +230,6 @@ def files_below(folder: Path, suffixes: Sequence[str], passed_over: dict[str, st
 
 def _leads_out(real: Path, folder: Path) -> bool:
     """Whether a link of a folder leads out of it, and not into the store that the folder is a view of."""
-    root = folder.resolve()
+    root = Path(os.path.realpath(folder))
     stores = [store for store in real.parents if store.name in STORES]
     return not real.is_relative_to(root) and not any(root.is_relative_to(store.parent) for store in stores)

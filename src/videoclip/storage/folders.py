@@ -97,14 +97,19 @@ def _leased(lock: Remote, in_use: VideoclipError) -> Iterator[None]:
         lock.unlink(missing_ok=True)
 
 
-def output_file(path: Path) -> Path:
+def output_file(path: Path, *inputs: Path) -> Path:
     """A file that is going to be written, its folder made: called before the work whose result it holds.
 
+    Args:
+        inputs: what the work reads, which is never written over.
+
     Raises:
-        ConfigError: it is a folder, or its folder cannot be made.
+        ConfigError: it is a folder, or its folder cannot be made, or it is one of the inputs.
     """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name a file in it")
+    if path.exists() and any(given.exists() and path.samefile(given) for given in inputs):
+        raise ConfigError(f"{path}: is what is read, and would be written over; choose another name for what is made")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
