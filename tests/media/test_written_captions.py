@@ -324,3 +324,43 @@ def test_what_is_said_again_later_was_said_twice(tmp_path):
     chorus = "1\n00:00:01,000 --> 00:00:05,000\nlet it go\n\n2\n00:01:03,000 --> 00:01:05,000\nlet it go again\n"
     assert said(tmp_path, "a.srt", chorus) == ["let it go", "let it go again"]
     assert said(tmp_path, "a.srt", chorus.replace("01:03", "00:05").replace("01:05", "00:07")) == ["let it go", "again"]
+
+
+FORMS = {
+    "AWS": {"results": {"transcripts": [{"transcript": "Hello there."}], "items": [
+        {"start_time": "0.5", "end_time": "1.0", "alternatives": [{"content": "Hello"}], "type": "pronunciation"},
+        {"start_time": "1.0", "end_time": "1.4", "alternatives": [{"content": "there"}], "type": "pronunciation"},
+        {"alternatives": [{"content": "."}], "type": "punctuation"}]}},
+    "Google": {"results": [{"alternatives": [{"transcript": "Hello there.", "words": [
+        {"startTime": "0.500s", "endTime": "1s", "word": "Hello"},
+        {"startTime": "1s", "endTime": "1.400s", "word": "there."}]}]}]},
+    "Deepgram": {"results": {"channels": [{"alternatives": [{"transcript": "hello there", "words": [
+        {"word": "hello", "start": 0.5, "end": 1.0, "punctuated_word": "Hello"},
+        {"word": "there", "start": 1.0, "end": 1.4, "punctuated_word": "there."}]}]}]}},
+    "AssemblyAI": {"text": "Hello there.", "words": [
+        {"text": "Hello", "start": 500, "end": 1000}, {"text": "there.", "start": 1000, "end": 1400}]},
+    "Azure": {"recognizedPhrases": [
+        {"offsetInTicks": 5e6, "durationInTicks": 9e6, "nBest": [{"display": "Hello there."}]}]},
+    "Rev": {"monologues": [{"speaker": 0, "elements": [
+        {"type": "text", "value": "Hello", "ts": 0.5, "end_ts": 1.0}, {"type": "punct", "value": " "},
+        {"type": "text", "value": "there", "ts": 1.0, "end_ts": 1.4}, {"type": "punct", "value": "."}]}]},
+    "clocks": [{"start": "00:00:00.500", "end": "00:00:01,400", "text": "Hello there."}],
+    "milliseconds": [{"start_ms": 500, "end_ms": 1400, "text": "Hello there."}],
+    "names": [{"startTime": 0.5, "endTime": 1.4, "text": "Hello there."}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_services_write_is_captions(tmp_path, form):
+    assert read(tmp_path, "a.json", json.dumps(FORMS[form])) == [Caption(0.5, 1.4, "Hello there.")]
+
+
+def test_a_line_of_json_for_each_sentence_is_captions(tmp_path):
+    lines = [{"start": 0.0, "end": 1.0, "text": "one"}, {"start": 1.0, "end": 2.0, "text": "two"}]
+    assert said(tmp_path, "a.json", "\n".join(json.dumps(line) for line in lines)) == ["one", "two"]
+    with pytest.raises(MediaError):
+        read(tmp_path, "a.json", '{"replayChatItemAction": {}}\n{"isLive": true}\n')
+
+
+def test_whole_seconds_are_seconds(tmp_path):
+    assert read(tmp_path, "a.json", '[{"start": 0, "end": 60, "text": "[Music]"}]') == [Caption(0, 60, "[Music]")]

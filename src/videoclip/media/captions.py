@@ -234,7 +234,7 @@ def _by_pysubs2(text: str, path: Path) -> list[Caption]:
 
 def _from_json(text: str, path: Path) -> list[Caption]:
     try:
-        entry = json.loads(text.lstrip("\ufeff"))
+        entry = _loaded(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise MediaError(f"{path}: not JSON ({error})") from error
     if isinstance(entry, dict) and all(isinstance(entry.get(k), list) for k in ("start", "end", "text")):
@@ -246,6 +246,16 @@ def _from_json(text: str, path: Path) -> list[Caption]:
             "segments, each with start, end and text"
         )
     return [Caption(*row) for row in rows]
+
+
+def _loaded(text: str) -> Any:
+    """The value of a JSON text, or the list of those of its lines."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data") or error.lineno < 2:
+            raise
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def _is_timed(caption: Caption) -> bool:
