@@ -278,18 +278,21 @@ def _narrate(
         narration = None
         if rng.random() < narrator.narrated:
             when = step.start + rng.uniform(*narrator.lag)
-            slots = [min(free, key=lambda s, at=when: abs(starts[s] - at))]
-            if narrator.insistent:
-                slots += [s for s in free if step.start <= starts[s] and ends[s] <= step.end and s != slots[0]]
+
+            def distance(slot: int, when: float = when) -> float:
+                return abs(starts[slot] - when)
+
             if narrator.scattered:
                 said = scattered(step.what, rng)
-                slots = _in_a_row(len(said), free, slots[0])
+                told = slots = _in_a_row(len(said), free, min(range(count), key=distance))
             else:
+                told = slots = [min(free, key=distance)]
+                if narrator.insistent:
+                    slots = told + [s for s in free if step.start <= starts[s] and ends[s] <= step.end and s != told[0]]
                 said = [phrase(step.what, TRAIN_PHRASES, rng) for _ in slots]
             free.difference_update(slots)
             for slot, text in zip(slots, said, strict=False):  # of the scattered there may be no room for any
                 texts[slot] = text
-            told = slots if narrator.scattered else slots[:1]
             if told:
                 narration = Sentence(starts[told[0]], ends[told[-1]], " ".join(texts[slot] for slot in told))
         narrated.append(replace(step, narration=narration))
