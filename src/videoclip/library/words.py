@@ -81,7 +81,8 @@ def _otherwise(text: str) -> list[str]:
     written_out = _CONTRACTED.sub("", lower.translate(_WRITTEN_OUT))
     if written_out == lower:
         return []
-    return [word for word in words(written_out) if word not in set(words(lower))]
+    usual = set(words(lower))
+    return [word for word in words(written_out) if word not in usual]
 
 
 def _pairs(part: str) -> list[str]:

@@ -20,7 +20,8 @@ def cues(text: str) -> Iterator[tuple[float, float, str]]:
     is_vtt = text.lstrip().startswith("WEBVTT")
     timed = [(i, found) for i, line in enumerate(lines) if (found := TIMES.match(line))]
     if is_vtt:
-        timed = [(i, found) for i, found in timed if not _is_noted(lines, i)]
+        noted = _noted(lines)
+        timed = [(i, found) for i, found in timed if i not in noted]
     named = not is_vtt and len(timed) > 1 and all(_is_named(lines, i) for i, _ in timed)
     ends = [*(i for i, _ in timed[1:]), len(lines)][: len(timed)]
     for number, ((place, found), end) in enumerate(zip(timed, ends, strict=True), 1):
@@ -32,12 +33,17 @@ def cues(text: str) -> Iterator[tuple[float, float, str]]:
         yield _seconds(found.groups()[:4]), _seconds(found.groups()[4:]), "\n".join(said)
 
 
-def _is_noted(lines: list[str], place: int) -> bool:
-    """Whether the block that a line is in is a note, such as a cue that is commented out."""
-    first = place
-    while first and lines[first - 1].strip():
-        first -= 1
-    return lines[first].startswith(NOTES) and lines[first].split()[0] in NOTES
+def _noted(lines: list[str]) -> set[int]:
+    """Lines in a block that is a note, such as a cue that is commented out."""
+    found: set[int] = set()
+    is_new, is_note = True, False
+    for place, line in enumerate(lines):
+        if is_new and line.strip():
+            is_note = line.startswith(NOTES) and line.split()[0] in NOTES
+        is_new = not line.strip()
+        if is_note and not is_new:
+            found.add(place)
+    return found
 
 
 def _is_named(lines: list[str], place: int) -> bool:

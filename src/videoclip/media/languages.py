@@ -62,7 +62,7 @@ class Marks:
 T = TypeVar("T")
 
 
-@lru_cache(1024)
+@lru_cache(1 << 16)
 def standard(tag: str) -> str:
     """The standardised form of a language's tag; empty where it names none."""
     import langcodes
