@@ -13,7 +13,7 @@ from .clock import Clock, seconds_at
 from .cues import COMMENT
 from .languages import FORCED, HEARING, RECOGNISED, Marks, language_in, standard
 from .opening import open_video, video_stream
-from .video import square_size, upright
+from .upright import square_size, turn_of, upright
 
 TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 """Codecs of subtitles that are text; others are pictures of text."""
@@ -153,7 +153,7 @@ def _decoded(path: str | Path, width: int, keys_only: bool, apart: float) -> Ite
 
 def _small(frame: Any, stream: Any, width: int) -> np.ndarray:
     """A frame upright and ``width`` pixels wide, at most four times as high."""
-    turned = round(frame.rotation / 90) % 2
+    turned = turn_of(frame).exchanged
     wide, high = square_size(frame, stream)[:: -1 if turned else 1]
     height = min(max(round(width * high / wide / 2) * 2, 2), 4 * width)
     return upright(frame, (height, width) if turned else (width, height))

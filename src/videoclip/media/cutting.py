@@ -1,5 +1,6 @@
 """Cuts of a video into files of their own: its streams copied, or encoded anew at the very frame."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,12 +11,20 @@ import numpy as np
 from ..errors import MediaError
 from .clock import seconds_at
 from .opening import create_video, open_video, reason, video_stream
-from .video import packets_from, upright
+from .tone import is_hdr
+from .upright import BT601, BT709, HD_LINES, graph_of, pulled, turn_of, upright
+from .video import packets_from
 
 TICKS = 90_000
 """Of an encoded picture's time, per second, so that a variable rate stays one."""
 APART = 60.0
 """Seconds by which sound and pictures of the same time may lie apart in a file."""
+
+DEINTERLACED = ("bwdif", "mode=send_frame:deint=interlaced")
+LIMITED, SRGB = 1, 13
+PRIMARIES, TRANSFERS = (1, 4, 5, 6, 7, 8, 9, 11, 12, 22), (1, 4, 5, 6, 7, 8, 11, 13, 14, 15)
+"""Colours that an encoded clip keeps of its source, by their numbers in ITU-T H.273."""
+SCALED_TO = {BT709: "ITU709", BT601: "ITU601"}
 
 
 def cut(path: str | Path, start: float, end: float, out: Path, encode: bool = False) -> None:
@@ -48,56 +57,72 @@ def _kept(source: Any, path: str | Path) -> list[Any]:
 
 
 def _copied(path: str | Path, start: float, end: float, out: Path) -> None:
-    with open_video(path) as source:
+    """Read twice, so that however long a moment is, only the times of its pictures are in memory."""
+    decoded, began = _times(path, start, end)
+    with open_video(path) as source, _output(out) as target:
         kept = _kept(source, path)
         origin = (source.start_time or 0) / 1_000_000
-        pictures, sounds = _gathered(packets_from(source, kept, start), [s.index for s in kept], origin + end)
-        if not pictures:
-            raise ValueError("no picture there")
-        began = pictures[0].pts * pictures[0].time_base
-        _time_decoding(pictures)
-        sounds = [p for p in sounds if p.pts * p.time_base >= began]
-        with _output(out) as target:
-            streams = {stream.index: target.add_stream_from_template(stream) for stream in kept}
-            for packet in sorted(pictures + sounds, key=lambda p: p.dts * p.time_base):
-                shift = round(began / packet.time_base)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                packet.stream = streams[packet.stream.index]
-                target.mux(packet)
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in kept}
+        last: dict[int, int] = {}
+        number = 0
+        for packet in _wanted(packets_from(source, kept, start), [s.index for s in kept], origin + end):
+            index = packet.stream.index
+            if index == kept[0].index:
+                if number == len(decoded):
+                    continue
+                packet.dts = decoded[number]
+                number += 1
+            elif packet.pts * packet.time_base < began or packet.pts * packet.time_base >= origin + end:
+                continue
+            elif packet.dts is None or packet.dts <= last.get(index, packet.dts - 1):
+                packet.dts = max(packet.pts, last.get(index, packet.pts - 1) + 1)
+                packet.pts = max(packet.pts, packet.dts)
+            last[index] = packet.dts
+            shift = round(began / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = streams[index]
+            target.mux(packet)
 
 
-def _gathered(packets: Iterator[Any], streams: Sequence[int], end: float) -> tuple[list[Any], list[Any]]:
-    """Packets of the pictures from the first key frame on until ``end``, with what those need, and of the sound."""
-    pictures: list[Any] = []
-    sounds: list[Any] = []
-    shown, video, past = 0, streams[0], {}
+def _times(path: str | Path, start: float, end: float) -> tuple[np.ndarray, Fraction]:
+    """When to decode the pictures of a moment, in the stream's units and the file's order, and the second of the first.
+
+    Times of decoding grow and are at most those of showing: the latter in order, earlier as far as needed.
+    """
+    times, shown = array("q"), 0
+    with open_video(path) as source:
+        kept = _kept(source, path)
+        video, base = kept[0].index, kept[0].time_base
+        origin = (source.start_time or 0) / 1_000_000
+        for packet in _wanted(packets_from(source, kept, start), [s.index for s in kept], origin + end):
+            if packet.stream.index == video:
+                times.append(packet.pts)
+                shown = len(times) if float(packet.pts * base) < origin + end else shown
+    if not shown:
+        raise ValueError("no picture there")
+    kept_times = np.array(times[:shown])
+    ordered = np.sort(kept_times)
+    return (ordered - (ordered - kept_times).max()).tolist(), kept_times[0].item() * base
+
+
+def _wanted(packets: Iterator[Any], streams: Sequence[int], end: float) -> Iterator[Any]:
+    """Packets from the first key frame on until all pictures and sounds before ``end`` have come."""
+    video, past, first = streams[0], {}, None
     for packet in packets:
         if packet.pts is None or packet.time_base is None:
             continue
         index, seconds = packet.stream.index, float(packet.pts * packet.time_base)
         if index != video:
             past[index] = seconds >= end
-            if seconds < end:
-                packet.dts = packet.pts if packet.dts is None else packet.dts
-                sounds.append(packet)
-        elif pictures or packet.is_keyframe:
-            if pictures and packet.pts < pictures[0].pts:
+            yield packet
+        elif first is not None or packet.is_keyframe:
+            if first is not None and packet.pts < first:
                 continue  # shown before the key frame, and made of what lies before it
+            first = packet.pts if first is None else first
             past[index] = (float(packet.dts * packet.time_base) if packet.dts is not None else seconds) >= end
-            pictures.append(packet)
-            if seconds < end:
-                shown = len(pictures)
+            yield packet
         if sum(past.values()) == len(streams) or seconds > end + APART:
-            break
-    return pictures[:shown], sounds
-
-
-def _time_decoding(pictures: Sequence[Any]) -> None:
-    """Times of decoding that grow and are at most those of showing: the latter in order, earlier as far as needed."""
-    shown = sorted(packet.pts for packet in pictures)
-    ahead = max(time - packet.pts for time, packet in zip(shown, pictures, strict=True))
-    for time, packet in zip(shown, pictures, strict=True):
-        packet.dts = time - ahead
+            return
 
 
 def _output(out: Path) -> Any:
@@ -164,25 +189,62 @@ class _Pictures:
     def __init__(self, target: Any, source: Any):
         rate = Fraction(source.average_rate or 25).limit_denominator(1001)
         self.target, self.source, self.count, self.last = target, source, 0, -1
+        self.graph, self.kind = None, None
         self.stream = target.add_stream("libx264", rate=rate, options={"crf": "20"})
         self.stream.pix_fmt, self.stream.codec_context.time_base = "yuv420p", Fraction(1, TICKS)
 
     def add(self, frame: Any, second: float) -> None:
+        frame.pts, frame.time_base = round(second * TICKS), Fraction(1, TICKS)
+        kind = frame.width, frame.height, frame.format.name
+        if self.graph and kind != self.kind:
+            self._pass_on(None)
+        if self.graph is None and frame.interlaced_frame:
+            self.graph, self.kind = graph_of(frame, frame.time_base, [DEINTERLACED]), kind
+        self._pass_on(frame)
+
+    def end(self) -> None:
+        self._pass_on(None)
+        self.target.mux(self.stream.encode(None))
+
+    def _pass_on(self, frame: Any | None) -> None:
+        """Let a frame be encoded, those of woven fields after they were made whole; None for what is left."""
+        if self.graph is None:
+            if frame:
+                self._encode(frame)
+            return
+        self.graph.push(frame)
+        for whole in pulled(self.graph):
+            self._encode(whole)
+        self.graph = self.graph if frame else None
+
+    def _encode(self, frame: Any) -> None:
         pixels = upright(frame)
         if not self.count:
-            self.stream.height, self.stream.width = (side - side % 2 or 2 for side in pixels.shape[:2])
-            shape = self.source.sample_aspect_ratio
-            if shape and shape != 1:
-                turned = round(frame.rotation / 90) % 2
-                self.stream.codec_context.sample_aspect_ratio = 1 / shape if turned else shape
+            self._begin(frame, pixels)
         made = type(frame).from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        made = made.reformat(width=self.stream.width, height=self.stream.height, format="yuv420p")
-        made.pts, made.time_base = max(round(second * TICKS), self.last + 1), Fraction(1, TICKS)
+        made.colorspace = self.stream.codec_context.colorspace
+        made = made.reformat(
+            width=self.stream.width, height=self.stream.height, format="yuv420p",
+            dst_colorspace=SCALED_TO[self.stream.codec_context.colorspace], dst_color_range=LIMITED,
+        )  # fmt: skip
+        made.pts, made.time_base = max(round(frame.time * TICKS), self.last + 1), Fraction(1, TICKS)
         self.last, self.count = made.pts, self.count + 1
         self.target.mux(self.stream.encode(made))
 
-    def end(self) -> None:
-        self.target.mux(self.stream.encode(None))
+    def _begin(self, frame: Any, pixels: np.ndarray) -> None:
+        """Say what the pictures are like: their size, the shape of their pixels, and what their colours mean."""
+        context = self.stream.codec_context
+        self.stream.height, self.stream.width = (side - side % 2 or 2 for side in pixels.shape[:2])
+        shape = self.source.sample_aspect_ratio
+        if shape and shape != 1:
+            context.sample_aspect_ratio = 1 / shape if turn_of(frame).exchanged else shape
+        usual = BT709 if frame.height >= HD_LINES else BT601
+        context.colorspace, context.color_range = usual, LIMITED
+        if is_hdr(frame):
+            context.color_primaries, context.color_trc = BT709, SRGB
+        else:
+            context.color_primaries = frame.color_primaries if frame.color_primaries in PRIMARIES else usual
+            context.color_trc = frame.color_trc if frame.color_trc in TRANSFERS else usual
 
 
 class _Sound:

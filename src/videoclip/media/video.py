@@ -18,6 +18,7 @@ from .clock import Clock
 from .limits import limits
 from .opening import check_size, open_video, reason, video_stream
 from .tone import is_hdr, to_sdr
+from .upright import graph_of, pulled, square_size, turn_of, upright, with_colours
 
 PIXELS_BY_SEVERAL = 2560 * 1440  # of a frame, up to which several are decoded at the same time
 SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
@@ -131,26 +132,6 @@ def _ends_after(packet: Any, key: Any) -> bool:
     return packet.pts is not None and (packet.pts + (packet.duration or 0)) * packet.time_base > key.pts * key.time_base
 
 
-def upright(frame: Any, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A decoded frame's pixels as they are to be seen: (H, W, 3) uint8 RGB, turned, of an ordinary range.
-
-    Args:
-        size: width and height to scale to, before it is turned; by default the frame's own.
-    """
-    width, height = size or (frame.width, frame.height)
-    if is_hdr(frame):
-        pixels = to_sdr(frame.reformat(width, height, "rgb48le").to_ndarray(), frame.color_trc)
-    else:
-        pixels = frame.reformat(width, height, "rgb24").to_ndarray()
-    return np.rot90(pixels, round(frame.rotation / 90) % 4)
-
-
-def square_size(frame: Any, stream: Any) -> tuple[int, int]:
-    """Width and height at which the pixels of a stream's frame are square, none of its lines lost."""
-    shape = stream.sample_aspect_ratio or 1
-    return (round(frame.width * shape), frame.height) if shape >= 1 else (frame.width, round(frame.height / shape))
-
-
 def scaled_size(width: int, height: int, size: int) -> tuple[int, int]:
     """Width and height with the shorter side at ``size``, the longer int(longer · size / shorter) (SPEC 2.4)."""
     if width >= height:
@@ -166,34 +147,24 @@ class _Resampler:
 
     # Parameters: a stream's state where its pictures change.
     def __init__(self, frame, fps: int, size: int, first_frame: int, source_fps: float, woven: bool):
-        import av.filter
-
-        turned = round(frame.rotation / 90) % 4 if frame.rotation else 0
-        width, height = (frame.height, frame.width) if turned % 2 else (frame.width, frame.height)
+        turn = turn_of(frame)
+        width, height = (frame.height, frame.width) if turn.exchanged else (frame.width, frame.height)
         wide, high = scaled_size(width, height, size)
         left, top = int((wide - size) / 2), int((high - size) / 2)
-        turns = {0: [], 1: [("transpose", "cclock")], 2: [("hflip", ""), ("vflip", "")], 3: [("transpose", "clock")]}
         rate = ("fps", f"fps={fps}:start_time={first_frame / fps}")
-        fit = [*turns[turned], ("scale", f"{wide}:{high}:flags=bicubic"), ("crop", f"{size}:{size}:{left}:{top}")]
+        fit = [*turn.filters(), ("scale", f"{wide}:{high}:flags=bicubic"), ("crop", f"{size}:{size}:{left}:{top}")]
         # The same pictures either way; what comes second works on fewer of them.
         chain = [*fit, rate] if 0 < source_fps < fps else [rate, *fit]
         if woven:
             chain = [("bwdif", "mode=send_frame:deint=interlaced"), *chain]
         self.transfer = frame.color_trc if is_hdr(frame) else 0
         self.key, self.woven = self.key_of(frame), woven
-        self.graph = av.filter.Graph()
-        kind = {"format": frame.format, "time_base": frame.time_base}
-        nodes = [self.graph.add_buffer(width=frame.width, height=frame.height, **kind)]
         pixels = "rgb48le" if self.transfer else "rgb24"
-        for name, arguments in [*chain, ("format", f"pix_fmts={pixels}"), ("buffersink", "")]:
-            node = self.graph.add(name, arguments) if arguments else self.graph.add(name)
-            nodes[-1].link_to(node)
-            nodes.append(node)
-        self.graph.configure()
+        self.graph = graph_of(frame, frame.time_base, [*chain, ("format", f"pix_fmts={pixels}")])
 
     @staticmethod
     def key_of(frame) -> tuple:
-        return frame.width, frame.height, frame.format.name, frame.rotation, is_hdr(frame)
+        return frame.width, frame.height, frame.format.name, turn_of(frame), is_hdr(frame)
 
     def fits(self, frame) -> bool:
         """Whether the graph is made for frames such as this one."""
@@ -201,15 +172,10 @@ class _Resampler:
 
     def push(self, frame) -> Iterator[np.ndarray]:
         """Feed a frame, or None at the end; the pictures that are ready."""
-        from av.error import BlockingIOError, EOFError
-
         self.graph.push(frame)
-        while True:
-            try:
-                pixels = self.graph.pull().to_ndarray()
-                yield to_sdr(pixels, self.transfer) if self.transfer else pixels
-            except (BlockingIOError, EOFError):
-                return
+        for made in pulled(self.graph):
+            pixels = made.to_ndarray()
+            yield to_sdr(pixels, self.transfer) if self.transfer else pixels
 
 
 def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], None]) -> Iterator[np.ndarray]:
@@ -232,6 +198,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
             if frames > allowed.frames:
                 raise MediaError(f"{path}: more than {allowed.frames:,} frames; VIDEOCLIP_MAX_FRAMES raises the limit")
             check_size(frame.width, frame.height, path)
+            with_colours(frame)
             pts = _shifted(frame, last, start, source_fps or fps)
             seconds = float(pts * frame.time_base)
             late = duration and not clock.may_begin_anew and not clock.beginnings and seconds > 1.1 * duration + SLACK
