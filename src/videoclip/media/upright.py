@@ -1,4 +1,4 @@
-"""A decoded frame as it is to be seen: turned and mirrored as its file says, whole lines, ordinary range and colours."""
+"""A decoded frame as it is to be seen: turned and mirrored as its file says, whole lines, ordinary range and colour."""
 
 from dataclasses import dataclass
 from fractions import Fraction
