@@ -178,7 +178,7 @@ def test_a_model_that_was_never_saved_is_evaluated_and_cannot_be_repeated(videoc
 def test_mistakes_are_named_before_a_model_is_loaded(tmp_path):
     for arguments, message in (
         (("imagenet", "m", None, tmp_path), "no benchmark 'imagenet'; there are world, youcook2"),
-        (("coin", "m", None, tmp_path / "x"), "no such folder; it is to hold the benchmark's annotations"),
+        (("coin", "m", None, tmp_path / "x"), "no such file or folder; it is to hold the benchmark's annotations"),
         (("coin", "m", "", str(tmp_path)), "no such corpus"),
         (("coin", "m", tmp_path / "c.lance", tmp_path), r"c\.lance: no such corpus"),
     ):

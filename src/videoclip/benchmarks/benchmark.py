@@ -6,7 +6,7 @@ them all. Videos without features are left out and counted.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def annotation_file(folder: Path, names: Sequence[str], where: str) -> Path:
 
 
 def features_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, np.ndarray]:
-    """Features by id of those videos that the corpus holds, with or without the suffix of their file.
+    """Features of those videos that the corpus holds, by the names that are given: ids, or paths of their files.
 
     Raises:
         CorpusError: it holds none of them, or there are none.
@@ -105,7 +105,7 @@ def videos_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, NarratedVideo]
         raise CorpusError(f"{corpus.path}: features of no videos are asked for; the annotations name none")
     row = {}
     for video in videos:
-        found = next((name for name in (video, Path(video).stem) if name in corpus), None)
+        found = id_in(corpus, video)
         if found is not None:
             row[video] = corpus.row(found)
     if not row:
@@ -116,6 +116,16 @@ def videos_of(corpus: Corpus, videos: Iterable[str]) -> dict[str, NarratedVideo]
         some = names[i : i + 64]
         found |= dict(zip(some, corpus.read([row[name] for name in some]), strict=True))
     return found
+
+
+def id_in(corpus: Corpus, video: str) -> str | None:
+    """The id in a corpus of a video that is named by it, or by the path of its file: without suffix and first folders.
+
+    None if it holds no such video.
+    """
+    parts = PurePath(video).parts
+    files = (PurePath(*parts[first:]).with_suffix("").as_posix() for first in range(len(parts)) if parts[first] != "/")
+    return next((name for name in (video, *files) if name in corpus), None)
 
 
 def hold_out(made: Sequence[tuple[str, Example]]) -> Examples:

@@ -32,7 +32,7 @@ def evaluate(
         name: of the benchmark, such as ``youcook2``; ``table.BENCHMARKS`` has all of them.
         model: one that is loaded, or what ``load_model`` takes: a folder, a hub name, or ``mil-nce``.
         corpus: of the videos' features, or where it is; None or empty: ``corpus.lance`` in ``data`` or beside it.
-        data: folder with the benchmark's annotations, as they are distributed.
+        data: folder with the benchmark's annotations, as they are distributed; for data of one's own the table.
         split: the videos to evaluate on; by default the test videos.
         rule: of segmentation, for benchmarks in which seconds are labelled.
         normalization: of scores, for benchmarks with retrieval; by default none.
@@ -72,8 +72,10 @@ def open_corpus(corpus: Corpus | str | Place | None, data: Path) -> Corpus:
     Raises:
         VideoclipError: there is no such folder, or no corpus.
     """
+    if data.is_file():
+        data = data.parent
     if not data.is_dir():
-        raise VideoclipError(f"{data}: no such folder; it is to hold the benchmark's annotations")
+        raise VideoclipError(f"{data}: no such file or folder; it is to hold the benchmark's annotations")
     if isinstance(corpus, Corpus):
         return corpus
     places = [place(corpus)] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]

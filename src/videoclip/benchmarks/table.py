@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
+    "pairs": lambda: module("videoclip.benchmarks.own").PAIRS,
+    "choices": lambda: module("videoclip.benchmarks.own").CHOICES,
+    "segments": lambda: module("videoclip.benchmarks.own").SEGMENTS,
     "world": lambda: module("videoclip.benchmarks.world").BENCHMARK,
     "youcook2": lambda: module("videoclip.benchmarks.youcook2").BENCHMARK,
     "msrvtt": lambda: module("videoclip.benchmarks.msrvtt").RETRIEVAL,

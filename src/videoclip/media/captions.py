@@ -28,8 +28,9 @@ LARGEST_ENTRY = 64 << 20
 """Characters of one video's captions beyond which a file is taken for damaged, rather than read into memory whole."""
 
 
-SILENCE = 2.0
-"""Seconds between two captions from which on the second repeats nothing: rolling ones follow one another at once."""
+SILENCE = 20.0
+"""Seconds between two captions from which on the second repeats nothing: rolling ones follow one another at once, also
+where a recogniser left out a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,31 +17,38 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Scores of N texts (rows) against N videos (columns), and which pairs are right."""
+    """Scores of N texts (rows) against M videos (columns), and which pairs are right: of every text at least one."""
 
-    scores: np.ndarray  # (N, N) float32
-    relevant: np.ndarray  # (N, N) bool, with the diagonal
+    scores: np.ndarray  # (N, M) float32
+    relevant: np.ndarray  # (N, M) bool; of pairs, N is M, and the diagonal is right
     normalization: str = ""
 
     def metrics(self) -> dict:
         """Both directions, the size of the gallery, and chance."""
         named = {"normalization": self.normalization} if self.normalization else {}
+        described = self.relevant.any(0)  # a video without a text is found by none, and asks for none
         return named | {
             "gallery": self.scores.shape[1],
             "chance_R@1": chance_recall(self.relevant, 1),
             "text_to_video": retrieval_metrics(self.ranks()),
-            "video_to_text": retrieval_metrics(ranks(self.scores.T, self.relevant.T)),
+            "video_to_text": retrieval_metrics(ranks(self.scores.T[described], self.relevant.T[described])),
         }
 
-    def items(self, names: Sequence[dict]) -> list[dict]:
-        """Every query with its rank and what was found first; ``names`` describes the N pairs."""
+    def items(self, names: Sequence[dict], videos: Sequence[dict] | None = None) -> list[dict]:
+        """Every query with its rank and what was found first.
+
+        Args:
+            names: describe the N pairs, or the N texts.
+            videos: describe the M videos, where these are not those of the pairs.
+        """
+        videos = names if videos is None else videos
         best = [ranked_first(row, SHOWN) for row in self.scores]
         return [
             name
             | {
                 "rank": float(rank),
                 "found": [
-                    names[j] | {"score": round(float(self.scores[i, j]), 3), "right": bool(self.relevant[i, j])}
+                    videos[j] | {"score": round(float(self.scores[i, j]), 3), "right": bool(self.relevant[i, j])}
                     for j in best[i]
                 ],
             }
