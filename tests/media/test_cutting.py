@@ -173,3 +173,18 @@ def test_a_gap_names_the_variable_that_allows_it(tmp_path):
     assert len(list(seconds_of(path, 10, 32, damage=said.append))) == 1
     assert "nothing is shown for 68 minutes" in said[0]
     assert "VIDEOCLIP_MAX_GAP" in said[0]
+
+
+def test_a_picture_shown_for_long_is_in_every_moment_of_its_time(tmp_path):
+    path = write(tmp_path / "slow.mkv", [40, 90, 140, 190], fps=1, times=[0, 20, 40, 60], codec="libx264", bf="0")
+    cut(path, 25.0, 35.0, tmp_path / "clip.mp4", encode=True)
+    assert shown(tmp_path / "clip.mp4") == pytest.approx([0.0, 9.9], abs=0.01)
+    assert picture_at(tmp_path / "clip.mp4", 5.0).mean() == pytest.approx(90, abs=6)
+
+
+def test_a_copy_begins_at_the_key_frame_before_also_without_an_index(tmp_path):
+    path = made(tmp_path / "film.avi", "mpeg4", bf="0")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"idx1")])
+    cut(path, 3.0, 5.0, tmp_path / "clip.mp4")
+    assert 20 <= len(shown(tmp_path / "clip.mp4")) <= 40  # of 50 from the begin

@@ -12,15 +12,16 @@ from ..errors import MediaError
 from .clock import seconds_at
 from .opening import create_video, open_video, reason, video_stream
 from .tone import is_hdr
-from .upright import BT601, BT709, HD_LINES, graph_of, pulled, turn_of, upright
+from .upright import BT601, BT709, DEINTERLACED, HD_LINES, graph_of, pulled, turn_of, upright
 from .video import packets_from
 
 TICKS = 90_000
 """Of an encoded picture's time, per second, so that a variable rate stays one."""
+LONG = 0.5
+"""Seconds for which one picture is shown, from which on a clip repeats it at its begin and end."""
 APART = 60.0
 """Seconds by which sound and pictures of the same time may lie apart in a file."""
 
-DEINTERLACED = ("bwdif", "mode=send_frame:deint=interlaced")
 LIMITED, SRGB = 1, 13
 PRIMARIES, TRANSFERS = (1, 4, 5, 6, 7, 8, 9, 11, 12, 22), (1, 4, 5, 6, 7, 8, 11, 13, 14, 15)
 """Colours that an encoded clip keeps of its source, by their numbers in ITU-T H.273."""
@@ -138,14 +139,25 @@ def _encoded(path: str | Path, start: float, end: float, out: Path) -> None:
             sound = _Sound(target, kept[1]) if kept[1:] else None
             frames = _frames(packets_from(source, kept, start), origin, end, {stream.index for stream in kept})
             early: list[tuple[Any, float]] = []  # sound before the first picture, whose size the file's header needs
+            shown: Any = None  # the picture before the moment, which is shown until the next one comes
             for second, frame in frames:
                 if isinstance(frame, _audio_frame()):
                     if sound and second + frame.samples / frame.sample_rate > start:
                         early.append((frame, second - start))
-                elif second >= start:
+                elif second < start:
+                    shown = frame
+                else:
+                    if shown and second - start > LONG and not picture.count:
+                        picture.add(shown, 0.0)
                     picture.add(frame, second - start)
                 while sound and picture.count and early:
                     sound.add(*early.pop(0))
+            lasts = min(end, (source.duration or 0) / 1_000_000) - start
+            if shown and not picture.count and lasts > 0:
+                picture.add(shown, 0.0)
+                while sound and early:
+                    sound.add(*early.pop(0))
+            picture.shown_until(lasts)
             if not picture.count:
                 raise ValueError("no picture there")
             picture.end()
@@ -189,18 +201,24 @@ class _Pictures:
     def __init__(self, target: Any, source: Any):
         rate = Fraction(source.average_rate or 25).limit_denominator(1001)
         self.target, self.source, self.count, self.last = target, source, 0, -1
-        self.graph, self.kind = None, None
+        self.graph, self.kind, self.shown = None, None, None
         self.stream = target.add_stream("libx264", rate=rate, options={"crf": "20"})
         self.stream.pix_fmt, self.stream.codec_context.time_base = "yuv420p", Fraction(1, TICKS)
 
     def add(self, frame: Any, second: float) -> None:
         frame.pts, frame.time_base = round(second * TICKS), Fraction(1, TICKS)
+        self.shown, self.count = (frame, second), self.count + 1
         kind = frame.width, frame.height, frame.format.name
         if self.graph and kind != self.kind:
             self._pass_on(None)
         if self.graph is None and frame.interlaced_frame:
             self.graph, self.kind = graph_of(frame, frame.time_base, [DEINTERLACED]), kind
         self._pass_on(frame)
+
+    def shown_until(self, second: float) -> None:
+        """Show the last picture until then, where that is long: it is encoded once more, as the last."""
+        if self.shown and second - self.shown[1] > LONG:
+            self.add(self.shown[0], second - min(1 / float(self.stream.average_rate), 0.1))
 
     def end(self) -> None:
         self._pass_on(None)
@@ -219,7 +237,7 @@ class _Pictures:
 
     def _encode(self, frame: Any) -> None:
         pixels = upright(frame)
-        if not self.count:
+        if self.last < 0:
             self._begin(frame, pixels)
         made = type(frame).from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         made.colorspace = self.stream.codec_context.colorspace
@@ -228,7 +246,7 @@ class _Pictures:
             dst_colorspace=SCALED_TO[self.stream.codec_context.colorspace], dst_color_range=LIMITED,
         )  # fmt: skip
         made.pts, made.time_base = max(round(frame.time * TICKS), self.last + 1), Fraction(1, TICKS)
-        self.last, self.count = made.pts, self.count + 1
+        self.last = made.pts
         self.target.mux(self.stream.encode(made))
 
     def _begin(self, frame: Any, pixels: np.ndarray) -> None:

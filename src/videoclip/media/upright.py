@@ -13,6 +13,9 @@ UNSAID, BT709, BT601 = 2, 1, 6
 HD_LINES = 720
 """From how many lines on a picture that does not say its colours has those of HD, as players take it."""
 
+DEINTERLACED = ("bwdif", "mode=send_frame:deint=interlaced")
+"""A filter that makes pictures of woven fields whole, and leaves others as they are."""
+
 
 @dataclass(frozen=True)
 class Turn:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from .clock import Clock
 from .limits import limits
 from .opening import check_size, open_video, reason, video_stream
 from .tone import is_hdr, to_sdr
-from .upright import graph_of, pulled, square_size, turn_of, upright, with_colours
+from .upright import DEINTERLACED, graph_of, pulled, square_size, turn_of, upright, with_colours
 
 PIXELS_BY_SEVERAL = 2560 * 1440  # of a frame, up to which several are decoded at the same time
+STEPS_BACK = 0.0, 2.0, 15.0
+"""Seconds before a moment at which its key frame is looked for, before a file is read from its start."""
+HELD = 2**26  # bytes of packets that may be in memory while the last key frame before a moment is looked for
 SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
 
 
@@ -107,24 +111,70 @@ def packets_from(container: Any, streams: Sequence[Any], second: float) -> Itera
 
     Where a clock may begin anew, a time says nothing of a place in the file: the packets before are read, too.
     """
-    clock, start = Clock(container.format.name), (container.start_time or 0) / 1_000_000
-    if not clock.may_begin_anew:
-        container.seek(int((start + second) * 1_000_000), backward=True)
-        yield from clock.continuous(container.demux(streams))
-        return
-    since_key: list[Any] = []
-    packets = clock.continuous(container.demux(streams))
-    for packet in packets:
-        if packet.stream.index == streams[0].index and packet.is_keyframe and packet.pts is not None:
-            if float(packet.pts * packet.time_base) - start > second and since_key:
-                yield from since_key
-                yield packet
+    origin = (container.start_time or 0) / 1_000_000
+    clock = Clock(container.format.name)
+    for back in () if clock.may_begin_anew else STEPS_BACK:
+        # Some formats look up times of decoding, and some find nothing after their last key frame.
+        if not _sought(container, origin + second - back):
+            continue
+        clock, held = Clock(container.format.name), []
+        packets = clock.continuous(container.demux(streams))
+        for packet in packets:
+            held.append(packet)
+            if _is_key(packet, streams[0]):
                 break
-            since_key = [p for p in since_key if p.stream.index != streams[0].index and _ends_after(p, packet)]
+        if held and _is_key(held[-1], streams[0]) and _time(held[-1]) - origin <= second:
+            yield from _from_key(chain(held, packets), streams[0], origin + second)
+            return
+    if not clock.may_begin_anew:
+        _sought(container, origin)
+    yield from _from_key(Clock(container.format.name).continuous(container.demux(streams)), streams[0], origin + second)
+
+
+def _sought(container: Any, time: float) -> bool:
+    """Whether a container could be set to a time."""
+    from av.error import FFmpegError
+
+    try:
+        container.seek(int(time * 1_000_000), backward=True)
+    except FFmpegError:
+        return False
+    return True
+
+
+def _from_key(packets: Iterator[Any], stream: Any, time: float) -> Iterator[Any]:
+    """Packets from the last key frame of a stream at or before ``time`` on, and others that last until it is shown.
+
+    From an earlier one, where more than ``HELD`` bytes lie between it and that time.
+    """
+    since_key: list[Any] = []
+    size = 0
+    for packet in packets:
+        mine = packet.stream.index == stream.index
+        if mine and packet.pts is not None:
+            decoded = packet.dts if packet.dts is not None else packet.pts
+            if packet.is_keyframe and (_time(packet) <= time or not since_key):
+                since_key = [p for p in since_key if p.stream.index != stream.index and _ends_after(p, packet)]
+                size = sum(p.size for p in since_key)
+            elif float(decoded * packet.time_base) > time:
+                yield from (*since_key, packet)
+                break
         since_key.append(packet)
+        size += packet.size
+        if size > HELD:
+            yield from since_key
+            break
     else:
         yield from since_key
     yield from packets
+
+
+def _is_key(packet: Any, stream: Any) -> bool:
+    return packet.stream.index == stream.index and packet.is_keyframe and packet.pts is not None
+
+
+def _time(packet: Any) -> float:
+    return float(packet.pts * packet.time_base)
 
 
 def _ends_after(packet: Any, key: Any) -> bool:
@@ -154,13 +204,13 @@ class _Resampler:
         rate = ("fps", f"fps={fps}:start_time={first_frame / fps}")
         fit = [*turn.filters(), ("scale", f"{wide}:{high}:flags=bicubic"), ("crop", f"{size}:{size}:{left}:{top}")]
         # The same pictures either way; what comes second works on fewer of them.
-        chain = [*fit, rate] if 0 < source_fps < fps else [rate, *fit]
+        steps = [*fit, rate] if 0 < source_fps < fps else [rate, *fit]
         if woven:
-            chain = [("bwdif", "mode=send_frame:deint=interlaced"), *chain]
+            steps = [DEINTERLACED, *steps]
         self.transfer = frame.color_trc if is_hdr(frame) else 0
         self.key, self.woven = self.key_of(frame), woven
         pixels = "rgb48le" if self.transfer else "rgb24"
-        self.graph = graph_of(frame, frame.time_base, [*chain, ("format", f"pix_fmts={pixels}")])
+        self.graph = graph_of(frame, frame.time_base, [*steps, ("format", f"pix_fmts={pixels}")])
 
     @staticmethod
     def key_of(frame) -> tuple:
