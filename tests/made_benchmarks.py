@@ -106,7 +106,20 @@ def _htm_align(folder: Path) -> None:
     (folder / "htm_align.json").write_text(json.dumps(rows))
 
 
+def _own(folder: Path) -> None:
+    """The three tables of data of one's own."""
+    spans = [(video, start, start + 8) for video in TESTED for start in (2, 12)]
+    told = [",".join([video, str(s), str(e), sentence(video, s)]) for video, s, e in spans]
+    (folder / "pairs.csv").write_text("\n".join(["video,start,end,text", *told]))
+    (folder / "choices.csv").write_text(
+        "\n".join(["video,start,end,right,wrong1", *(f"{t},another {t[-2:]}" for t in told)])
+    )
+    labelled = [f"{video},{s},{e},step {s}" for video, s, e in spans]
+    (folder / "segments.csv").write_text("\n".join(["video,start,end,label", *labelled]))
+
+
 MAKERS = {
+    "pairs": _own, "choices": _own, "segments": _own,
     "youcook2": _youcook2, "msrvtt": _msrvtt, "msrvtt-mc": _msrvtt, "didemo": _didemo, "coin": _coin,
     "crosstask": _crosstask, "htm-align": _htm_align,
 }  # fmt: skip
