@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from videoclip.corpus.features import open_features
 from videoclip.corpus.store import is_finite
 from videoclip.errors import MediaError, VideoclipError
-from videoclip.media.captions import howto100m_captions, read_captions, stream_captions
+from videoclip.media.caption_sets import read_caption_set
+from videoclip.media.captions import read_captions
 
 TIMES = 400
 """Of each; 6,000 were tried before."""
@@ -83,8 +85,8 @@ def test_raw_captions_of_howto100m(tmp_path):
     for _ in range(TIMES):
         path.write_bytes(mutated(whole.encode(), rng))
         try:
-            for _, entry in stream_captions(path):
-                usable += bool(howto100m_captions(entry))
+            for _, found in read_caption_set(path, bool):
+                usable += isinstance(found, list) and bool(found)
         except MediaError:
             continue
     assert usable > TIMES
@@ -97,6 +99,9 @@ def made_features(folder: Path, form: str) -> list[Path]:
     if form == "npy":
         np.save(folder / "a.npy", features)
         return [folder / "a.npy"]
+    if form == "pth.tar":
+        torch.save(torch.from_numpy(features), folder / "a.pth.tar")
+        return [folder / "a.pth.tar"]
     if form == "safetensors":
         save_file({"a": features, "b": features[:3]}, folder / "x.safetensors")
         return [folder / "x.safetensors"]
@@ -106,7 +111,7 @@ def made_features(folder: Path, form: str) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize("form", ["npy", "safetensors", "shards"])
+@pytest.mark.parametrize("form", ["npy", "safetensors", "shards", "pth.tar"])
 def test_features(tmp_path, form):
     rng, folder = random.Random(form), tmp_path / form
     for _ in range(TIMES):

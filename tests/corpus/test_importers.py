@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from malicious import dangerous
 
 from videoclip.corpus.export import export
-from videoclip.corpus.features import NpyFolder, open_features, read_npy
+from videoclip.corpus.features import FeatureFiles, open_features, read_npy
 from videoclip.corpus.importers import ImportConfig, import_features, read_ids
 from videoclip.corpus.store import Corpus, NarratedVideo
 from videoclip.encoders.encoder import FeatureKind
@@ -211,7 +211,7 @@ def test_files_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
         (tmp_path / place).mkdir()
         np.save(tmp_path / place / "v.npy", unit(3))
         np.save(tmp_path / place / f"only_{place}.npy", unit(3))
-    found = NpyFolder(tmp_path)
+    found = FeatureFiles(tmp_path)
     assert list(found) == ["train/only_train", "train/v", "val/only_val", "val/v"]
     assert found.find("v") is None
     assert found.find("val/v") == "val/v"
@@ -235,7 +235,7 @@ def test_npy_files_are_read_as_numpy_reads_them(tmp_path_factory, shape, dtype, 
 def test_captions_that_end_in_the_middle_are_an_error_that_says_where_and_nothing_is_lost(folder):
     whole = (folder / "raw_caption.json").read_text()
     (folder / "cut.json").write_text(whole[: whole.index('"v3"') - 20])
-    with pytest.raises(MediaError, match=r"cut\.json: is not JSON of HowTo100M's form after video 'elsewhere'"):
+    with pytest.raises(MediaError, match=r"cut\.json: is not JSON of captions by video after video 'elsewhere'"):
         import_features(folder / "npy", folder / "c.lance", folder / "cut.json")
     assert Corpus(folder / "c.lance").ids == ["v0"]
     assert import_features(folder / "npy", folder / "c.lance", folder / "raw_caption.json").present == 1

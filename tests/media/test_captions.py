@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoclip.errors import MediaError
-from videoclip.media import captions as module
-from videoclip.media.captions import Caption, howto100m_captions, read_captions, stream_captions, without_repeats
+from videoclip.media import streamed
+from videoclip.media.captions import Caption, howto100m_captions, read_captions, without_repeats
+from videoclip.media.streamed import stream_entries
 
 
 def entry(*said) -> dict:
@@ -116,8 +117,7 @@ OTHER = {
     "[1]": "at its beginning",
     "hello": "at its beginning",
     "": "at its beginning",
-    '{"a": 3}': "expected HowTo100M's captions",
-    '{"a": {}, 3: {}}': "expected HowTo100M's captions",
+    '{"a": {}, 3: {}}': "expected the id of a video",
     '{"a": {} "b": {}}': "after video 'a'",
     '{"a": {}': "after video 'a'",
     '{"a": {"start": [1,,]}}': "at its beginning",
@@ -128,33 +128,33 @@ OTHER = {
 def test_other_json_is_an_error_that_says_where(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(MediaError, match=OTHER[content]):
-        list(stream_captions(tmp_path / "a.json"))
+        list(stream_entries(tmp_path / "a.json"))
 
 
 @pytest.mark.parametrize("window", [1, 7, 100, 10**6])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_captions_are_the_same_wherever_the_window_ends(tmp_path, monkeypatch, window, indent):
-    monkeypatch.setattr(module, "WINDOW", window)
+    monkeypatch.setattr(streamed, "WINDOW", window)
     made = {f'v {i} \\ "': entry(*["é日🍳 \\n"] * i) for i in range(5)} | {"": {}}
     for ascii_only in (True, False):
         text = json.dumps(made, indent=indent, ensure_ascii=ascii_only)
         (tmp_path / "a.json").write_text(f"\ufeff{text}\n", encoding="utf-8")
-        assert dict(stream_captions(tmp_path / "a.json")) == made
+        assert dict(stream_entries(tmp_path / "a.json")) == made
 
 
 def test_a_damaged_file_is_not_read_into_memory_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WINDOW", 1000)
-    monkeypatch.setattr(module, "LARGEST_ENTRY", 10_000)
+    monkeypatch.setattr(streamed, "WINDOW", 1000)
+    monkeypatch.setattr(streamed, "LARGEST_ENTRY", 10_000)
     (tmp_path / "a.json").write_text('{"a": {}, "b": {"text": ["' + "word " * 100_000 + '"]}}')
     with pytest.raises(MediaError, match="after video 'a'"):
-        list(stream_captions(tmp_path / "a.json"))
+        list(stream_entries(tmp_path / "a.json"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc, which only Linux has")
 def test_captions_are_streamed(tmp_path):
     """Ten times the file takes the same memory."""
-    code = "import re, sys; from pathlib import Path; from videoclip.media.captions import stream_captions\n"
-    code += "n = sum(1 for _ in stream_captions(Path(sys.argv[1])))\n"
+    code = "import re, sys; from pathlib import Path; from videoclip.media.streamed import stream_entries\n"
+    code += "n = sum(1 for _ in stream_entries(Path(sys.argv[1])))\n"
     code += "print(n, re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
     peak = {}
     for videos in (200, 4000):

@@ -47,6 +47,8 @@ class Benchmark:
     """Of retrieval scores, none of which is the default; empty where there is no retrieval."""
     trains: Mapping[str, Callable[[Corpus, Path], Examples]] = field(default_factory=dict)
     """The tasks (of ``tasks.finetune``) that can be trained on it, the default first, and the examples of each."""
+    brings_videos: bool = False
+    """Whether it has its videos itself: the corpus is where their features are kept, and is made if there is none."""
     trained_split: str = ""
     """The videos that trained models are tested on, where they are not those of the default split."""
 

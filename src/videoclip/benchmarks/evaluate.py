@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..corpus.store import Corpus
 from ..errors import VideoclipError
-from ..model.joint import JointModel, load_model
+from ..model.joint import JointModel, encoder_for, load_model
 from ..model.prompts import Prompted
 from ..provenance import provenance
 from ..storage.places import Place, place
@@ -29,10 +29,12 @@ def evaluate(
     """Measure a model on a benchmark.
 
     Args:
-        name: of the benchmark, such as ``youcook2``; ``table.BENCHMARKS`` has all of them.
+        name: of the benchmark, such as ``youcook2``; ``table.BENCHMARKS`` has all of them. ``mteb:TASK`` is a retrieval
+            task of the harness mteb.
         model: one that is loaded, or what ``load_model`` takes: a folder, a hub name, or ``mil-nce``.
         corpus: of the videos' features, or where it is; None or empty: ``corpus.lance`` in ``data`` or beside it.
-        data: folder with the benchmark's annotations, as they are distributed; for data of one's own the table.
+        data: folder with the benchmark's annotations, as they are distributed; for data of one's own the table; of
+            mteb's tasks, which bring theirs, the folder in which features are kept.
         split: the videos to evaluate on; by default the test videos.
         rule: of segmentation, for benchmarks in which seconds are labelled.
         normalization: of scores, for benchmarks with retrieval; by default none.
@@ -50,8 +52,10 @@ def evaluate(
     chosen, folder = benchmark(name), Path(data)
     options = chosen.options(name, split, rule, normalization)
     phrasings = [templates] if isinstance(templates, str) else list(templates)
-    features = open_corpus(corpus, folder)
+    features = None if chosen.brings_videos else open_corpus(corpus, folder)
     loaded = load_model(model) if isinstance(model, str | Path | Remote) else model
+    if features is None:
+        features = kept_corpus(corpus, folder, loaded)
     check_features(loaded, features)
     result = chosen.run(Prompted(loaded, phrasings) if phrasings else loaded, features, folder, options)
     named = str(model) if isinstance(model, str | Path | Remote) else loaded.name
@@ -80,3 +84,14 @@ def open_corpus(corpus: Corpus | str | Place | None, data: Path) -> Corpus:
         return corpus
     places = [place(corpus)] if corpus else [data / "corpus.lance", data.parent / "corpus.lance"]
     return Corpus(next((there for there in places if there.exists()), places[0]))
+
+
+def kept_corpus(corpus: Corpus | str | Place | None, data: Path, model: JointModel) -> Corpus:
+    """The corpus in which the features of a benchmark's own videos are kept; made if there is none.
+
+    Raises:
+        VideoclipError: the model's encoder is not here, or the corpus holds features of another.
+    """
+    if isinstance(corpus, Corpus):
+        return corpus
+    return Corpus.create(place(corpus) if corpus else data / "corpus.lance", encoder_for(model).kind)

@@ -12,6 +12,7 @@ from ..errors import VideoclipError
 if TYPE_CHECKING:
     from .benchmark import Benchmark
 
+MTEB = "mteb"
 BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
     "pairs": lambda: module("videoclip.benchmarks.own").PAIRS,
     "choices": lambda: module("videoclip.benchmarks.own").CHOICES,
@@ -28,11 +29,14 @@ BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
 
 
 def benchmark(name: str) -> "Benchmark":
-    """The benchmark of this name.
+    """The benchmark of this name; ``mteb:TASK`` is a retrieval task of that harness.
 
     Raises:
         VideoclipError: there is none.
     """
+    harness, _, task = name.partition(":")
+    if harness == MTEB and task:
+        return module("videoclip.benchmarks.mteb_tasks").benchmark_of(task)
     if name not in BENCHMARKS:
-        raise VideoclipError(f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}")
+        raise VideoclipError(f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}, and {MTEB}:TASK")
     return BENCHMARKS[name]()

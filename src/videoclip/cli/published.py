@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .options import AnyPlace, local_argument, local_option, place_argument, place_option
+from ..ranges import SECONDS
+from .options import AnyPlace, local_argument, local_option, number_option, place_argument, place_option
 
 app = typer.Typer()
 PANEL = "Published weights and data"
@@ -50,10 +51,13 @@ def convert(
 
 @app.command("import", rich_help_panel=PANEL)
 def import_(
-    features: Annotated[Path, local_argument(help="Folder of .npy files, or of the published code's shards.")],
+    features: Annotated[
+        Path, local_argument(help="Folder of .npy or .pth.tar files, or of the published code's shards.")
+    ],
     out: Annotated[AnyPlace, place_option(help="Corpus to make or to add to, such as howto100m.lance.")],
     captions: Annotated[
-        Path | None, local_option(help="HowTo100M's raw_caption.json, or a folder of caption files.")
+        Path | None,
+        local_option(help="Folder of caption files; or captions of HowTo100M, HTM-AA, HowToCaption or HowToStep."),
     ] = None,
     ids: Annotated[
         Path | None, local_option(help="Take these only: a file of one id a line, or a CSV with a column video_id.")
@@ -65,13 +69,16 @@ def import_(
     keep_repeats: Annotated[
         bool, typer.Option("--keep-repeats", help="Leave what rolling captions say twice as it is.")
     ] = False,
+    sentence_seconds: Annotated[
+        float, number_option(SECONDS, help="How long a sentence lasts of which only the time is known (HTM-AA).")
+    ] = 5.0,
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
 ) -> None:
     """Bring other people's features and captions into a corpus; goes on where it was interrupted."""
     from ..corpus.importers import ImportConfig, import_features
     from ..report.lines import print_set_aside
 
-    config = ImportConfig(encoder, normalize, keep_repeats, allow_silent)
+    config = ImportConfig(encoder, normalize, keep_repeats, allow_silent, sentence_seconds=sentence_seconds)
     summary = import_features(features, out, captions, ids, config)
     print_set_aside(summary.set_aside, f"{out}.set-aside.json")
     typer.echo(f"{out}: {summary}; features of {summary.kind}")

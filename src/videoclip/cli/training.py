@@ -24,7 +24,7 @@ def extract(
     videos: Annotated[Path, local_argument(help="Folder of videos (searched with its subfolders), or one file.")],
     out: Annotated[AnyPlace, place_option(help="Corpus to make or to add to, such as my.lance.")],
     captions: Annotated[
-        Path | None, local_option(help="Folder of captions (default: beside the videos), or raw_caption.json.")
+        Path | None, local_option(help="Folder of captions (default: beside the videos), or a file for many videos.")
     ] = None,
     encoder: Annotated[
         str, local_name(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")

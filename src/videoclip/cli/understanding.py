@@ -21,9 +21,9 @@ CorpusOption = Annotated[
 
 @app.command(rich_help_panel=PANEL)
 def evaluate(
-    name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}.")],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}, or mteb:TASK.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
-    data: Annotated[Path, local_option(help="Folder with the benchmark's files (world: with truth.json).")],
+    data: Annotated[Path, local_option(help="Folder with the benchmark's files (mteb: to keep features in).")],
     corpus: CorpusOption = None,
     json: Annotated[Path | None, local_option(help="File to write figures and predictions into.")] = None,
     report: Annotated[Path | None, local_option(help="Page to write: figures, confusions, examples (.html).")] = None,

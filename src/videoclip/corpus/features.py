@@ -1,4 +1,4 @@
-"""Features that others extracted: folders of ``.npy`` files or safetensors, and the shards of the published code.
+"""Features that others extracted: folders of ``.npy`` or ``.pth.tar`` files or safetensors, and the published shards.
 
 All are asked the same: which videos they hold, and the features of one of them.
 """
@@ -15,6 +15,9 @@ import numpy as np
 from ..errors import CorpusError, VideoclipError
 from ..published.arrays import UNREADABLE, read_npy, reason
 from ..published.pickles import InertUnpickler
+
+SUFFIXES = (".npy", ".pth.tar", ".pth", ".pt")
+"""Of files of features, one a video; a folder is of one of them, the first of which it has any."""
 
 
 class FeatureStore(Protocol):
@@ -39,20 +42,20 @@ class FeatureStore(Protocol):
     def __len__(self) -> int: ...
 
 
-class NpyFolder:
-    """Every ``.npy`` file below a folder: its key is the path below the folder, without the suffix.
+class FeatureFiles:
+    """Every file of features below a folder: its key is the path below the folder, without the suffix.
 
     A video is found by its key, or by the bare name of its file where only one has it.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, suffix: str = ".npy"):
+        self.folder, self.suffix = folder, suffix
         self._place: dict[str, str] = {}  # bare name -> folder; memory counts, with a million files
         self._more: set[str] = set()  # keys of further files of the same bare name
-        for root, names in _walk(folder):
+        for root, names in _walk(folder, suffix):
             place = sys.intern(Path(root).relative_to(folder).as_posix())
             for name in names:
-                stem = name[:-4]
+                stem = name[: -len(suffix)]
                 if stem in self._place:
                     self._more.add(_key(place, stem))
                 else:
@@ -76,18 +79,37 @@ class NpyFolder:
         return key if stem in self._ambiguous else stem
 
     def read(self, key: str) -> tuple[np.ndarray, str]:
-        path = f"{self.folder}/{key}.npy"
-        return read_npy(path), path
+        path = f"{self.folder}/{key}{self.suffix}"
+        return (read_npy if self.suffix == ".npy" else _read_tensor)(path), path
 
 
 def _key(place: str, stem: str) -> str:
     return stem if place == "." else f"{place}/{stem}"
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def _walk(folder: Path, suffix: str) -> Iterator[tuple[str, list[str]]]:
     for root, folders, names in os.walk(folder):
         folders.sort()
-        yield root, sorted(name for name in names if name.endswith(".npy"))
+        yield root, sorted(name for name in names if name.endswith(suffix))
+
+
+def _read_tensor(path: str) -> np.ndarray:
+    """The features in a file of ``torch.save``: a tensor, or the only one (seconds, F) of a dict. Nothing is run.
+
+    That the zoo of TAN (HowTo100M, a vector a second of CLIP-L/14 or InternVideo) holds one of these is assumed.
+    """
+    from ..published.torch_files import StoredTensor, read_checkpoint
+
+    try:
+        content = read_checkpoint(Path(path)).content
+        inside = list(content.values()) if isinstance(content, dict) else [content]
+        found = [tensor for tensor in inside if isinstance(tensor, StoredTensor) and tensor.ndim == 2]
+        if len(found) != 1:
+            what = f"{len(found)} tensors (seconds, F)" if inside else "nothing"
+            raise CorpusError(f"{path}: holds {what}, expected one; save the features as .npy")
+        return found[0].read().float().numpy()
+    except VideoclipError as error:
+        raise CorpusError(str(error)) from error
 
 
 class Shards:
@@ -235,7 +257,7 @@ def open_features(folder: Path) -> FeatureStore:
         return Shards(folder)
     if any(folder.glob("*.safetensors")):
         return SafetensorsFolder(folder)
-    found = NpyFolder(folder)
-    if not len(found):
-        raise VideoclipError(f"{folder}: no .npy files in it")
-    return found
+    for suffix in SUFFIXES:
+        if len(found := FeatureFiles(folder, suffix)):
+            return found
+    raise VideoclipError(f"{folder}: no files of features in it ({', '.join(SUFFIXES)})")

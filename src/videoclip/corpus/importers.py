@@ -13,10 +13,11 @@ import numpy as np
 
 from ..encoders.encoder import FeatureKind
 from ..errors import CorpusError, MediaError, VideoclipError
-from ..media.captions import Caption, howto100m_captions, read_captions, stream_captions
+from ..media.caption_sets import SENTENCE_SECONDS, is_caption_set, read_caption_set
+from ..media.captions import Caption, read_captions
 from ..media.files import CaptionFiles
 from ..progress import track
-from ..ranges import Range, ranged
+from ..ranges import SECONDS, Range, ranged
 from ..storage.names import noted
 from ..storage.places import Place
 from ..text import read_text
@@ -40,6 +41,8 @@ class ImportSummary:
     seconds: int = 0
     captions: int = 0
     present: int = 0
+    past_the_end: int = 0
+    """Videos with a caption that begins after their last second; of many, features are not one a second."""
     left_out: Counter = field(default_factory=Counter)
     set_aside: dict[str, str] = field(default_factory=dict)
 
@@ -49,6 +52,11 @@ class ImportSummary:
         parts += [f"{count} left out: {reason}" for reason, count in self.left_out.items()]
         if self.set_aside:
             parts.append(f"{len(self.set_aside)} set aside")
+        if self.past_the_end > self.added / 2:
+            parts.append(
+                f"captions of {self.past_the_end} of them go on after the features end: are these one a second, and of "
+                "the whole video?"
+            )
         return ", ".join(parts)
 
 
@@ -67,6 +75,8 @@ class ImportConfig:
     """Take videos without captions too."""
     commit_bytes: Annotated[int, Range(1, 2**40)] = COMMIT_BYTES
     """Features that a killed job can lose."""
+    sentence_seconds: Annotated[float, SECONDS] = SENTENCE_SECONDS
+    """How long a sentence lasts of which only the time is known."""
 
 
 def import_features(
@@ -79,8 +89,8 @@ def import_features(
     """Bring features, and captions if there are any, into the corpus ``out``; what it holds already is left alone.
 
     Args:
-        features: a folder of ``.npy`` files, or of the published code's shards.
-        captions: HowTo100M's ``raw_caption.json``, which is streamed, or a folder of caption files.
+        features: a folder of ``.npy`` or ``.pth.tar`` files, or of the published code's shards.
+        captions: a folder of caption files, or one file for many videos (``media.caption_sets`` has the forms).
         ids: a list of the videos to take: one id a line, or a CSV with a column ``video_id``.
 
     Raises:
@@ -102,7 +112,7 @@ def import_features(
         track("import", len(store), "videos") as advance,
         corpus.appending(config.commit_bytes) as writer,
     ):
-        for key, video, said in _pairs(store, captions, config):
+        for key, video, said in _pairs(store, captions, config, summary):
             advance()
             if wanted is not None and key not in names:
                 summary.left_out["not in the list of ids"] += 1
@@ -124,6 +134,7 @@ def import_features(
                 summary.added += 1
                 summary.seconds += loaded.seconds
                 summary.captions += len(said)
+                summary.past_the_end += bool(said) and said[-1].start > loaded.seconds
     list_set_aside(out, summary.set_aside)
     if wanted is not None and len(names) < len(wanted):
         summary.left_out["in the list of ids, but without features"] = len(wanted) - len(names)
@@ -131,13 +142,15 @@ def import_features(
 
 
 def _pairs(
-    store: FeatureStore, captions: Path | None, config: ImportConfig
+    store: FeatureStore, captions: Path | None, config: ImportConfig, summary: ImportSummary
 ) -> Iterator[tuple[str, str, list[Caption] | MediaError]]:
     """(key of the features, id in the captions, captions) of every video; first those that have captions."""
     spoken: set[str] = set()
-    for video, said in _captions(captions, store, config) if captions else ():
+    for video, said in _captions(captions, store, config, summary) if captions else ():
         key = store.find(video)
-        if key is not None and key not in spoken:
+        if key is None:
+            summary.left_out["in the captions, but without features"] += 1
+        elif key not in spoken:
             spoken.add(key)
             yield key, video, said
     for key in store:
@@ -146,10 +159,14 @@ def _pairs(
 
 
 def _captions(
-    path: Path, store: FeatureStore, config: ImportConfig
+    path: Path, store: FeatureStore, config: ImportConfig, summary: ImportSummary
 ) -> Iterator[tuple[str, list[Caption] | MediaError]]:
-    if path.is_dir():
+    if is_caption_set(path):
+        yield from read_caption_set(path, store.find, config.keep_repeats, config.sentence_seconds)
+    elif path.is_dir():
         written = CaptionFiles(path, list(store))
+        if written.without_video:
+            summary.left_out["caption files without features"] = written.without_video
         for key in store:
             found, _ = written.of(key)
             if found:
@@ -157,9 +174,6 @@ def _captions(
                     yield store.name(key), read_captions(found)
                 except MediaError as error:
                     yield store.name(key), error
-    elif path.is_file():
-        for video, entry in stream_captions(path):
-            yield video, howto100m_captions(entry, config.keep_repeats) if store.find(video) else []
     else:
         raise VideoclipError(f"{path}: no such file or folder of captions")
 

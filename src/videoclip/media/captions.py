@@ -8,10 +8,10 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..errors import MediaError, MediaWarning
 from ..storage.places import write_whole
@@ -22,10 +22,6 @@ from .markup import plain
 from .recognised import rows_of
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".json")
-WINDOW = 1 << 19
-"""Characters of captions that are read at a time."""
-LARGEST_ENTRY = 64 << 20
-"""Characters of one video's captions beyond which a file is taken for damaged, rather than read into memory whole."""
 
 
 SILENCE = 20.0
@@ -98,85 +94,6 @@ def howto100m_captions(entry: dict, keep_repeats: bool = False) -> list[Caption]
     rows = zip(*(column if isinstance(column, list) else [] for column in columns), strict=False)
     timed = (Caption(float(s), float(e), t) for s, e, t in rows if isinstance(t, str) and _numbers(s, e))
     return clean(timed, keep_repeats)
-
-
-def stream_captions(path: Path) -> Iterator[tuple[str, dict]]:
-    """(id, {"start", "end", "text"}) of each video of HowTo100M's ``raw_caption.json``, in the memory of a few videos.
-
-    Each entry is parsed by itself from a window of the text that slides over the file.
-
-    Raises:
-        MediaError: the file is not JSON of that form; what came before the fault was yielded.
-    """
-    last = ""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        window = _Window(file)
-        try:
-            window.take("{")
-            while not window.is_next("}"):
-                video = window.value()
-                window.take(":")
-                entry = window.value()
-                if not isinstance(video, str) or not isinstance(entry, dict):
-                    raise MediaError(
-                        f"{path}: '{video}' has no {{'start': […], 'end': […], 'text': […]}}; "
-                        "expected HowTo100M's captions of many videos"
-                    )
-                last = video
-                yield video, entry
-                if not window.is_next("}"):
-                    window.take(",")
-        except ValueError as error:
-            place = f"after video '{last}'" if last else "at its beginning"
-            raise MediaError(f"{path}: is not JSON of HowTo100M's form {place} ({error})") from error
-
-
-class _Window:
-    """The part of a JSON text that is being parsed."""
-
-    def __init__(self, file: TextIO):
-        self.file, self.text, self.place = file, "", 0
-        self.decoder = json.JSONDecoder()
-
-    def value(self) -> Any:
-        """The next whole value.
-
-        Raises:
-            ValueError: there is none, however much is read.
-        """
-        while True:
-            self._skip_space()
-            try:
-                found, self.place = self.decoder.raw_decode(self.text, self.place)
-                return found
-            except json.JSONDecodeError as error:  # cut off by the window's end, or no JSON
-                if len(self.text) - self.place > LARGEST_ENTRY or not self._read_on():
-                    raise ValueError(error.msg) from error
-            except RecursionError as error:
-                raise ValueError("nested deeper than any captions") from error
-
-    def take(self, sign: str) -> None:
-        if not self.is_next(sign):
-            raise ValueError(f"expected {sign}, found {self.text[self.place : self.place + 20]!r}")
-        self.place += 1
-
-    def is_next(self, sign: str) -> bool:
-        self._skip_space()
-        return self.text.startswith(sign, self.place)
-
-    def _skip_space(self) -> None:
-        while True:
-            while self.text[self.place : self.place + 1].isspace():
-                self.place += 1
-            if self.place < len(self.text) or not self._read_on():
-                return
-
-    def _read_on(self) -> bool:
-        """Move the window on; twice as far where it holds one long value."""
-        rest = self.text[self.place :]
-        more = self.file.read(max(WINDOW, len(rest)))
-        self.text, self.place = rest + more, 0
-        return bool(more)
 
 
 def without_repeats(captions: Iterable[Caption]) -> list[Caption]:

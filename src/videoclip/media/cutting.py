@@ -75,7 +75,7 @@ def _copied(path: str | Path, start: float, end: float, out: Path) -> None:
                 number += 1
             elif packet.pts * packet.time_base < began or packet.pts * packet.time_base >= origin + end:
                 continue
-            elif packet.dts is None or packet.dts <= last.get(index, packet.dts - 1):
+            elif packet.dts is None or (index in last and packet.dts <= last[index]):
                 packet.dts = max(packet.pts, last.get(index, packet.pts - 1) + 1)
                 packet.pts = max(packet.pts, packet.dts)
             last[index] = packet.dts

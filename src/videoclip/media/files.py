@@ -1,15 +1,17 @@
 """Which videos lie in some folders, and which caption files belong to them: one set of rules for all commands."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import MediaError, VideoclipError
+from ..errors import MediaError, MediaWarning, VideoclipError
 from ..storage.names import noted
 from .belonging import VIDEO_SUFFIXES, Names
-from .captions import SUFFIXES, Caption, howto100m_captions, read_captions, stream_captions
+from .caption_sets import is_caption_set, read_caption_set
+from .captions import SUFFIXES, Caption, read_captions
 from .languages import Marks, by_preference, wanted_language
 
 PASSED_OVER = (
@@ -54,7 +56,8 @@ def find_videos(places: Path | Sequence[Path], captions: Path | None = None, lan
     """All videos that these folders hold, with their subfolders, or that are named themselves, in order.
 
     Args:
-        captions: a folder of caption files, or HowTo100M's ``raw_caption.json``; by default they lie among the videos.
+        captions: a folder of caption files, or a file for many videos (``caption_sets`` has the forms); by default they
+            lie among the videos.
         language: captions that are preferred where there are several.
 
     Raises:
@@ -92,9 +95,13 @@ def _with_captions(
     written: CaptionFiles | None = None
     said: dict[str, list[Caption]] = {}
     bare = Counter(path.stem for path in lying)
-    if captions is not None and captions.is_file():
+    if captions is not None and is_caption_set(captions):
         known = {*identities, *bare}
-        said = {video: howto100m_captions(entry) for video, entry in stream_captions(captions) if video in known}
+        for video, captions_of_it in read_caption_set(captions, known.__contains__):
+            if isinstance(captions_of_it, MediaError):
+                warnings.warn(str(captions_of_it), MediaWarning, stacklevel=2)
+            elif captions_of_it:
+                said[video] = captions_of_it
     elif lying:
         written = CaptionFiles(captions or root, _neighbours(root, lying), language, beside=captions is None)
     if written:
@@ -157,7 +164,8 @@ class CaptionFiles:
         """Those that belong to no video; JSON, which may be anything, aside."""
         names = Names(videos)
         elsewhere: dict[str, list[tuple[str, Marks, Path]]] = {}
-        for path in files_below(folder, SUFFIXES, self.passed_over):
+        lying = list(files_below(folder, SUFFIXES, self.passed_over))
+        for path in lying:
             below = path.relative_to(folder).with_suffix("").as_posix()
             found, marks = names.beside(below)
             for video in found:
@@ -169,6 +177,8 @@ class CaptionFiles:
         for video, files in elsewhere.items():
             if video not in self._files and len({place for place, _, _ in files}) == 1:
                 self._files[video] = [(marks, path) for _, marks, path in files]
+        self.without_video = len({*lying} - {path for files in self._files.values() for _, path in files})
+        """How many of the folder's caption files belong to none of the videos."""
 
     def of(self, video: str) -> tuple[Path | None, str]:
         """A video's caption file and its language, by the video's name as it was given; none where none is captions.

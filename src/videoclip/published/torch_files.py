@@ -12,6 +12,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,8 @@ from .pickles import InertUnpickler
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_DAMAGED = (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, RuntimeError, EOFError, struct.error)
+"""What reading a damaged archive ends in; names that are no text and records marked as encrypted among it."""
 _STORAGES = {
     "BFloat16Storage": torch.bfloat16,
     "BoolStorage": torch.bool,
@@ -99,7 +102,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             is_archive = file.read(4) == b"PK\x03\x04"
             file.seek(0)
             return (_read_archive if is_archive else _read_legacy)(file, path)
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise WeightsError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
@@ -120,9 +123,9 @@ def _read_archive(file: BinaryIO, path: Path) -> Checkpoint:
                 raise UnsafeFileError(f"{path}: has a tensor of {numel} numbers whose data are not in the file")
             return Storage(path, dtype, numel, _data_begin(file, record))
 
-        with archive.open(pickled[0]) as pickle:
-            reader = _TensorUnpickler(pickle, path, storage)  # type: ignore[arg-type]
-            return Checkpoint(reader.read(), frozenset(reader.inert))
+        pickle = BytesIO(archive.read(pickled[0]))  # whole, since its checksum is compared at its end
+        reader = _TensorUnpickler(pickle, path, storage)
+        return Checkpoint(reader.read(), frozenset(reader.inert))
 
 
 def _data_begin(file: BinaryIO, record: zipfile.ZipInfo) -> int:
