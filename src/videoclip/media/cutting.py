@@ -76,8 +76,8 @@ def _copied(path: str | Path, start: float, end: float, out: Path) -> None:
             elif packet.pts * packet.time_base < began or packet.pts * packet.time_base >= origin + end:
                 continue
             elif packet.dts is None or (index in last and packet.dts <= last[index]):
-                packet.dts = max(packet.pts, last.get(index, packet.pts - 1) + 1)
-                packet.pts = max(packet.pts, packet.dts)
+                decoded_at = max(packet.pts, last.get(index, packet.pts - 1) + 1)
+                packet.dts = packet.pts = decoded_at
             last[index] = packet.dts
             shift = round(began / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
