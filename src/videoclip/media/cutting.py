@@ -75,9 +75,8 @@ def _copied(path: str | Path, start: float, end: float, out: Path) -> None:
                 number += 1
             elif packet.pts * packet.time_base < began or packet.pts * packet.time_base >= origin + end:
                 continue
-            elif packet.dts is None or (index in last and packet.dts <= last[index]):
-                decoded_at = max(packet.pts, last.get(index, packet.pts - 1) + 1)
-                packet.dts = packet.pts = decoded_at
+            elif packet.dts is None or packet.dts <= last.get(index, packet.dts - 1):
+                packet.dts = packet.pts = max(packet.pts, last[index] + 1) if index in last else packet.pts
             last[index] = packet.dts
             shift = round(began / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
