@@ -38,6 +38,11 @@ class SentenceEmbedding(nn.Module):
         """Ids of the known words of each text, padded with 0: (N, max_words) int. Unknown words are passed over."""
         rows = torch.zeros(len(texts), self.max_words, dtype=torch.long)
         for row, text in zip(rows, texts, strict=True):
-            known = [self.ids[word] for word in _WORD.findall(text.lower()) if word in self.ids][: self.max_words]
+            known = [self.ids[word] for word in words_of(text) if word in self.ids][: self.max_words]
             row[: len(known)] = torch.tensor(known, dtype=torch.long)
         return rows
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return _WORD.findall(text.lower())

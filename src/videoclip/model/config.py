@@ -1,7 +1,7 @@
 """What a model is, apart from its weights: the content of its ``config.json``."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +38,8 @@ class ModelConfig:
     """Identity of the encoder that made the training features; empty where it is not known."""
     normalized: bool = True
     """Whether those features have unit length."""
+    start: dict[str, Any] = field(default_factory=dict)
+    """The ready-made model to whose vectors the towers' are added (``residual``), as it notes itself; empty: none."""
 
     def __post_init__(self):
         if self.hidden_size % self.heads:
@@ -51,6 +53,8 @@ class ModelConfig:
             raise ConfigError(f"pooling is '{self.pooling}'; choose mean or cls")
         if self.similarity not in ("dot", "cosine"):
             raise ConfigError(f"similarity is '{self.similarity}'; choose dot or cosine")
+        if self.start and self.similarity == "cosine":
+            raise ConfigError("similarity=cosine: a ready-made model's vectors are compared as they are; choose dot")
         if self.shared and self.video_layers != self.text_layers:
             raise ConfigError(
                 f"a shared transformer cannot have video_layers {self.video_layers} and text_layers {self.text_layers}"

@@ -15,7 +15,7 @@ from ..errors import ConfigError, WeightsError
 from ..storage.copies import fetch
 from ..storage.places import place
 from ..storage.remote import Remote
-from .mil_nce import MIL_NCE, MilNce
+from .mil_nce import MIL_NCE, MilNce, load_mil_nce
 from .videoclip import VideoCLIP
 
 
@@ -67,16 +67,32 @@ class JointModel(Protocol):
 def load_model(name: str | Path | Remote) -> JointModel:
     """A model for use: a folder (also of an object store), a hub name, or ``mil-nce`` (``mil-nce:FOLDER``).
 
-    The last is the baseline of that name. The model is on the GPU if there is one. Another kind of model is a module
-    with a class that has what ``JointModel`` says, and a line here.
+    The last is the baseline of that name, published or with a text side of one's own. The model is on the GPU if there
+    is one. Another kind of model is a module with a class that has what ``JointModel`` says, and a line here.
 
     Raises:
         WeightsError: there is none, or its files do not fit together.
     """
     kind, _, rest = str(name).partition(":")
     if kind == MIL_NCE:
-        return MilNce(Path(rest) if rest else None)
+        return load_mil_nce(Path(rest) if rest else None)
     return load_videoclip(name)
+
+
+def load_start(name: str, made: FeatureKind, what: str) -> MilNce | VideoCLIP:
+    """A model that another one can start from (``VideoCLIP.starting_from``): one whose weights fit into its files.
+
+    Args:
+        made: the features that it has to understand; ``what`` says whose they are.
+
+    Raises:
+        WeightsError: there is none of a kind that can be kept in the files of another.
+        VideoclipError: it does not understand the features.
+    """
+    kind, _, rest = str(name).partition(":")
+    model = load_mil_nce(Path(rest) if rest else None) if kind == MIL_NCE else load_videoclip(name)
+    model.check_features(made, what)
+    return model
 
 
 def load_videoclip(name: str | Path | Remote) -> VideoCLIP:

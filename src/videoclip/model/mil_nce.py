@@ -1,80 +1,140 @@
 """MIL-NCE's own joint embedding (Miech et al., CVPR 2020), the baseline that VideoCLIP's features come from.
 
 S3D and the text side that it was trained with give similarities without any transformer: the mean of a clip's features
-times the sentence's. It has the methods of ``VideoCLIP``, and stands beside it in every zero-shot evaluation.
+times the sentence's. It has the methods of ``VideoCLIP``, and stands beside it in every zero-shot evaluation. A text
+side of another encoder is one too (``pretrain.text_side`` trains it).
 """
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
+from ..config import from_note
 from ..encoders.encoder import FeatureKind
 from ..encoders.s3d import published_text
-from ..errors import VideoclipError
+from ..encoders.s3d_text import SentenceEmbedding
+from ..errors import VideoclipError, WeightsError
 from ..published.catalogue import published_path, weights_folder
+from ..ranges import Range, ranged
+from ..storage.places import write_whole
 from .fingerprint import fingerprint_of
 
 MIL_NCE = "mil-nce"
-FEATURE_SIZE = 512
+SIZE = Range(1, 1_000_000)
 
 
-class MilNce:
-    """Features of S3D and sentences in one space.
+@dataclass(frozen=True)
+@ranged
+class MilNceConfig:
+    """Sizes of the text side (the defaults are the published ones) and the encoder whose features it goes with."""
+
+    words: tuple[str, ...] = ()
+    word_size: Annotated[int, SIZE] = 300
+    hidden_size: Annotated[int, SIZE] = 2048
+    feature_size: Annotated[int, SIZE] = 512
+    encoder: str = "s3d"
+    normalized: bool = True
+
+
+class MilNce(nn.Module):
+    """Features of an encoder and sentences in one space.
 
     Features of unit length, which VideoCLIP takes, give up what their lengths say; MIL-NCE was evaluated without that.
-
-    Raises:
-        WeightsError: the folder lacks ``s3d_howto100m.pth`` or ``s3d_dict.npy``.
     """
 
-    def __init__(self, folder: Path | None = None):
-        self.name = f"{MIL_NCE}:{folder.resolve()}" if folder else MIL_NCE
-        folder = folder or weights_folder()
-        files = (published_path("mil-nce", name, folder) for name in ("s3d_howto100m.pth", "s3d_dict.npy"))
-        self.text = published_text(*files)
+    def __init__(self, config: MilNceConfig, text: SentenceEmbedding | None = None):
+        super().__init__()
+        self.config = config
+        self.name = ""
+        """What ``load_model`` takes to load it again; empty until it lies somewhere."""
+        sizes = config.word_size, config.hidden_size, config.feature_size
+        self.text = text or SentenceEmbedding(config.words, *sizes)
 
     @property
     def features(self) -> FeatureKind:
-        """Those of S3D; of unit length or not."""
-        return FeatureKind("s3d", FEATURE_SIZE)
+        """Those of its encoder; of unit length or not."""
+        return FeatureKind(self.config.encoder, self.config.feature_size, self.config.normalized)
 
     @property
     def size(self) -> int:
         """Numbers in a vector, D."""
-        return FEATURE_SIZE
+        return self.config.feature_size
 
     @property
     def fingerprint(self) -> str:
         """A hash of the weights of the text side, since the video side is the features themselves."""
         return fingerprint_of(self.text.state_dict())
 
+    @property
+    def note(self) -> dict[str, Any]:
+        """What a model that starts from this one writes down of it."""
+        return {"kind": MIL_NCE} | asdict(self.config)
+
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Vectors of texts, (N, 512) float32."""
-        parts = [self.text(self.text.word_ids(texts[i : i + batch_size])) for i in range(0, len(texts), batch_size)]
-        return torch.cat(parts) if parts else torch.empty(0, FEATURE_SIZE)
+        """Vectors of texts, (N, D) float32."""
+        device = self.text.fc2.weight.device
+        chunks = (texts[i : i + batch_size] for i in range(0, len(texts), batch_size))
+        parts = [self.text(self.text.word_ids(chunk).to(device)).float().cpu() for chunk in chunks]
+        return torch.cat(parts) if parts else torch.empty(0, self.size)
 
     def encode_video(self, features: Sequence[np.ndarray | Tensor]) -> Tensor:
-        """Vectors of videos, (N, 512) float32: the mean over their seconds."""
+        """Vectors of videos, (N, D) float32: the mean over their seconds."""
         return torch.stack([self.video_tokens(video).mean(0) for video in features])
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
-        """One vector per second, (seconds, 512) float32: the features as they are."""
+        """One vector per second, (seconds, D) float32: the features as they are."""
         kind = getattr(features, "kind", None)
         if kind is not None:
             self.check_features(kind, "video")
         array = features.numpy(force=True) if isinstance(features, Tensor) else features
         video = torch.from_numpy(np.array(array, np.float32))
-        if video.ndim != 2 or not len(video) or video.shape[1] != FEATURE_SIZE:
-            raise VideoclipError(f"features of shape {tuple(video.shape)}, expected (seconds, {FEATURE_SIZE}) of S3D")
+        if video.ndim != 2 or not len(video) or video.shape[1] != self.size:
+            owner = "S3D" if self.config.encoder == "s3d" else f"'{self.config.encoder}'"
+            raise VideoclipError(f"features of shape {tuple(video.shape)}, expected (seconds, {self.size}) of {owner}")
         return video
 
     def check_features(self, kind: FeatureKind, what: str) -> None:
-        """Raise if the features are not those of S3D."""
+        """Raise if the features are not those of its encoder."""
         if kind.encoder != self.features.encoder:
             raise VideoclipError(
-                f"{what}: features of encoder '{kind.encoder}', but mil-nce understands those of 's3d' only"
+                f"{what}: features of encoder '{kind.encoder}', but mil-nce understands those of "
+                f"'{self.features.encoder}' only"
             )
+
+    def save(self, folder: Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``, for ``load_mil_nce``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: t.contiguous() for name, t in self.text.state_dict().items()}, folder / "model.safetensors")
+        write_whole(folder / "config.json", json.dumps(asdict(self.config), indent=1))
+        self.name = f"{MIL_NCE}:{folder.resolve()}"
+
+
+def load_mil_nce(folder: Path | None = None) -> MilNce:
+    """The published embedding, from its two files in a folder or where downloads lie; or one that was saved there.
+
+    Raises:
+        WeightsError: the folder lacks ``s3d_howto100m.pth`` or ``s3d_dict.npy``, or files do not fit together.
+    """
+    if folder and (folder / "config.json").is_file():
+        model = MilNce(from_note(MilNceConfig, json.loads((folder / "config.json").read_text()), folder))
+        try:
+            model.text.load_state_dict(load_file(folder / "model.safetensors"))
+        except (RuntimeError, OSError) as error:
+            raise WeightsError(f"{folder}: {' '.join(str(error).split())[:300]}") from error
+    else:
+        files = (
+            published_path("mil-nce", name, folder or weights_folder())
+            for name in ("s3d_howto100m.pth", "s3d_dict.npy")
+        )
+        text = published_text(*files)
+        model = MilNce(MilNceConfig(words=tuple(text.ids)), text)
+    model.name = f"{MIL_NCE}:{folder.resolve()}" if folder else MIL_NCE
+    return model.eval()

@@ -1,9 +1,11 @@
 """BERT's WordPiece tokenizer from the vocabulary that ships in the package: the ids of bert-base-uncased, offline."""
 
+import re
 from functools import cache
 from importlib.resources import files
 
 CLS, SEP, PAD = "[CLS]", "[SEP]", "[PAD]"
+_APART = re.compile(r" ' (s|t|re|ve|ll|d|m)\b")
 SPECIAL = (PAD, "[UNK]", CLS, SEP, "[MASK]")
 
 
@@ -12,12 +14,13 @@ class Tokenizer:
 
     def __init__(self, vocabulary: dict[str, int]):
         from tokenizers import Tokenizer as Backend
-        from tokenizers import models, normalizers, pre_tokenizers
+        from tokenizers import decoders, models, normalizers, pre_tokenizers
 
         self.cls, self.sep, self.pad = vocabulary[CLS], vocabulary[SEP], vocabulary[PAD]
         self._backend = Backend(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
         self._backend.normalizer = normalizers.BertNormalizer(lowercase=True)
         self._backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        self._backend.decoder = decoders.WordPiece()
         self._backend.add_special_tokens([token for token in SPECIAL if token in vocabulary])
 
     def __len__(self) -> int:
@@ -31,6 +34,10 @@ class Tokenizer:
             whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
             encoded = self._backend.encode_batch_fast(whole, add_special_tokens=False)
         return [e.ids[:max_tokens] for e in encoded]
+
+    def decode(self, ids: list[list[int]]) -> list[str]:
+        """Lower-case texts of token ids, without special tokens."""
+        return [_APART.sub(r"'\1", text) for text in self._backend.decode_batch(ids, skip_special_tokens=True)]
 
 
 @cache

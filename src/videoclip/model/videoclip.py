@@ -7,8 +7,9 @@ embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … vT`` with pos
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+from ..config import from_note
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
-from ..errors import VideoclipError
+from ..errors import ConfigError, VideoclipError
 from .attention import attend
 from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
+from .mil_nce import MIL_NCE, MilNce, MilNceConfig
 from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
+from .residual import Gate, texts_of
 from .tokenizer import bert_tokenizer
 
 FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
@@ -152,6 +156,10 @@ class VideoCLIP(
             self.video_tower.transformer = self.text_tower.transformer
         if config.similarity == "cosine":
             self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+        self.start = _ready_made(config.start) if config.start else None
+        """The frozen model to whose vectors the towers' are added, if there is one (``residual``)."""
+        if self.start:
+            self.video_gate, self.text_gate = (Gate(config.hidden_size, self.start.size) for _ in range(2))
 
     # Training -------------------------------------------------------------------------------------------------
 
@@ -161,17 +169,42 @@ class VideoCLIP(
 
     def pooled_video(self, video: Packed) -> Tensor:
         """(ΣT, F) -> (B, D): the mean over a clip's seconds and ``[SEP]``, not ``[CLS]``."""
-        return self._pooled(self.video_tower(video))
+        own = self._own_video(video)
+        return own if self.start is None else own + self._given(self.start.encode_video, video.split())
 
     def pooled_text(self, text: Packed) -> Tensor:
         """(ΣL,) int -> (B, D): the mean over a text's tokens and the final ``[SEP]``, not ``[CLS]``."""
-        return self._pooled(self.text_tower(text))
+        own = self._own_text(text)
+        return own if self.start is None else own + self._given(self.start.encode_text, texts_of(text))
 
     def second_vectors(self, video: Packed) -> Packed:
         """(ΣT, F) -> (ΣT, D): a contextual vector per second, without ``[CLS]`` in attention."""
+        own = self._own_seconds(video)
+        if self.start is None:
+            return own
+        tokens = self.start.video_tokens
+        given = self._given(lambda clips: torch.cat([tokens(clip) for clip in clips]), video.split())
+        return Packed(own.values + given, own.lengths)
+
+    def _own_video(self, video: Packed) -> Tensor:
+        """What the tower says of clips, (B, D): all of it, or what is added to the ready-made model's vectors."""
+        pooled = self._pooled(self.video_tower(video))
+        return pooled if self.start is None else self.video_gate(pooled)
+
+    def _own_text(self, text: Packed) -> Tensor:
+        pooled = self._pooled(self.text_tower(text))
+        return pooled if self.start is None else self.text_gate(pooled)
+
+    def _own_seconds(self, video: Packed) -> Packed:
         hidden = self.video_tower(video, with_cls=False)
         layout = Layout(hidden.lengths, hidden.values.device)
-        return Packed(self._scaled(hidden.values.index_select(0, layout.others)), video.lengths)
+        vectors = self._scaled(hidden.values.index_select(0, layout.others))
+        return Packed(vectors if self.start is None else self.video_gate(vectors), video.lengths)
+
+    def _given(self, encode: Callable[[Any], Tensor], what: Any) -> Tensor:
+        """Vectors of the ready-made model, which is not trained, in full precision."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            return encode(what).to(self.device).clone()  # inference tensors take no part in training
 
     def _pooled(self, hidden: Packed) -> Tensor:
         layout = Layout(hidden.lengths, hidden.values.device)
@@ -193,7 +226,8 @@ class VideoCLIP(
         if isinstance(texts, str):
             raise VideoclipError("encode_text takes a list of texts; write encode_text([text]) for a single one")
         ids = bert_tokenizer().encode(list(texts), self.config.max_text_tokens)
-        return self._in_batches(ids, batch_size, lambda chunk: self.pooled_text(pack_text(chunk).to(self.device)))
+        own = self._in_batches(ids, batch_size, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
+        return own if self.start is None else own + self.start.encode_text(texts)
 
     @torch.inference_mode()
     def encode_video(self, features: Sequence[np.ndarray | Tensor], batch_size: int = 256) -> Tensor:
@@ -212,13 +246,14 @@ class VideoCLIP(
         vectors = self._in_batches(
             [window for _, window in windows],
             batch_size,
-            lambda chunk: self.pooled_video(pack_video(chunk).to(self.device)),
+            lambda chunk: self._own_video(pack_video(chunk).to(self.device)),
         )
         owner = torch.tensor([i for i, _ in windows], dtype=torch.long)
         seconds = torch.tensor([len(window) for _, window in windows], dtype=torch.float32)
         total = torch.zeros(len(videos)).index_add_(0, owner, seconds)
-        weighted = torch.zeros(len(videos), self.config.hidden_size).index_add_(0, owner, vectors * seconds[:, None])
-        return weighted / total[:, None]
+        weighted = torch.zeros(len(videos), self.size).index_add_(0, owner, vectors * seconds[:, None])
+        own = weighted / total[:, None]
+        return own if self.start is None else own + self.start.encode_video(features)
 
     @torch.inference_mode()
     def video_tokens(self, features: np.ndarray | Tensor, batch_size: int = 64) -> Tensor:
@@ -231,15 +266,16 @@ class VideoCLIP(
         size = self.config.max_seconds
         starts = range(0, max(len(video) - size, 0) + size // 2, size // 2) if len(video) > size else [0]
         windows = [video[s : s + size] for s in starts]
-        total = torch.zeros(len(video), self.config.hidden_size)
+        total = torch.zeros(len(video), self.size)
         times = torch.zeros(len(video), 1)
         for i in range(0, len(windows), batch_size):
             batch = pack_video(windows[i : i + batch_size]).to(self.device)
-            hidden = self._evaluated(lambda b=batch: self.second_vectors(b)).to(torch.device("cpu"))
+            hidden = self._evaluated(lambda b=batch: self._own_seconds(b)).to(torch.device("cpu"))
             for start, tokens in zip(starts[i : i + batch_size], hidden.split(), strict=True):
                 total[start : start + len(tokens)] += tokens
                 times[start : start + len(tokens)] += 1
-        return total / times
+        own = total / times
+        return own if self.start is None else own + self.start.video_tokens(features)
 
     def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if features were made by another encoder, or normalised otherwise, than those of training."""
@@ -259,12 +295,17 @@ class VideoCLIP(
     @property
     def size(self) -> int:
         """Numbers in a vector, D."""
-        return self.config.hidden_size
+        return self.start.size if self.start else self.config.hidden_size
 
     @property
     def fingerprint(self) -> str:
         """A hash of the weights alone."""
         return fingerprint_of(self.state_dict())
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What a model that starts from this one writes down of it."""
+        return {"kind": "videoclip"} | asdict(self.config)
 
     def save_pretrained(self, save_directory: "str | Path", **options: Any) -> "str | None":
         """Write ``config.json`` and ``model.safetensors`` into a folder, which is the model's ``name`` from then on."""
@@ -296,6 +337,17 @@ class VideoCLIP(
         return cls.from_tensors(official.config, official.tensors)
 
     @classmethod
+    def starting_from(cls, start: "MilNce | VideoCLIP", config: ModelConfig) -> "VideoCLIP":
+        """A model to train whose vectors are those of a ready-made one until its towers have learned what to add.
+
+        The ready-made model is copied, is not trained, and is saved with this one.
+        """
+        model = cls(replace(config, start=start.note))
+        assert model.start is not None
+        model.start.load_state_dict(start.state_dict())
+        return model
+
+    @classmethod
     def from_tensors(cls, config: ModelConfig, tensors: dict[str, Tensor]) -> "VideoCLIP":
         """A model for use whose weights are these tensors, which are not copied."""
         with torch.device("meta"):
@@ -315,6 +367,8 @@ class VideoCLIP(
         towers = {"video tower": video, "text tower": set(self.text_tower.parameters()) - video}
         if self.config.similarity == "cosine":
             towers["similarity"] = {self.log_scale}
+        if self.start:
+            towers["gates"] = {*self.video_gate.parameters(), *self.text_gate.parameters()}
         return {name: sum(p.numel() for p in parameters) for name, parameters in towers.items()}
 
     @property
@@ -357,12 +411,28 @@ class VideoCLIP(
 
     def _in_batches(self, items: list, batch_size: int, encode) -> Tensor:
         """Encode items of similar length together, and give the vectors back in the items' order."""
-        vectors = torch.empty(len(items), self.config.hidden_size)
+        vectors = torch.empty(len(items), self.size)
         order = sorted(range(len(items)), key=lambda i: len(items[i]))
         for start in range(0, len(order), batch_size):
             chunk = order[start : start + batch_size]
             vectors[chunk] = self._evaluated(lambda c=chunk: encode([items[i] for i in c])).float().cpu()
         return vectors
+
+
+def _ready_made(note: dict[str, Any]) -> MilNce | VideoCLIP:
+    """A frozen model of the kind that ``note`` says; its weights are read with those of the model that it is in.
+
+    Raises:
+        ConfigError: a newer version wrote the note.
+    """
+    kind, rest = note.get("kind"), {key: value for key, value in note.items() if key != "kind"}
+    if kind == MIL_NCE:
+        model = MilNce(from_note(MilNceConfig, rest, "model.start"))
+    elif kind == "videoclip":
+        model = VideoCLIP(from_note(ModelConfig, rest, "model.start"))
+    else:
+        raise ConfigError(f"model.start: no kind of model '{kind}'; name one with init=joint:NAME")
+    return model.requires_grad_(False).eval()
 
 
 def _initialise(module: nn.Module) -> None:

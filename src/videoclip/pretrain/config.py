@@ -14,6 +14,9 @@ from .clips import ClipConfig
 from .neighbours import BatchConfig
 from .realign import RealignConfig
 
+JOINT = "joint:"
+"""Before the name of a ready-made model, in ``init``."""
+
 
 @dataclass(frozen=True)
 @ranged
@@ -54,7 +57,9 @@ class PretrainConfig:
     """Which ids are held out; without a pattern, one video in fifty."""
     model: ModelConfig = field(default_factory=ModelConfig)
     init: str = "bert-base-uncased"
-    """BERT-form folder or hub name from which both towers start; empty: at random."""
+    """BERT-form folder or hub name from which both towers start; empty: at random. ``joint:NAME``: a ready-made model,
+    as ``load_model`` takes it, to whose vectors those of towers that start at random are added (``model.residual``);
+    ``BERT+joint:NAME``: of towers that start from BERT."""
     clips: ClipConfig = field(default_factory=ClipConfig)
     batches: BatchConfig = field(default_factory=BatchConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -77,6 +82,13 @@ class PretrainConfig:
 
     def __post_init__(self):
         self.of_rounds()
+        if self.ready_made and self.model.similarity == "cosine":
+            raise ConfigError(
+                "model.similarity=cosine: with init=joint:NAME vectors are compared as the ready-made model's are; "
+                "set model.similarity=dot"
+            )
+        if self.model.start:
+            raise ConfigError("model.start: is filled in by init=joint:NAME; set that instead")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
         if self.model.vocab_size < ModelConfig.vocab_size:
@@ -90,6 +102,16 @@ class PretrainConfig:
             )
         if (self.clips.rule == "mil-nce") != (self.loss.kind == "mil-nce"):
             raise ConfigError("clips.rule=mil-nce and loss.kind=mil-nce go together: several texts of a clip")
+
+    @property
+    def ready_made(self) -> str:
+        """The name of the ready-made model that training starts from, if there is one."""
+        return self.init.partition(JOINT)[2]
+
+    @property
+    def bert(self) -> str:
+        """What the towers start from; empty: at random."""
+        return self.init.partition(JOINT)[0].removesuffix("+")
 
     def of_rounds(self) -> "Sequence[PretrainConfig]":
         """The configuration of every round, the first one first; their folders and corpora are not yet their own.

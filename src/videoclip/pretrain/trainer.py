@@ -22,6 +22,7 @@ from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, VideoclipError
 from ..hardware import has_compiler, is_out_of_memory
+from ..model.joint import load_start
 from ..model.official import bert_tensors
 from ..model.videoclip import VideoCLIP
 from ..progress import track
@@ -125,19 +126,19 @@ class _Run:
         device = device_here()
         self.cast = autocast(config.precision, device)
         torch.manual_seed(config.seed)
-        self.model = VideoCLIP(config.model)
-        if config.init:
-            self.model.load_state_dict(bert_tensors(config.model, config.init), strict=False)
-        self.model.to(device)
+        self.model = _new_model(config, corpus).to(device)
         if device.type == "cuda" and has_compiler():
             self.model.compile_layers()
         self.optimizer = torch.optim.Adam(
-            self.model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True
+            (p for p in self.model.parameters() if p.requires_grad),
+            config.optimizer.lr,
+            config.optimizer.betas,
+            fused=True,
         )
         with ranks.first_before_others():
             self.state = resume(self.out, self.model, self.optimizer)
         if self.state.vectors is None and config.batches.vector_from == "training":
-            self.state.vectors = torch.full((len(train), config.model.hidden_size), torch.nan, dtype=torch.float16)
+            self.state.vectors = torch.full((len(train), self.model.size), torch.nan, dtype=torch.float16)
         self.training = Training(ranks.averaging(self.model), self.optimizer, config, self.cast, ranks)
         self.place = {row: i for i, row in enumerate(train)}
 
@@ -254,6 +255,21 @@ class _Run:
         return [[train[i] for i in batch] for batch in self.ranks.told(plan).tolist()]
 
 
+def _new_model(config: PretrainConfig, corpus: Corpus) -> VideoCLIP:
+    """The model before the first update.
+
+    Raises:
+        VideoclipError: what it is to start from is not there, or does not understand the corpus's features.
+    """
+    if config.ready_made:
+        model = VideoCLIP.starting_from(load_start(config.ready_made, corpus.kind, corpus.path), config.model)
+    else:
+        model = VideoCLIP(config.model)
+    if config.bert:
+        model.load_state_dict(bert_tensors(config.model, config.bert), strict=False)
+    return model
+
+
 @torch.inference_mode()
 def embed_videos(
     model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast: Cast, ranks: Ranks | None = None
@@ -263,14 +279,14 @@ def embed_videos(
     Each process embeds its share, and all have them all.
     """
     if not rows:
-        return np.empty((0, config.model.hidden_size), np.float32)
+        return np.empty((0, model.size), np.float32)
     model.eval()
     if config.batches.vector_from == "beginning":
         clips = replace(config.clips, rule="beginning", pairs_per_video=1, max_seconds=config.model.max_seconds)
     else:
         clips = replace(config.clips, rule="aligned", pairs_per_video=config.batches.clips_per_vector)
     ranks = ranks or Ranks()
-    vectors = torch.zeros(len(rows), config.model.hidden_size)
+    vectors = torch.zeros(len(rows), model.size)
     for chunk in ranks.share(math.ceil(len(rows) / config.batches.videos)):
         start = chunk * config.batches.videos
         videos = corpus.read(rows[start : start + config.batches.videos])

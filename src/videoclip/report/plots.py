@@ -89,6 +89,28 @@ def variants(names: list[str], figures: dict[str, list[list[float]]]) -> str:
     return _svg(figure)
 
 
+def growth(sizes: list[int], variants: dict[str, dict[str, list[list[float]]]]) -> str:
+    """Figures over the number of videos that were trained on, a panel each: mean and range of the seeds.
+
+    Args:
+        variants: of each, by figure, for each size the values of the seeds.
+    """
+    names = list(next(iter(variants.values())))
+    figure, panels = _figure(3 * len(names), 3, len(names))
+    for axes, name in zip(panels, names, strict=True):
+        for (variant, figures), colour in zip(variants.items(), (SOFT, GOOD, INK), strict=False):
+            means = [100 * sum(values) / len(values) for values in figures[name]]
+            low, high = ([100 * pick(values) for values in figures[name]] for pick in (min, max))
+            axes.plot(sizes, means, "o-", color=colour, label=variant, lw=1.5, ms=3)
+            axes.fill_between(sizes, low, high, color=colour, alpha=0.15, lw=0)
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
+        axes.set(title=name, xlabel="videos to train on", ylim=(0, 102))
+    panels[0].legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
 def confusion_map(classes: list[str], shares: list[list[float]]) -> str:
     """What the seconds of each class (rows) were labelled as (columns), in shares of the row."""
     size = max(4.0, 0.3 * len(classes) + 2)
