@@ -79,7 +79,7 @@ def train_text_side(corpus: Corpus, rows: Sequence[int], config: TextSideConfig,
     with track("train", config.updates, "updates") as advance:
         for _ in range(config.updates):
             drawn = rng.choice(len(bags), config.batch, replace=False)
-            texts = ids[torch.tensor([rng.choice(bags[i], config.bag) for i in drawn])]
+            texts = ids[np.array([rng.choice(bags[i], config.bag) for i in drawn])]
             loss = mil_nce(features[drawn], model.text(texts.flatten(0, 1)).view(*texts.shape[:2], -1))
             optimizer.zero_grad()
             loss.backward()
