@@ -8,6 +8,7 @@ import pytest
 
 from videoclip.media.container import pictures
 from videoclip.media.cutting import cut
+from videoclip.media.source import source_of
 from videoclip.media.upright import turn_of
 from videoclip.media.video import picture_at, seconds_of
 
@@ -164,16 +165,27 @@ def test_a_mirrored_recording_is_shown_the_same_way_everywhere(matrix, tmp_path)
     luma = np.zeros((64, 64), np.uint8) + 40
     luma[:32, :32] = 220  # bright above to the left
     path = write_planes(tmp_path / "m.mp4", (64, 64), [[luma, 128, 128]] * 6)
+    turn(path, matrix)
     a, b, c, d = matrix
-    content = path.read_bytes()
-    for header in (b"tkhd",):
-        place = content.index(header) + 4 + 4 + 20 + 16  # version and flags; times, number and length; layer, volume
-        fixed = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
-        content = content[:place] + fixed + content[place + 36 :]
-    path.write_bytes(content)
     x, y = (a + c < 0) if a or c else False, (b + d < 0)
     cut(path, 0.0, 0.5, tmp_path / "clip.mp4", encode=True)
     shown = [next(seconds_of(path, 5, 64))[0], picture_at(path, 0.2), picture_at(tmp_path / "clip.mp4", 0.2)]
     for picture in [*shown, next(pictures(path, 1.0, 64))[1]]:
         quarters = picture[16::32, 16::32, 0]
         assert np.unravel_index(quarters.argmax(), (2, 2)) == (int(y), int(x))
+
+
+def turn(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Write another display matrix into an MP4's header (ISO/IEC 14496-12, 8.3.2)."""
+    a, b, c, d = matrix
+    content = path.read_bytes()
+    place = content.index(b"tkhd") + 4 + 4 + 20 + 16  # version and flags; times, number and length; layer, volume
+    fixed = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    path.write_bytes(content[:place] + fixed + content[place + 36 :])
+
+
+def test_editors_are_told_the_size_at_which_a_phone_s_recording_is_shown(tmp_path):
+    path = write_planes(tmp_path / "phone.mp4", (96, 64), [[np.zeros((64, 96), np.uint8) + 40, 128, 128]] * 6)
+    assert (source_of(path).width, source_of(path).height) == (96, 64)
+    turn(path, (0, 1, -1, 0))
+    assert (source_of(path).width, source_of(path).height) == (64, 96)

@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from ..errors import MediaError
 from .opening import open_video, video_stream
+from .upright import turn_of
 
 RATES = [
     *(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)),
@@ -66,13 +68,24 @@ def source_of(path: str | Path) -> Source:
                 drops,
                 start,
                 int(own * rate + Fraction(1, 1000)),
-                stream.width,
-                stream.height,
+                *_size(container, stream),
                 channels,
                 sound_rate,
             )
     except MediaError:
         return Source()
+
+
+def _size(container: Any, stream: Any) -> tuple[int, int]:
+    """Width and height as the video is shown: those of phones lie on their side in the file."""
+    from av.error import FFmpegError
+
+    try:
+        frame = next(container.decode(stream), None)
+    except FFmpegError:
+        frame = None
+    is_turned = frame is not None and turn_of(frame).exchanged
+    return (stream.height, stream.width) if is_turned else (stream.width, stream.height)
 
 
 def time_code(number: int, rate: Fraction, drops: bool) -> str:
