@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 MTEB = "mteb"
 BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
-    "pairs": lambda: module("videoclip.benchmarks.own").PAIRS,
-    "choices": lambda: module("videoclip.benchmarks.own").CHOICES,
-    "segments": lambda: module("videoclip.benchmarks.own").SEGMENTS,
     "world": lambda: module("videoclip.benchmarks.world").BENCHMARK,
     "youcook2": lambda: module("videoclip.benchmarks.youcook2").BENCHMARK,
     "msrvtt": lambda: module("videoclip.benchmarks.msrvtt").RETRIEVAL,
@@ -25,6 +22,9 @@ BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
     "coin": lambda: module("videoclip.benchmarks.coin").BENCHMARK,
     "crosstask": lambda: module("videoclip.benchmarks.crosstask").BENCHMARK,
     "htm-align": lambda: module("videoclip.benchmarks.htm_align").BENCHMARK,
+    "pairs": lambda: module("videoclip.benchmarks.own").PAIRS,
+    "choices": lambda: module("videoclip.benchmarks.own").CHOICES,
+    "segments": lambda: module("videoclip.benchmarks.own").SEGMENTS,
 }
 
 
