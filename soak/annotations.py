@@ -183,6 +183,13 @@ def _meant_in_table(name: str, content: bytes, rng: random.Random) -> bytes | No
         )
     elif name == "tasks_primary.txt":
         return rng.choice([content.replace(b"\n2\n", b"\n3\n", 1), content + b"9\nMore\n", content + content])
+    elif name in ("pairs.csv", "choices.csv", "segments.csv"):  # video, start, end, and what is told of it
+        _, start, _, *told = rows[row].split(",")
+        times = rng.choice(["9,2", "-1,2", f"{start}:99,200", "soon,20", "inf,20"])
+        entry = rng.choice(
+            [f",2,8,{told[0]}", f"video20,{times},{told[0]}", f"video20,{times},{told[0]}", "video20,2,8, "]
+        )
+        rows[row] = ",".join([entry, *told[1:]])
     else:
         return None
     return "\n".join([head, *rows]).encode()
