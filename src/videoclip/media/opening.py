@@ -90,6 +90,16 @@ def video_stream(container: Any, path: str | Path) -> Any:
     return stream
 
 
+def first_frame(container: Any, stream: Any) -> Any | None:
+    """The first picture of an open container's stream; None where it cannot be decoded."""
+    from av.error import FFmpegError
+
+    try:
+        return next(container.decode(stream), None)
+    except FFmpegError:
+        return None
+
+
 class SoundOnly(MediaError):
     """A file whose sound can be read, and that has no pictures but perhaps a cover."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MediaError
-from .opening import open_video, video_stream
+from .opening import first_frame, open_video, video_stream
 from .upright import turn_of
 
 RATES = [
@@ -78,12 +78,7 @@ def source_of(path: str | Path) -> Source:
 
 def _size(container: Any, stream: Any) -> tuple[int, int]:
     """Width and height as the video is shown: those of phones lie on their side in the file."""
-    from av.error import FFmpegError
-
-    try:
-        frame = next(container.decode(stream), None)
-    except FFmpegError:
-        frame = None
+    frame = first_frame(container, stream)
     is_turned = frame is not None and turn_of(frame).exchanged
     return (stream.height, stream.width) if is_turned else (stream.width, stream.height)
 
