@@ -38,7 +38,9 @@ def test_no_order_of_seconds_is_better(seconds, steps, seed):
 
     if seconds >= steps:
         assert (np.diff(located) > 0).all()
-        assert value(located) == pytest.approx(max(map(value, combinations(range(seconds), steps))))
+        assert value(located) == pytest.approx(
+            max(map(value, combinations(range(seconds), steps))), rel=1e-3
+        )  # equal ones may be apart
     else:
         assert (np.diff(located) >= 0).all()
 

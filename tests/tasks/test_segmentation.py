@@ -16,6 +16,7 @@ from videoclip.tasks.segmentation import (
     otsu,
     segment,
 )
+from videoclip.ties import slack
 
 CASES = [case for document in documents("tasks*.json") for case in document.get("coin_zero_shot", [])]
 
@@ -88,7 +89,8 @@ def test_the_path_is_the_best_of_all(seed, change):
         changes = sum(a != b for a, b in pairwise(states))
         return sum(scores[t, s] for t, s in enumerate(states)) - change * changes
 
-    assert total(path) == pytest.approx(max(total(states) for states in product(range(3), repeat=4)))
+    equal = 4 * 4**0.5 * slack(scores).item()  # paths that differ by less are equal at each of four seconds
+    assert total(path) == pytest.approx(max(total(states) for states in product(range(3), repeat=4)), abs=equal)
 
 
 def test_the_background_text_takes_the_seconds_that_it_fits_best():
