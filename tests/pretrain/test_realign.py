@@ -128,6 +128,9 @@ def test_a_model_that_cannot_tell_narrations_apart_is_refused(tmp_path):
     corpus = narrated(tmp_path / "c.lance", 60)
     with pytest.raises(ConfigError, match="cannot tell a video's own narration"):
         realign(corpus, Blind(), tmp_path / "r.lance")
+    assert not (tmp_path / "r.lance").exists()  # so that a better model can take its place
+    with pytest.raises(ConfigError, match="in none of the videos"):
+        realign(corpus, Sees(), tmp_path / "r.lance", rows=[])
     share, least = judged(corpus, Sees(), range(60))
     assert share > least > 0.5
     for few in ([0], range(20)):  # by so few nobody is judged

@@ -6,7 +6,7 @@ path as it stands, without its suffix, and by the file's name alone.
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,8 +25,8 @@ from .annotations import Name, Second, Text, read_rows, read_table, wrong
 from .benchmark import DEFAULT, Benchmark, Options, features_of, id_in
 from .clips import Clip, available
 
-RIGHT, WRONG = "right", "wrong"
-"""Columns of questions: the right answer, and as many as there are that begin with the other."""
+WRONG = "wrong"
+"""How the columns of a question's other answers begin, of which there are as many as one likes."""
 
 
 def _seconds(value: Any) -> Any:
@@ -98,8 +98,7 @@ def evaluate_pairs(model: JointModel, corpus: Corpus, data: Path, options: Optio
     kept, parts, left_out = available(clips, features)
     what = [groups[clip.video, clip.start, clip.end, clip.text] for clip in kept]
     places = [(clip.video, clip.start, clip.end) for clip in kept]
-    same = np.array([[p == q or (bool(a) and a == b) for q, b in zip(places, what, strict=True)]
-                     for p, a in zip(places, what, strict=True)])  # fmt: skip
+    same = _equal(places) | _equal([group or place for group, place in zip(what, places, strict=True)])
     first = [places.index(place) for place in dict.fromkeys(places)]  # each clip is in the gallery once
     texts = [clip.text for clip in kept]
     found = retrieve(model, texts, [parts[i] for i in first], same[:, first], options.normalization)
@@ -177,6 +176,13 @@ def evaluate_segments(model: JointModel, corpus: Corpus, data: Path, options: Op
         "classes": labels,
         "items": items,
     }
+
+
+def _equal(values: Sequence[Hashable]) -> np.ndarray:
+    """Which of N values are the same: (N, N) bool."""
+    number = {value: i for i, value in enumerate(dict.fromkeys(values))}
+    codes = np.array([number[value] for value in values])
+    return codes[:, None] == codes
 
 
 def table_of(data: Path, name: str) -> Path:

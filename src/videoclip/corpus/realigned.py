@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ..errors import ConfigError
 from ..storage.places import Place
 from .origin import Origin
@@ -53,3 +55,16 @@ def realigned_captions(made: Corpus) -> Iterator[dict[str, Any]]:
     for batch in made._dataset.to_batches(columns=["captions"]):
         for said in batch["captions"].to_pylist():
             yield from said
+
+
+def moves(made: Corpus) -> tuple[int, np.ndarray]:
+    """How many captions there are, and by how many seconds the middle of each that is kept was moved, (kept,)."""
+    count, moved = 0, [np.empty(0)]
+    for batch in made._dataset.to_batches(columns=["captions"]):
+        said = batch["captions"].flatten()
+        names = ("start", "end", "spoken_start", "spoken_end")
+        start, end, since, until = (said.field(name).to_numpy() for name in names)
+        kept = said.field("kept").to_numpy(zero_copy_only=False)
+        count += len(said)
+        moved.append((start + end - since - until)[kept] / 2)
+    return count, np.concatenate(moved)

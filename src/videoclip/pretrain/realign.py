@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..corpus.origin import Origin
-from ..corpus.realigned import add_realigned, realigned_captions, realigned_corpus
+from ..corpus.realigned import add_realigned, moves, realigned_corpus
 from ..corpus.store import Corpus, NarratedVideo
 from ..errors import ConfigError
 from ..model.alignment import REACH, Alignment, align
@@ -110,9 +110,9 @@ def realign(
     rows = [row for row in (range(len(corpus)) if rows is None else rows) if row in spoken]
     noted = {"model": model.name, "fingerprint": model.fingerprint, "settings": asdict(config)}
     origin = Origin.of(corpus.path, str(where), **noted)
-    with ranks.first_before_others():
-        made = realigned_corpus(where, origin, corpus)
-    done = set(made.ids)
+    if not rows:
+        raise ConfigError(f"{corpus.path}: in none of the videos that are asked for is anything said")
+    done = set(realigned_corpus(where, origin, corpus).ids) if where.exists() else set()
     missing = [row for row in rows if corpus.ids[row] not in done]
     if missing or not (where / SUMMARY).exists():
         told_apart, least = judged(corpus, model, rows, config.reach)
@@ -122,7 +122,8 @@ def realign(
                 "of comparisons, chance is 50%), so where it places a sentence means nothing; train it longer, or on "
                 "more videos"
             )
-        ranks.wait()  # nobody adds while another still asks what is there
+        with ranks.first_before_others():  # a refused model leaves nothing; nobody adds while another still looks
+            made = realigned_corpus(where, origin, corpus)
         mine = [missing[i] for i in ranks.share(len(missing))]
         with track("realign", len(rows), "videos", len(rows) - len(missing), ranks.is_first) as advance:
             _place(made, corpus, model, mine, config, lambda n: advance(n * ranks.size))
@@ -208,8 +209,6 @@ def judged(corpus: Corpus, model: JointModel, rows: Sequence[int], reach: float 
 
 def summed_up(made: Corpus, told_apart: float, least: float) -> Realigned:
     """The figures of a realigned corpus."""
-    captions = list(realigned_captions(made))
-    kept = [c for c in captions if c["kept"]]
-    moved = [(c["start"] + c["end"] - c["spoken_start"] - c["spoken_end"]) / 2 for c in kept] or [0.0]
-    low, middle, high = np.percentile(moved, (25, 50, 75)).round(3).tolist()
-    return Realigned(len(made), len(captions), len(kept), (low, middle, high), told_apart, least)
+    captions, moved = moves(made)
+    low, middle, high = np.percentile(moved if len(moved) else [0.0], (25, 50, 75)).round(3).tolist()
+    return Realigned(len(made), captions, len(moved), (low, middle, high), told_apart, least)
