@@ -24,12 +24,12 @@ from result import report
 
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.library.calibration import Calibration
-from videoclip.library.moments import windows
 from videoclip.library.search import Library, Query
 from videoclip.library.store.about import About, locked
 from videoclip.library.store.rows import Entry, Video
 from videoclip.library.store.writing import Writer
 from videoclip.media.captions import Caption
+from videoclip.tasks.grounding import windows
 
 SIZE, SCENES, VIDEO_SECONDS = 768, 20_000, 120
 QUERIES, WARM = 200, 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_benchmarks import corpus_of, make
+from made_benchmarks import corpus_of, knowing, make
 from malicious import dangerous
 
 from videoclip import evaluate
@@ -39,27 +39,6 @@ def real():
     if not REAL.is_dir():
         pytest.skip(f"the real annotations are not here ({REAL}); VIDEOCLIP_ANNOTATIONS names their folder")
     return REAL
-
-
-def knowing(vectors: dict[str, np.ndarray]):
-    """A model that puts each text where its answer is."""
-
-    class Knowing:
-        name = "knowing"
-
-        def encode_text(self, texts):
-            return torch.tensor(np.array([vectors[text] for text in texts]), dtype=torch.float32)
-
-        def encode_video(self, features):
-            return torch.tensor(np.array([f.astype(np.float32).mean(0) for f in features]))
-
-        def video_tokens(self, features):
-            return torch.tensor(features.astype(np.float32))
-
-        def check_features(self, *_):
-            pass
-
-    return Knowing()
 
 
 def youcook2_entry(subset: str, *segments) -> dict:

@@ -14,12 +14,12 @@ from painted import Painted, encoder, paint
 
 from videoclip.errors import MediaError, VideoclipError
 from videoclip.library.index import index, watch
-from videoclip.library.moments import windows
 from videoclip.library.search import Library
 from videoclip.library.store.about import LibraryError, locked
 from videoclip.library.store.reading import Store
 from videoclip.library.store.writing import Writer
 from videoclip.media.files import find_videos
+from videoclip.tasks.grounding import windows
 
 
 def test_windows_cover_every_second_and_end_with_the_video():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..tasks.grounding import THRESHOLDS, reaches
 from ..tasks.metrics import BACKGROUND, RANKS, bootstrap
 
 Interval = tuple[float, float]
@@ -21,6 +22,9 @@ def intervals(result: dict) -> dict[str, Interval]:
     if items and "rank_of_moment" in items[0]:
         means = [item["rank_of_moment"] for item in items]
         found |= {f"moments rank@{k}": bootstrap([mean <= k for mean in means]) for k in (1, 5)}
+    if sought := [m for item in items for m in item.get("moments", [item]) if "iou" in m]:
+        for iou in THRESHOLDS:
+            found[f"moments R1@{iou:g}"] = bootstrap([bool(reaches(m["iou"], iou)) for m in sought])
     if videos and "prediction" in videos[0]:
         pairs = [(np.array(v["prediction"]), np.array(v["truth"])) for v in videos]
         shown = [t != BACKGROUND for _, t in pairs]

@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], "Benchmark"]] = {
     "coin": lambda: module("videoclip.benchmarks.coin").BENCHMARK,
     "crosstask": lambda: module("videoclip.benchmarks.crosstask").BENCHMARK,
     "htm-align": lambda: module("videoclip.benchmarks.htm_align").BENCHMARK,
+    "charades-sta": lambda: module("videoclip.benchmarks.charades").BENCHMARK,
     "pairs": lambda: module("videoclip.benchmarks.own").PAIRS,
     "choices": lambda: module("videoclip.benchmarks.own").CHOICES,
     "segments": lambda: module("videoclip.benchmarks.own").SEGMENTS,

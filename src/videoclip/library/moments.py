@@ -8,22 +8,12 @@ import numpy as np
 
 from ..media.captions import Caption
 from ..model.joint import JointModel
+from ..tasks.grounding import windows
 from .store.rows import Entry, Video
 
-WINDOWS = (4, 8, 16)
-"""Seconds of the moments that are searched; each begins half a length after the one before it."""
 QUALITY = 60
 """Of pictures, from 0 to 100."""
 EVERYDAY = Path(__file__).parent.parent / "data" / "everyday.txt"
-
-
-def windows(seconds: int) -> list[tuple[int, int]]:
-    """Moments of a video of so many seconds: windows of several lengths, the last of each at the end."""
-    spans = set()
-    for length in WINDOWS:
-        last = max(seconds - length, 0)
-        spans |= {(start, min(start + length, seconds)) for start in [*range(0, last, length // 2), last]}
-    return sorted(spans)
 
 
 def embedded(

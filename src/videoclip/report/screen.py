@@ -31,6 +31,11 @@ def print_scores(result: dict) -> None:
     if moments := result.get("moments"):
         shown = ", ".join(f"{name} {100 * moments[name]:.1f} %" for name in ("rank_at_1", "rank_at_5", "mean_iou"))
         console.print(f"moments inside the right video: {shown} of {moments['descriptions']} descriptions")
+    if sought := result.get("moment_retrieval"):
+        shown = ", ".join(f"{name} {100 * sought[name]:.1f} %" for name in sought if name[:1] == "R" or name[0] == "m")
+        console.print(f"moments by sentence: {shown} of {sought['queries']}")
+        shown = ", ".join(f"{name[7:]} {100 * sought[name]:.1f} %" for name in sought if name.startswith("chance"))
+        console.print(f"  by chance: {shown}")
     if answers := result.get("multiple_choice"):
         shown = f"{100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
         console.print(f"multiple choice: {shown}")
