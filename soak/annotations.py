@@ -191,7 +191,9 @@ def _meant_in_table(name: str, content: bytes, rng: random.Random) -> bytes | No
         )
         rows[row] = ",".join([entry, *told[1:]])
     elif name == "charades_sta_test.txt":
-        rows[row] = rng.choice(["video20 2.0##stir", "video20 -2.0 4.0##stir", "video20 2.0 nan##x", "video20 2.0 4.0##"])
+        rows[row] = rng.choice(
+            ["video20 2.0##stir", "video20 -2.0 4.0##stir", "video20 2.0 nan##x", "video20 2.0 4.0##"]
+        )
     else:
         return None
     return "\n".join([head, *rows]).encode()

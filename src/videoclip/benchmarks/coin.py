@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..corpus.store import Corpus
-from ..errors import CorpusError, VideoclipError
+from ..errors import VideoclipError
 from ..model.joint import JointModel
 from ..tasks.finetune import Example, Labelled, one_label
-from ..tasks.metrics import BACKGROUND, segmentation_metrics
-from ..tasks.segmentation import RULES, background_text, labels_of_seconds, segment
+from ..tasks.segmentation import RULES, labels_of_seconds
 from .annotations import Name, Second, Span, check_in, read_database, wrong
 from .benchmark import DEFAULT, Benchmark, Examples, Options, annotation_file, features_of, hold_out
+from .labelled import segment_videos
 
 FILE, WHERE = "COIN.json", "https://coin-dataset.github.io"
 SUBSETS = {"test": "testing", "train": "training"}
+PAPERS = "paper"
+"""The rule of the paper."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +47,16 @@ def evaluate_coin(model: JointModel, corpus: Corpus, data: Path, options: Option
     """
     path = annotation_file(data, [FILE], WHERE)
     videos, labels = read_segments(path, SUBSETS[options.split])
-    features = features_of(corpus, videos)
-    texts = model.encode_text(labels).numpy()
-    place = {label: i for i, label in enumerate(labels)}
-    background = background_text(model, options.rule)
-    truth, predicted, published, items, past = [], [], [], [], 0
-    for video, seconds in features.items():
-        tokens = model.video_tokens(seconds).numpy()
-        past += sum(start >= len(seconds) for start, _, _ in videos[video])
-        truth.append(labels_of_seconds([(s, e, place[label]) for s, e, label in videos[video]], len(seconds)))
-        predicted.append(segment(tokens, texts, options.rule, background))
-        published.append(segment(tokens, texts, "paper"))
-        items.append({"video": video, "truth": truth[-1].tolist(), "prediction": predicted[-1].tolist()})
-    if all((labels == BACKGROUND).all() for labels in truth):
-        raise CorpusError(f"{corpus.path}: none of the segments in {path.name} lies within the features of its video")
+    rules = dict.fromkeys((options.rule, PAPERS))
+    segmented = segment_videos(model, features_of(corpus, videos), videos, labels, tuple(rules))
+    segmented.check(f"{corpus.path}: none of the segments in {path.name} lies within the features of its video")
     return {
-        "segmentation": {"rule": options.rule} | segmentation_metrics(predicted, truth),
-        "segmentation_by_the_papers_rule": segmentation_metrics(published, truth),
-        "left_out": {"without_features": len(videos) - len(features), "segments_past_the_end": past},
+        "segmentation": {"rule": options.rule} | segmented.metrics(options.rule),
+        "segmentation_by_the_papers_rule": segmented.metrics(PAPERS),
+        "left_out": segmented.left_out,
         "annotations": path.name,
         "classes": labels,
-        "items": items,
+        "items": segmented.items(options.rule),
     }
 
 

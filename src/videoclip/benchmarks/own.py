@@ -6,7 +6,7 @@ path as it stands, without its suffix, and by the file's name alone.
 
 import random
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,15 +15,15 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from ..corpus.store import Corpus
-from ..errors import CorpusError, VideoclipError
+from ..errors import VideoclipError
 from ..model.joint import JointModel
-from ..tasks.metrics import BACKGROUND, segmentation_metrics
 from ..tasks.multiple_choice import answer
 from ..tasks.retrieval import NORMALIZATIONS, retrieve
-from ..tasks.segmentation import RULES, background_text, labels_of_seconds, segment
+from ..tasks.segmentation import RULES
 from .annotations import Name, Second, Text, read_rows, read_table, wrong
 from .benchmark import DEFAULT, Benchmark, Options, features_of, id_in
-from .clips import Clip, available
+from .clips import Clip, available, retrieve_described
+from .labelled import segment_videos
 
 WRONG = "wrong"
 """How the columns of a question's other answers begin, of which there are as many as one likes."""
@@ -93,25 +93,20 @@ def evaluate_pairs(model: JointModel, corpus: Corpus, data: Path, options: Optio
     path = table_of(data, "pairs.csv")
     rows = read_table(path, Pair)
     clips = [_clip(corpus, path, place, row, row.text) for place, row in rows]
-    groups = dict(zip(((c.video, c.start, c.end, c.text) for c in clips), (row.group for _, row in rows), strict=True))
+    groups = [row.group for _, row in rows]
     features = features_of(corpus, [clip.video for clip in clips])
-    kept, parts, left_out = available(clips, features)
-    what = [groups[clip.video, clip.start, clip.end, clip.text] for clip in kept]
-    places = [(clip.video, clip.start, clip.end) for clip in kept]
-    same = _equal(places) | _equal([group or place for group, place in zip(what, places, strict=True)])
-    first = [places.index(place) for place in dict.fromkeys(places)]  # each clip is in the gallery once
-    texts = [clip.text for clip in kept]
-    found = retrieve(model, texts, [parts[i] for i in first], same[:, first], options.normalization)
+    found, left_out, items = retrieve_described(model, features, clips, groups, options.normalization)
+    kept, _, _ = available(clips, features)
     videos = list(dict.fromkeys(clip.video for clip in kept))
     of_video = np.array([[clip.video == video for video in videos] for clip in kept])
+    texts = [clip.text for clip in kept]
     whole = retrieve(model, texts, [features[video] for video in videos], of_video, options.normalization)
-    names = [clip.name for clip in kept]
     return {
         "retrieval": found.metrics(),
         "retrieval_by_video": whole.metrics(),
         "left_out": left_out,
         "annotations": path.name,
-        "items": found.items(names, [names[i] for i in first]),
+        "items": items,
     }
 
 
@@ -158,31 +153,15 @@ def evaluate_segments(model: JointModel, corpus: Corpus, data: Path, options: Op
             wrong(path, place, f"ends at {row.end:g} s, which is not after its start at {row.start:g} s")
         shown[id_in(corpus, row.video) or row.video].append((row.start, row.end, row.label))
     labels = sorted({label for parts in shown.values() for _, _, label in parts})
-    number = {label: i for i, label in enumerate(labels)}
-    texts, background = model.encode_text(labels).numpy(), background_text(model, options.rule)
-    truth, predicted, items, past = [], [], [], 0
-    features = features_of(corpus, shown)
-    for video, seconds in features.items():
-        past += sum(start >= len(seconds) for start, _, _ in shown[video])
-        truth.append(labels_of_seconds([(s, e, number[label]) for s, e, label in shown[video]], len(seconds)))
-        predicted.append(segment(model.video_tokens(seconds).numpy(), texts, options.rule, background))
-        items.append({"video": video, "truth": truth[-1].tolist(), "prediction": predicted[-1].tolist()})
-    if all((seconds == BACKGROUND).all() for seconds in truth):
-        raise CorpusError(f"{corpus.path}: none of the parts in {path.name} lies within the features of its video")
+    segmented = segment_videos(model, features_of(corpus, shown), shown, labels, (options.rule,))
+    segmented.check(f"{corpus.path}: none of the parts in {path.name} lies within the features of its video")
     return {
-        "segmentation": {"rule": options.rule} | segmentation_metrics(predicted, truth),
-        "left_out": {"without_features": len(shown) - len(features), "segments_past_the_end": past},
+        "segmentation": {"rule": options.rule} | segmented.metrics(options.rule),
+        "left_out": segmented.left_out,
         "annotations": path.name,
         "classes": labels,
-        "items": items,
+        "items": segmented.items(options.rule),
     }
-
-
-def _equal(values: Sequence[Hashable]) -> np.ndarray:
-    """Which of N values are the same: (N, N) bool."""
-    number = {value: i for i, value in enumerate(dict.fromkeys(values))}
-    codes = np.array([number[value] for value in values])
-    return codes[:, None] == codes
 
 
 def table_of(data: Path, name: str) -> Path:

@@ -1,7 +1,7 @@
 """When a video shows what a sentence describes: spans of seconds, best first, and how well they fit.
 
 Candidates are found as the library finds its moments: windows of several lengths are ranked by the mean of their
-seconds' scores, and each is moved to where the scores fall off (``boundaries``). Of spans that overlap the best is kept.
+seconds' scores, and each is moved to where the scores fall off (``boundaries``). Of spans that overlap the best stays.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
