@@ -142,7 +142,14 @@ def meant(name: str, content: bytes, rng: random.Random) -> bytes | None:
     for container, key in rng.sample(found := list(places(whole)), len(found)):
         value = container[key]
         if key == "segment":
-            container[key] = rng.choice([value[::-1], [value[0]] * 2, [-5, 8], [math.nan, 9], value[:1], [1e9, 2e9]])
+            wrong = [value[::-1], [-5, 8], [math.nan, 9], value[:1], [1e9, 2e9]]
+            container[key] = rng.choice(wrong if name == "annotations.json" else [*wrong, [value[0]] * 2])
+        elif key == "timestamps":
+            container[key] = rng.choice(
+                [[], [[1], [2]], [[math.nan, 9], [1, 2]], [[-1, 2], [1, 2]], [[1, "x"], [1, 2]]]
+            )
+        elif key == "enCap":
+            container[key] = rng.choice([[], [""], "x", [3], None])
         elif key == "times":
             container[key] = rng.choice([[], [[1]], [[3, 2]], [[0, 6]], [[-1, 2]], [[0.5, 2]]])
         elif key in TEXTS:
@@ -190,6 +197,18 @@ def _meant_in_table(name: str, content: bytes, rng: random.Random) -> bytes | No
             [f",2,8,{told[0]}", f"video20,{times},{told[0]}", f"video20,{times},{told[0]}", "video20,2,8, "]
         )
         rows[row] = ",".join([entry, *told[1:]])
+    elif name == "AllVideoDescriptions.txt":
+        rows[row] = rng.choice(["video20", "video20  ", "a" * 300 + " stir"])
+    elif name == "test_list.txt":
+        rows[row] = rng.choice([head, "no-such-video"])
+    elif name == "LSMDC16_challenge_1000_publictect.csv":
+        rows[row] = rng.choice([head, "a\tstir", "a\t1\t2\t1\t2\t ", "\t1\t2\t1\t2\tstir"])
+    elif name == "highlight_val_release.jsonl":
+        query, parts = json.loads(rows[row]), ("relevant_windows", "relevant_clip_ids", "saliency_scores")
+        query[rng.choice(parts)] = rng.choice([[], [[]], [[6, 2]], None, [[-1, 2]], [1e9], "x"])
+        rows[row] = rng.choice([json.dumps(query), head, rows[row][:-1], "[]"])
+    elif name == "taxonomy.csv":
+        rows[row] = rng.choice([rows[0] + "\n" + rows[0], "x,Make Tea,0,A,1,stir,", "1,Make Tea,0,A,1,,", "1,2"])
     elif name == "charades_sta_test.txt":
         rows[row] = rng.choice(
             ["video20 2.0##stir", "video20 -2.0 4.0##stir", "video20 2.0 nan##x", "video20 2.0 4.0##"]

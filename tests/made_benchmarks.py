@@ -148,9 +148,61 @@ def _charades(folder: Path) -> None:
     (folder / "Charades_v1_test.csv").write_text("id,scene,length\n" + lengths)
 
 
+def _activitynet(folder: Path) -> None:
+    for name, videos in (("train", TRAINING), ("val_1", TESTED), ("val_2", TESTED[:3])):
+        entry = {"duration": SECONDS - 0.5, "timestamps": [[2, 9.5], [12, 41]]}
+        made = {v: entry | {"sentences": [sentence(v, 2), sentence(v, 12)]} for v in videos}
+        (folder / f"{name}.json").write_text(json.dumps(made))
+
+
+def _vatex(folder: Path) -> None:
+    for name, videos in (("training_v1.0", TRAINING), ("validation_v1.0", TRAINING[:3]),
+                         ("public_test_english_v1.1", TESTED)):  # fmt: skip
+        made = [{"videoID": v, "enCap": [sentence(v, s) for s in range(10)], "chCap": []} for v in videos]
+        (folder / f"vatex_{name}.json").write_text(json.dumps(made))
+
+
+def _msvd(folder: Path) -> None:
+    lines = [f"{v} {sentence(v, s)}" for v in VIDEOS for s in (2, 12, 13)]
+    (folder / "AllVideoDescriptions.txt").write_text("\n".join(["# captions", "", *lines]) + "\n")
+    for split, videos in (("train", TRAINING[3:]), ("val", TRAINING[:3]), ("test", TESTED)):
+        (folder / f"{split}_list.txt").write_text("".join(f"{v}\n" for v in videos))
+
+
+def _lsmdc(folder: Path) -> None:
+    for name, videos in (("annos_val", TRAINING[:3]), ("challenge_1000_publictect", TESTED)):
+        rows = [f"{v}\t00.00.51.926\t00.00.54.129\t00.00.51.426\t00.00.54.629\t{sentence(v, 2)}\n" for v in videos]
+        (folder / f"LSMDC16_{name}.csv").write_text("".join(rows))
+
+
+def _qvhighlights(folder: Path) -> None:
+    for split, videos in (("train", TRAINING), ("val", TESTED)):
+        lines = []
+        for i, video in enumerate(videos):
+            query = {"qid": i, "query": sentence(video, 2), "duration": SECONDS, "vid": video}
+            query |= {"relevant_windows": [[2, 6], [12, 14]], "relevant_clip_ids": [1, 2, 6]}
+            lines.append(json.dumps(query | {"saliency_scores": [[4, 3, 0], [2, 2, 2], [4, 4, i % 5]]}))
+        (folder / f"highlight_{split}_release.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def _htstep(folder: Path) -> None:
+    steps = [f"{k},Make Tea,{k},{'AB'[k // 3]},{k},{word} it,\n" for k, word in enumerate(WORDS[:6])]
+    steps += [f"{k},Make Jello,{k - 6},none,{k},{word} it,more\n" for k, word in enumerate(WORDS[6:], 6)]
+    heading = "global_step_index,activity,step_index,variation,variation_index,headline,paragraph\n"
+    (folder / "taxonomy.csv").write_text(heading + "".join(steps))
+    made = {}
+    for i, video in enumerate(VIDEOS):
+        first, activity = ((0, "Make Tea"), (3, "Make Tea"), (6, "Make Jello"))[i % 3]
+        segments = [{"id": first + k, "segment": [9 * k + 1, 9 * k + 6.5]} for k in range(2)]
+        made[video] = {"subset": "train" if video in TRAINING else "val_seen", "activity": activity}
+        made[video] |= {"annotations": segments}
+    (folder / "annotations.json").write_text(json.dumps(made))
+
+
 MAKERS = {
     "pairs": _own, "choices": _own, "segments": _own,
     "youcook2": _youcook2, "msrvtt": _msrvtt, "msrvtt-mc": _msrvtt, "didemo": _didemo, "coin": _coin,
     "crosstask": _crosstask, "htm-align": _htm_align,
-    "charades-sta": _charades,
+    "charades-sta": _charades, "activitynet": _activitynet, "vatex": _vatex, "msvd": _msvd, "lsmdc": _lsmdc,
+    "qvhighlights": _qvhighlights, "ht-step": _htstep,
 }  # fmt: skip

@@ -73,8 +73,11 @@ def test_a_moment_is_found_at_the_overlap_that_it_just_reaches():
 
 def test_chance_is_the_share_of_spans_that_would_do():
     # of 0-1, 0-2, 0-3, 1-2, 1-3, 2-3 against 0-2: 1/2, 1, 2/3, 1/2, 1/3, 0
-    assert chance_of_span(np.array([[0, 2]]), 3, 0.5) == pytest.approx(4 / 6)
-    assert chance_of_span(np.array([[0, 2]]), 3, 0.7) == pytest.approx(1 / 6)
+    assert chance_of_span(np.array([[0, 2]]), 3) == pytest.approx(np.array([5, 4, 1]) / 6)
+    truth = np.array([[3, 700], [1200, 1500]])  # more spans than are compared at a time
+    starts, ends = np.triu_indices(1800)
+    ious = temporal_iou(np.stack([starts, ends + 1], 1), truth).max(1)
+    assert chance_of_span(truth, 1800)[1] == pytest.approx((ious >= 0.5).mean(), abs=1e-5)
 
 
 def test_average_precision_by_hand():

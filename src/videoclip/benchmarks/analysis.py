@@ -32,8 +32,9 @@ def intervals(result: dict) -> dict[str, Interval]:
         found["segmentation frame accuracy"] = bootstrap([h.sum() for h in hits], [len(h) for h in hits])
         labelled = [(h & s).sum() for h, s in zip(hits, shown, strict=True)]
         found["segmentation labelled accuracy"] = bootstrap(labelled, [s.sum() for s in shown])
-    if videos and "steps_found" in videos[0] and "by_task" not in result["localization"]:
-        found["localization recall"] = bootstrap([v["steps_found"] for v in videos], [v["steps"] for v in videos])
+    if videos and "steps_found" in videos[0] and "by_task" not in result.get("localization", {}):
+        name = "step R@1" if "step_grounding" in result else "localization recall"
+        found[name] = bootstrap([v["steps_found"] for v in videos], [v["steps"] for v in videos])
     return found
 
 

@@ -118,15 +118,19 @@ def read_json(path: Path, kind: Any) -> Any:
     Raises:
         VideoclipError: it is no JSON, or of another form; names the line.
     """
+    return check(kind, _parsed(read_text(path), path, "JSON"), path, "the whole")
+
+
+def _parsed(text: str, path: Path, place: str, before: int = 0) -> Any:
+    """The value of a JSON text, of which ``before`` lines of the file stand before it."""
     try:
-        value = json.loads(read_text(path), object_pairs_hook=_without_doubles)
+        return json.loads(text, object_pairs_hook=_without_doubles)
     except json.JSONDecodeError as error:
-        wrong(path, f"line {error.lineno}, column {error.colno}", f"is not JSON ({error.msg})")
+        wrong(path, f"line {before + error.lineno}, column {error.colno}", f"is not JSON ({error.msg})")
     except ValueError as error:
-        wrong(path, "JSON", str(error).split(";")[0])
+        wrong(path, place, str(error).split(";")[0])
     except RecursionError:
-        wrong(path, "JSON", "is nested too deeply")
-    return check(kind, value, path, "the whole")
+        wrong(path, place, "is nested too deeply")
 
 
 def read_database(path: Path, kind: type[Entry]) -> list[tuple[str, str, Entry]]:
@@ -152,6 +156,32 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"key {shown(next(key for key in keys if keys.count(key) > 1))} is there twice")
     return made
+
+
+def read_json_lines(path: Path) -> list[tuple[str, dict]]:
+    """The objects of a file with one on each line, each with its place, ``line 3``.
+
+    Raises:
+        VideoclipError: there are none, or a line is no object; names it.
+    """
+    lines = [(i, line) for i, line in enumerate(read_text(path).split("\n")) if line.strip()]
+    if not lines:
+        wrong(path, "the whole", "holds no lines")
+    parsed = [(f"line {i + 1}", _parsed(line, path, f"line {i + 1}", i)) for i, line in lines]
+    return [(place, check(dict, value, path, place)) for place, value in parsed]
+
+
+def read_list(path: Path) -> list[tuple[str, str]]:
+    """The names of a file with one on each line, each with its place, ``line 3``.
+
+    Raises:
+        VideoclipError: there are none, or one is there twice; names the line.
+    """
+    lines = [(f"line {i}", line.strip()) for i, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
+    if not lines:
+        wrong(path, "the whole", "holds no names")
+    check_once(path, lines, "name")
+    return [(place, check(Name, name, path, place)) for place, name in lines]
 
 
 def read_rows(path: Path, delimiters: str = DELIMITERS) -> list[tuple[str, list[str]]]:

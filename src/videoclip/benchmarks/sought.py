@@ -24,6 +24,8 @@ class Sought:
     spans: tuple[tuple[float, float], ...]
     duration: float | None = None
     """Of the video; None where the annotations do not say."""
+    number: int = 0
+    """Tells sentences apart that ask for the same."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,6 @@ def _found(sought: Sought, curve: np.ndarray) -> Found:
 
 def metrics_of(found: Sequence[Found]) -> dict[str, Any]:
     """Moment retrieval over N sentences, and how often a span that is drawn at random would do."""
-    chance = {
-        f"chance_R1@{iou:g}": float(np.mean([chance_of_span(f.truth, len(f.curve), iou) for f in found]))
-        for iou in THRESHOLDS
-    }
+    drawn = np.mean([chance_of_span(f.truth, len(f.curve)) for f in found], axis=0)
+    chance = {f"chance_R1@{iou:g}": float(share) for iou, share in zip(THRESHOLDS, drawn, strict=True)}
     return moment_metrics([f.spans for f in found], [f.truth for f in found]) | chance | {"queries": len(found)}

@@ -36,6 +36,12 @@ def print_scores(result: dict) -> None:
         console.print(f"moments by sentence: {shown} of {sought['queries']}")
         shown = ", ".join(f"{name[7:]} {100 * sought[name]:.1f} %" for name in sought if name.startswith("chance"))
         console.print(f"  by chance: {shown}")
+    if rated := result.get("highlights"):
+        shown = ", ".join(f"{name} {100 * rated[name]:.1f} %" for name in ("mAP", "HIT@1"))
+        console.print(f"highlights (very good): {shown} of {rated['queries']}")
+    if grounded := result.get("step_grounding"):
+        shown = ", ".join(f"{name} {100 * grounded[name]:.1f} %" for name in ("mAP", "mAP@0.5", "R@1"))
+        console.print(f"steps of articles: {shown} of {grounded['steps']} steps in {grounded['videos']} videos")
     if answers := result.get("multiple_choice"):
         shown = f"{100 * answers['accuracy']:.1f} % of {answers['questions']} (chance {answers['chance']:.0%})"
         console.print(f"multiple choice: {shown}")

@@ -5,6 +5,7 @@ seconds' scores, and each is moved to where the scores fall off (``boundaries``)
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ MOST = 10
 """Spans that are predicted for a sentence, at most."""
 THRESHOLDS = (0.3, 0.5, 0.7)
 RANKS = (1, 5)
+AT_ONCE = 250_000
+"""Spans that are compared at a time."""
 
 
 def windows(seconds: int) -> list[tuple[int, int]]:
@@ -42,9 +45,12 @@ def ground(scores: np.ndarray, most: int = MOST) -> tuple[np.ndarray, np.ndarray
     sums = np.concatenate([[0.0], scores.cumsum()])
     outstanding = (sums[looked_at[:, 1]] - sums[looked_at[:, 0]]) / np.diff(looked_at)[:, 0] - scores.mean()
     order = ranking(outstanding, slack(scores))
-    spans = np.array(boundaries_of(scores, [(int(start), int(end)) for start, end in looked_at[order]]))
+    best: dict[tuple[float, float], float] = {}  # several windows may lead to one span
+    for span, value in zip(boundaries_of(scores, looked_at[order].tolist()), outstanding[order], strict=True):
+        best.setdefault(span, value)
+    spans, values = np.array(list(best)), np.array(list(best.values()))
     kept = distinct(spans)[:most]
-    return spans[kept], outstanding[order][kept]
+    return spans[kept], values[kept]
 
 
 def distinct(spans: np.ndarray, overlap: float = OVERLAP) -> list[int]:
@@ -88,11 +94,22 @@ def reaches(ious: np.ndarray, threshold: float) -> np.ndarray:
     return np.asarray(ious) >= threshold - TOLERANCE
 
 
-def chance_of_span(truth: np.ndarray, seconds: int, threshold: float) -> float:
-    """How likely a span of whole seconds, drawn evenly among all of a video, has that IoU with a true one: (G, 2)."""
-    starts, ends = np.triu_indices(seconds)
-    spans = np.stack([starts, ends + 1], 1)
-    return float(reaches(temporal_iou(spans, truth), threshold).any(1).mean())
+def chance_of_span(truth: np.ndarray, seconds: int) -> np.ndarray:
+    """How likely a span of whole seconds, drawn evenly among all of a video, has each IoU of ``THRESHOLDS``.
+
+    Args:
+        truth: (G, 2), of which one is enough.
+        seconds: of the video.
+
+    Returns:
+        (3,), a share for each threshold.
+    """
+    hits, rows = np.zeros(len(THRESHOLDS)), max(AT_ONCE // seconds, 1)
+    for first in range(0, seconds, rows):
+        starts, ends = np.triu_indices(min(rows, seconds - first), first, seconds)
+        ious = temporal_iou(np.stack([first + starts, ends + 1], 1), truth).max(1)
+        hits += [reaches(ious, threshold).sum() for threshold in THRESHOLDS]
+    return hits / (seconds * (seconds + 1) / 2)
 
 
 def average_precision(scores: np.ndarray, right: np.ndarray, positives: int | None = None) -> float:
@@ -128,7 +145,7 @@ def _last_of_equal(ordered: np.ndarray) -> np.ndarray:
 
 
 def detection_precision(
-    spans: np.ndarray, scores: np.ndarray, of: Sequence[Hashable], truth: Mapping[Hashable, np.ndarray], iou: float
+    spans: np.ndarray, scores: np.ndarray, of: Sequence[Hashable], truth: Mapping[Any, np.ndarray], iou: float
 ) -> float:
     """Average precision of N spans among the true ones of several videos, at an IoU.
 

@@ -16,5 +16,5 @@ def highlight_precision(scores: np.ndarray, is_good: np.ndarray) -> float:
 
 def highlight_hit(scores: np.ndarray, is_good: np.ndarray) -> float:
     """Whether any rater finds the best clip good, 0 or 1: (C,), (C, raters) bool; of equal clips their share."""
-    best = scores >= np.max(scores) - slack(scores)
-    return float(np.asarray(is_good, bool).any(1)[best].mean())
+    best = np.flatnonzero(scores >= np.max(scores) - slack(scores))
+    return float(np.asarray(is_good, bool)[best].any(1).mean())
