@@ -42,8 +42,8 @@ def indexed(videos, tmp_path):
 
     def run(*places, **options):
         options = {"model": Painted(), "encoder": encoder()} | options
-        model, seer = options.pop("model"), options.pop("encoder")
-        return index(list(places) or [videos], tmp_path / "library", model, seer, IndexOptions(**options))
+        model, seer, told = options.pop("model"), options.pop("encoder"), options.pop("told", lambda _: None)
+        return index(list(places) or [videos], tmp_path / "library", model, seer, IndexOptions(**options), told)
 
     return run
 

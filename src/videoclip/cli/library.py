@@ -10,7 +10,17 @@ from ..errors import VideoclipError
 from ..ranges import PROCESSES, SECONDS, Range
 from ..storage.folders import output_file
 from ..storage.places import local, write_whole
-from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
+from .options import (
+    AnyPlace,
+    SpeechModel,
+    Transcribe,
+    about,
+    local_argument,
+    local_name,
+    local_option,
+    number_option,
+    place_option,
+)
 
 if TYPE_CHECKING:
     from ..library.index import Indexed
@@ -43,6 +53,11 @@ def index_(
         str, typer.Option(help="Captions that are preferred where there are several (default: as before, or en).")
     ] = "",
     workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
+    transcribe: Transcribe = "auto",
+    speech_model: SpeechModel = "",
+    replace_heard: Annotated[
+        bool, typer.Option("--replace-heard", help="With --transcribe always: also what another recogniser heard.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
@@ -52,8 +67,9 @@ def index_(
     from ..library.index import watch as watching
     from ..library.moved import model_of, move
     from ..library.store.about import LibraryError, read_about
+    from ..media.speech.weights import ears_for
     from ..model.joint import encoder_for, load_model
-    from ..report.lines import print_indexed
+    from ..report.lines import complain, print_indexed
 
     folder = library
     if moved:
@@ -62,13 +78,14 @@ def index_(
         if moved:
             return
         raise VideoclipError("name the videos to index: folders or files")
+    ears = ears_for(transcribe, speech_model, replace_heard, complain)
     try:
         loaded = load_model(model or model_of(read_about(folder), folder))
     except LibraryError as error:
         raise VideoclipError(f"{library}: no library yet; name a model for it (--model)") from error
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told, options = note_state(folder), IndexOptions(prune, language, workers)
+    told, options = note_state(folder), IndexOptions(prune, language, workers, ears=ears)
 
     def run() -> "Indexed":
         return index(videos, folder, loaded, seer, options, told)

@@ -8,7 +8,7 @@ a range, in which NaN is not.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,6 +57,19 @@ def _number(value: float | None, param: typer.CallbackParam) -> float | None:
     if value is not None and value != value:
         raise VideoclipError(f"--{(param.name or '').replace('_', '-')} nan: choose a number")
     return value
+
+
+Transcribe = Annotated[
+    str,
+    typer.Option(help="Hear videos without captions: auto (where videoclip[speech] is installed), always or never."),
+]
+SpeechModel = Annotated[
+    str,
+    typer.Option(
+        parser=lambda text: _name(text),
+        help="What hears: tiny … large-v3-turbo, parakeet-v3, a repository or a folder (default: what fits this machine).",
+    ),
+]
 
 
 @contextmanager

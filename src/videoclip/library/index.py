@@ -25,14 +25,16 @@ from ..media.dates import recorded_at
 from ..media.files import VideoFile, look_for_videos
 from ..media.inventory import Inventory, by_reason
 from ..media.languages import wanted_language
-from ..media.narration import BESIDE, INSIDE, narration_of
+from ..media.narration import BESIDE, HEARD, INSIDE, narration_of
 from ..media.opening import SoundOnly, length_of_sound
+from ..media.speech.weights import Ears
 from ..media.video import probe
 from ..model.joint import JointModel
 from ..parallel import in_parallel
 from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
+from .hearing import hear_videos
 from .moments import embedded, everyday, unseen, webp
 from .moved import note_moves
 from .store.about import About, LibraryError, locked, read_about, write_about
@@ -60,9 +62,13 @@ class Indexed:
     """Of which only the captions came, went or changed."""
     present: int = 0
     pruned: int = 0
+    heard: int = 0
+    """Of which a recogniser heard what is said."""
     seconds: float = 0.0
     missing: list[str] = field(default_factory=list)
     set_aside: dict[str, str] = field(default_factory=dict)
+    unheard: dict[str, str] = field(default_factory=dict)
+    """Videos whose sound cannot be decoded, with the reason; they are found by sight."""
     warnings: list[str] = field(default_factory=list)
     inventory: Inventory = field(default_factory=Inventory)
     """What the library holds now of the places that were named."""
@@ -72,9 +78,11 @@ class Indexed:
         more = {
             "changed": self.changed,
             "with other captions": self.reworded,
+            "heard": self.heard,
             "moved": self.moved,
             "pruned": self.pruned,
             "set aside": len(self.set_aside),
+            "not heard": len(self.unheard),
         }
         return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
 
@@ -92,6 +100,8 @@ class IndexOptions:
     """Files that are worked on at the same time; 0: one per core."""
     commit_every: Annotated[float | None, Range(0, 1e6)] = None
     """Seconds after which what is done is written: what a killed job can lose; by default ``COMMIT_EVERY``."""
+    ears: Ears | None = None
+    """Who hears videos without captions, once all are searched by sight; by default nobody."""
 
 
 def index(
@@ -134,9 +144,30 @@ def index(
             writer.optimize()
             measured = writer.store.calibration()
             writer.calibrate(measured.bank if measured else everyday(model))
+        if options.ears:
+            _hear(writer, files, options.ears, options.language, result, told)
         result.inventory = _inventory(writer, files, result)
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
+
+
+# Parameters: the work, and who is told of it.
+def _hear(
+    writer: Writer,
+    files: Sequence[VideoFile],
+    ears: Ears,
+    language: str,
+    result: Indexed,
+    told: Callable[[dict], None],
+) -> None:
+    """Hear videos without captions; what cannot be heard is told in the result."""
+    done = hear_videos(writer, files, ears, language, told)
+    result.heard, result.unheard = done.heard, done.unheard
+    if done.warning:
+        result.warnings.append(done.warning)
+    if done.heard:
+        told({"stage": "finishing"})
+        writer.optimize()
 
 
 def _inventory(writer: Writer, files: Sequence[VideoFile], result: Indexed) -> Inventory:
@@ -145,10 +176,14 @@ def _inventory(writer: Writer, files: Sequence[VideoFile], result: Indexed) -> I
     inventory = Inventory(set_aside=by_reason(result.set_aside))
     for file in files:
         if video := there.get(str(file.path)):
-            source = INSIDE if video.captions.partition(":")[0] == TRACK else BESIDE
-            source = source if video.id in spoken else ""
-            inventory.add(video.duration, source)
+            inventory.add(video.duration, source_of(video) if video.id in spoken else "")
     return inventory
+
+
+def source_of(video: Video) -> str:
+    """Where a video's captions are from: ``beside``, ``inside`` or ``heard``."""
+    noted = video.captions.partition(":")[0]
+    return {TRACK: INSIDE, HEARD: HEARD}.get(noted, BESIDE)
 
 
 def _remembered(options: IndexOptions, folder: Place) -> IndexOptions:
@@ -233,6 +268,7 @@ def _bring_up_to_date(
     if not todo or encoder is None:
         return result
     work = _Work(writer, model, encoder, by_path, options.language)
+    work.hears = options.ears is not None
     commit_every = COMMIT_EVERY if options.commit_every is None else options.commit_every
     with track("index", len(files), "videos", len(files) - len(todo)) as advance:
         began, done, ready, written = time.monotonic(), 0, [], time.monotonic()
@@ -301,6 +337,8 @@ def _is_same(video: Video, file: VideoFile, language: str) -> bool:
 def _is_said_there(video: Video, stamp: str, language: str) -> bool:
     """Whether a video's captions are from where they would be taken now: this caption file, or a track."""
     source, _, asked = video.captions.partition(":")
+    if source == HEARD:
+        return not stamp  # until a person's captions come
     if source == TRACK:
         return not stamp and (asked or ENGLISH) == language
     return video.captions == stamp
@@ -324,6 +362,8 @@ class _Work:
         self.by_path, self.language = by_path, language
         self.by_digest = {video.digest: video for video in by_path.values()}
         self.moved: set[str] = set()
+        self.hears = False
+        """Whether a recording without captions is taken, too, to be heard later."""
         self.warnings: list[str] = []
         self.lock = threading.Lock()
         self.number = writer.next_id()
@@ -366,7 +406,7 @@ class _Work:
         try:
             info = probe(file.path)
         except SoundOnly as error:
-            return self._heard(file, digest, error)
+            return self._sound(file, digest, error)
         said = self._narration(file)
         features = self.writer.store.features(known.id) if known else self._encoded(file.path, go_on)
         number = self._next()
@@ -377,10 +417,10 @@ class _Work:
         go_on()
         return embedded(video, features, said.captions, self._pictures(file.path), self.model)
 
-    def _heard(self, file: VideoFile, digest: str, error: SoundOnly) -> Entry:
+    def _sound(self, file: VideoFile, digest: str, error: SoundOnly) -> Entry:
         """The entry of a file that is sound alone: it is found by what is said, and has no pictures."""
         said, state = self._narration(file), file.path.stat()
-        if not said.captions:
+        if not said.captions and not self.hears:
             raise MediaError(f"{error}; with captions beside it, it would be found by what is said") from error
         video = Video(
             self._next(), str(file.path), state.st_size, state.st_mtime_ns, digest, length_of_sound(file.path),
@@ -460,7 +500,7 @@ def note_state(folder: Place) -> Callable[[dict], None]:
 
     def told(state: dict) -> None:
         nonlocal last
-        if state.get("stage") == "indexing" and time.monotonic() - last < 0.5:
+        if state.get("stage") in ("indexing", "hearing") and time.monotonic() - last < 0.5:
             return
         last = time.monotonic()
         content = state | {"at": time.time(), "process": os.getpid(), "host": gethostname()}

@@ -40,11 +40,15 @@ class Caption:
 
 @dataclass(frozen=True)
 class Narration:
-    """What is said in a video; ``source`` says where that is written (``narration``); empty for nothing."""
+    """What is said in a video; ``source`` says where that is from (``narration``); empty for nothing."""
 
     captions: Sequence[Caption] = ()
     language: str = ""
     source: str = ""
+    model: str = ""
+    """The recogniser that heard it, where one did."""
+    confidence: float = 1.0
+    """From 0 to 1: how sure that recogniser was."""
 
 
 def read_captions(path: str | Path) -> list[Caption]:

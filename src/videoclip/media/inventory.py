@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .narration import BESIDE, INSIDE
+from .narration import BESIDE, HEARD, INSIDE
 
 NUMBERS = re.compile(r"\d[\d.,:×]*")
 
@@ -21,17 +21,20 @@ class Inventory:
     """Videos whose captions are a file of their own."""
     inside: int = 0
     """Videos whose captions are a track of the video file."""
+    heard: int = 0
+    """Videos whose captions a speech recogniser heard."""
     none: int = 0
     """Videos in which nothing is said."""
     set_aside: dict[str, int] = field(default_factory=dict)
     """Files by the reason for which they were left out."""
 
     def add(self, seconds: float, source: str) -> None:
-        """Count a video; ``source`` is ``beside``, ``inside`` or empty."""
+        """Count a video; ``source`` is ``beside``, ``inside``, ``heard`` or empty."""
         self.videos += 1
         self.seconds += seconds
         self.beside += source == BESIDE
         self.inside += source == INSIDE
+        self.heard += source == HEARD
         self.none += not source
 
     def as_json(self) -> dict[str, Any]:

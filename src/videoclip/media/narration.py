@@ -1,4 +1,4 @@
-"""What is said in a video, in which language, and where that is written: beside the file, or inside it."""
+"""What is said in a video, in which language, and where that is from: beside the file, inside it, or heard."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,8 @@ from .container import embedded_captions
 from .files import VideoFile
 from .languages import by_preference
 
-BESIDE, INSIDE = "beside", "inside"
+BESIDE, INSIDE, HEARD = "beside", "inside", "heard"
+"""Where captions are from: a file of their own, a track of the video, or a speech recogniser."""
 
 
 def narration_of(video: VideoFile, language: str = "en") -> Narration:

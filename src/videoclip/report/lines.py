@@ -37,7 +37,8 @@ def print_set_aside(set_aside: Mapping[str, str], listed: "str | Place", warning
 def print_inventory(inventory: "Inventory") -> None:
     """What is there now, and why the rest is not, a line each."""
     rows = [("videos", inventory.videos), ("hours", f"{inventory.seconds / 3600:.2f}")]
-    rows += [("captions beside", inventory.beside), ("captions inside", inventory.inside), ("silent", inventory.none)]
+    rows += [("captions beside", inventory.beside), ("captions inside", inventory.inside)]
+    rows += [("captions heard", inventory.heard), ("silent", inventory.none)]
     for name, count in rows:
         print(f"  {name:<16} {count:>8}")
     for reason, count in inventory.set_aside.items():
@@ -47,6 +48,8 @@ def print_inventory(inventory: "Inventory") -> None:
 def print_indexed(result: "Indexed", library: "Place") -> None:
     """What an indexing did."""
     print_set_aside(result.set_aside, library / "progress.json", result.warnings)
+    for path, reason in list(result.unheard.items())[:SHOWN]:
+        complain(f"not heard: {reason if path in reason else f'{path}: {reason}'}")
     if result.missing:
         complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
     print(f"{library}: {result}", flush=True)

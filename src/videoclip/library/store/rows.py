@@ -38,7 +38,8 @@ class Video:
     height: int
     language: str = ""
     captions: str = ""
-    """The file that its captions are from with size and time of change, or ``track``; empty where nothing is said."""
+    """Where its captions are from: the file with size and time of change, ``track:`` with the language that was asked
+    for, or ``heard:`` with confidence and recogniser; empty where there are none."""
 
 
 def row_of(video: Video) -> dict[str, Any]:

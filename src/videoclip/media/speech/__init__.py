@@ -1,0 +1,1 @@
+"""What is said in a file, heard by a speech recogniser."""
