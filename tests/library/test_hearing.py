@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted import Painted, encoder, paint
+from painted import Painted, paint
 from pocket import PocketSphinx
 from spoken import SAID, break_sound, dub, silence, speech, write_sound
 
@@ -158,7 +158,8 @@ def test_a_killed_hearing_goes_on_where_it_was(tmp_path, indexed):
     code = KILLED.format(tests=str(Path(__file__).parent.parent), videos=str(folder), library=str(library))
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     for _ in range(3):
-        assert child.stdout and child.stdout.readline().strip() == "heard"
+        assert child.stdout
+        assert child.stdout.readline().strip() == "heard"
     time.sleep(0.1)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()

@@ -1,4 +1,4 @@
-"""The commands for one's own videos: index, search, segment, steps, ask, serve."""
+"""The commands for one's own videos: index, transcribe, search, segment, steps, ask, serve."""
 
 import json as json_module
 from pathlib import Path
@@ -96,6 +96,29 @@ def index_(
             typer.echo(json_module.dumps(done, indent=None if watch else 1))
         else:
             print_indexed(result, folder)
+
+
+@app.command(rich_help_panel=PANEL)
+def transcribe(
+    files: Annotated[list[Path], local_argument(help="Videos or recordings, or folders of them.")],
+    out: Annotated[Path, local_option(help="Folder for what is heard, by the names of the files.")],
+    form: Annotated[list[str], typer.Option(help="srt, vtt or json (with word times); may be given again.")] = ["srt"],  # noqa: B006
+    speech_model: SpeechModel = "",
+    language: Annotated[str, typer.Option(help="Of the sound track that is preferred where there are several.")] = "",
+) -> None:
+    """Write down what is said in videos, by speech recognition; resumes where it was interrupted."""
+    from ..media.files import look_for_videos
+    from ..media.languages import wanted_language
+    from ..media.speech.weights import load_transcriber
+    from ..media.speech.writing import check_forms, transcribe_files
+    from ..report.lines import complain, print_transcribed
+
+    check_forms(form)
+    sources = look_for_videos(files).videos
+    if not sources:
+        raise VideoclipError(f"{files[0]}: no videos or recordings in it")
+    written = transcribe_files(sources, load_transcriber(speech_model, complain), out, form, wanted_language(language))
+    print_transcribed(written, out)
 
 
 @app.command(rich_help_panel=PANEL)

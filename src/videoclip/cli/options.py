@@ -59,19 +59,6 @@ def _number(value: float | None, param: typer.CallbackParam) -> float | None:
     return value
 
 
-Transcribe = Annotated[
-    str,
-    typer.Option(help="Hear videos without captions: auto (where videoclip[speech] is installed), always or never."),
-]
-SpeechModel = Annotated[
-    str,
-    typer.Option(
-        parser=lambda text: _name(text),
-        help="What hears: tiny … large-v3-turbo, parakeet-v3, a repository or a folder (default: what fits this machine).",
-    ),
-]
-
-
 @contextmanager
 def about(path: Path) -> Iterator[None]:
     """Errors in here are about what is in a file, and name it."""
@@ -83,3 +70,13 @@ def about(path: Path) -> Iterator[None]:
 
 def _name(text: str) -> str:
     return str(local(text)) if "://" in text else text
+
+
+Transcribe = Annotated[
+    str,
+    typer.Option(help="Hear videos without captions: auto (where videoclip[speech] is installed), always or never."),
+]
+SpeechModel = Annotated[
+    str,
+    local_name(help="Who hears: tiny … large-v3-turbo, parakeet-v3, a repository, a folder (default: by hardware)."),
+]

@@ -39,13 +39,15 @@ def world(
         str, typer.Option(help="'lagging' like real speech, 'scattered' over several sentences too, or 'faithful'.")
     ] = "lagging",
     families: Annotated[int, number_option(Range(1, 64), help="Kinds of tasks, which look and sound different.")] = 8,
+    speak: Annotated[
+        bool, typer.Option("--speak", help="Narration as sound in the videos, by espeak-ng, in place of captions.")
+    ] = False,
 ) -> None:
-    """Render narrated videos with exact ground truth: MP4, SRT and truth.json."""
+    """Render narrated videos with exact ground truth: MP4, SRT (or speech) and truth.json."""
     from ..world.render import render_world
 
-    typer.echo(
-        f"rendered {videos} videos; what happens in them: {render_world(folder, videos, seed, narrator, families)}"
-    )
+    truth = render_world(folder, videos, seed, narrator, families, speak=speak)
+    typer.echo(f"rendered {videos} videos; what happens in them: {truth}")
 
 
 @app.command(rich_help_panel=PANEL)

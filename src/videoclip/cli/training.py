@@ -9,7 +9,17 @@ import typer
 from ..errors import VideoclipError
 from ..ranges import PROCESSES, Range
 from ..storage.places import place
-from .options import AnyPlace, local_argument, local_name, local_option, number_option, place_argument, place_option
+from .options import (
+    AnyPlace,
+    SpeechModel,
+    Transcribe,
+    local_argument,
+    local_name,
+    local_option,
+    number_option,
+    place_argument,
+    place_option,
+)
 
 if TYPE_CHECKING:
     from ..media.files import VideoFile
@@ -34,6 +44,8 @@ def extract(
     workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
     reuse: Annotated[AnyPlace | None, place_option(help="Corpus whose features and captions are taken over.")] = None,
+    transcribe: Transcribe = "auto",
+    speech_model: SpeechModel = "",
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
     ] = "",
@@ -47,17 +59,20 @@ def extract(
     from ..corpus.extract import extract as run
     from ..corpus.store import Corpus
     from ..encoders.load import load_encoder
-    from ..report.lines import print_inventory, print_set_aside
+    from ..media.speech.weights import ears_for
+    from ..report.lines import complain, print_inventory, print_set_aside
 
     sources = _videos_of(videos, captions, language)
     made, engine = Corpus(reuse) if reuse else None, None
     if ray:
         from ..corpus.cluster import on_ray
 
-        if reuse:
-            raise VideoclipError("--reuse and --ray do not go together; leave one out")
+        if reuse or transcribe == "always":
+            raise VideoclipError("--ray goes neither with --reuse nor with --transcribe always; leave one out")
+        transcribe = "never"
         engine = on_ray(ray, encoder, weights)
-    options = ExtractOptions(allow_silent, language, workers)
+    ears = ears_for(transcribe, speech_model, told=complain)
+    options = ExtractOptions(allow_silent, language, workers, ears=ears)
     summary = run(sources, load_encoder(encoder, weights), out, options, made, engine)
     print_set_aside(summary.set_aside, f"{out}.set-aside.json", summary.warnings)
     if as_json:

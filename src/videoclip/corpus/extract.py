@@ -18,12 +18,14 @@ from ..media.captions import Caption
 from ..media.container import has_captions
 from ..media.files import VideoFile
 from ..media.inventory import Inventory, by_reason
-from ..media.narration import BESIDE, INSIDE, narration_of
+from ..media.narration import BESIDE, HEARD, INSIDE, narration_of
+from ..media.speech.weights import Ears
 from ..parallel import in_parallel
 from ..progress import track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.names import noted
 from ..storage.places import Place, place, write_whole
+from .hearing import Listener
 from .store import Corpus, NarratedVideo, is_finite
 
 APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
@@ -47,6 +49,8 @@ class ExtractOptions:
     """Files that are worked on at the same time; 0: one per core."""
     append_every: Annotated[float | None, Range(0, 1e6)] = None
     """Seconds after which what is encoded is written: what a killed job can lose; by default ``APPEND_EVERY``."""
+    ears: Ears | None = None
+    """Who hears videos without captions; by default nobody."""
 
 
 @dataclass
@@ -120,10 +124,13 @@ def extract(
             return widened
         return widened.and_then(extract(sources, encoder, out, options))
     spoken = {reuse.ids[row] for row in reuse.rows_with_captions()} if reuse else set()
-    if not options.silent and not any(s.captions or s.id in spoken or _has_captions(s.path) for s in sources):
+    listener = Listener(options.ears, out, options.language)
+    is_told = any(s.captions or s.id in spoken or _has_captions(s.path) for s in sources)
+    if not options.silent and not is_told and listener.transcriber() is None:
         raise CorpusError(
             f"no caption file belongs to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …), and "
             "none has a subtitle track; name the captions' folder with --captions, or pass --allow-silent"
+            + (f"; {listener.warning}" if listener.warning else "")
         )
     corpus = Corpus.create(out, encoder.kind)
     with corpus.writing():
@@ -131,7 +138,7 @@ def extract(
         todo = [source for source in sources if source.id not in corpus]
         summary = Summary(present=len(sources) - len(todo))
         if reuse is None:
-            _take_captions([source for source in sources if source.id in corpus], corpus, options, summary)
+            _take_captions([s for s in sources if s.id in corpus], corpus, options, listener, summary)
         ready: list[NarratedVideo] = []
         written = time.monotonic()
         append_every = APPEND_EVERY if options.append_every is None else options.append_every
@@ -142,6 +149,7 @@ def extract(
             ready[:] = [video for video in ready if video.id not in corpus]  # a signal can come when they are written
             if ready:
                 corpus.append(ready)
+                listener.settle(video.id for video in ready)
                 summary.added += len(ready)
                 summary.seconds += sum(video.seconds for video in ready)
                 summary.silent += sum(not video.captions for video in ready)
@@ -149,7 +157,7 @@ def extract(
 
         try:
             with track("extract", len(todo), "videos") as advance:
-                work = engine(todo, options) if engine else _outcomes(todo, encoder, options, reuse)
+                work = engine(todo, options) if engine else _outcomes(todo, encoder, options, reuse, listener)
                 for source, (outcome, damage) in work:
                     summary.warnings += damage
                     if isinstance(outcome, NarratedVideo):
@@ -163,18 +171,19 @@ def extract(
         finally:  # what is encoded is kept, whatever stopped the rest
             flush()
         list_set_aside(out, summary.set_aside)
-        summary.inventory = _inventory(sources, corpus, summary)
+        summary.warnings += [listener.warning] if listener.warning else []
+        summary.inventory = _inventory(sources, corpus, summary, listener.heard)
         return summary
 
 
-def _inventory(sources: Sequence[VideoFile], corpus: Corpus, summary: "Summary") -> Inventory:
+def _inventory(sources: Sequence[VideoFile], corpus: Corpus, summary: "Summary", heard: set[str]) -> Inventory:
     spoken, durations = corpus.rows_with_captions(), corpus.durations
     inventory = Inventory(set_aside=by_reason(summary.set_aside))
     for source in sources:
         if source.id in corpus:
             row = corpus.row(source.id)
-            said = "" if row not in spoken else BESIDE if source.captions else INSIDE
-            inventory.add(durations[row], said)
+            told = HEARD if source.id in heard else BESIDE if source.captions else INSIDE
+            inventory.add(durations[row], told if row in spoken else "")
     return inventory
 
 
@@ -200,10 +209,12 @@ def _identity(source: VideoFile, files: Mapping[str, str]) -> str:
     return f"{short}{suffix}" if other and before.is_file() else source.id
 
 
-def _take_captions(sources: Sequence[VideoFile], corpus: Corpus, options: ExtractOptions, summary: "Summary") -> None:
+def _take_captions(
+    sources: Sequence[VideoFile], corpus: Corpus, options: ExtractOptions, listener: Listener, summary: "Summary"
+) -> None:
     """Take captions that came after their videos, or are others now; the videos are not decoded again.
 
-    Those that are gone stay: they may have been named by ``--captions`` alone.
+    Those that are gone stay: they may have been named by ``--captions`` alone. Videos without any are heard.
     """
     spoken = {corpus.ids[row] for row in corpus.rows_with_captions()}
     looked_for = [source for source in sources if source.captions is not None or source.id not in spoken]
@@ -213,6 +224,7 @@ def _take_captions(sources: Sequence[VideoFile], corpus: Corpus, options: Extrac
         for source, before in zip(part, corpus.said([source.id for source in part]), strict=True):
             try:
                 said = narration_of(source, options.language).captions
+                said = said or ([] if before else _heard(source, listener, lambda: None, summary.warnings))
             except MediaError as error:
                 if before:
                     summary.warnings.append(f"{error}; the captions that were taken before stay")
@@ -224,7 +236,9 @@ def _take_captions(sources: Sequence[VideoFile], corpus: Corpus, options: Extrac
     for video, said in changed:
         corpus.replace(replace(corpus[video], captions=list(said)))
         summary.captioned += 1
-    gone = [s for s in sources if s.captions is None and s.id in spoken and not _has_captions(s.path)]
+    listener.settle(video for video, _ in changed)
+    told = spoken - listener.heard
+    gone = [s for s in sources if s.captions is None and s.id in told and not _has_captions(s.path)]
     if gone:
         summary.warnings.append(
             f"{len(gone)} videos, such as {gone[0].path}, keep captions whose files are not here any more"
@@ -258,7 +272,9 @@ def _widen(
             "features cannot be added; make another corpus with --out and take over from this one with --reuse"
         )
     beside, held = Path(f"{out}.wider"), set(before.ids)
-    summary = extract([s for s in sources if s.id in held], encoder, beside, replace(options, silent=True), before)
+    summary = extract(
+        [s for s in sources if s.id in held], encoder, beside, replace(options, silent=True, ears=None), before
+    )
     if missing := len(before) - len(Corpus(beside)):
         summary.warnings.append(
             f"{out} is as it was, since {missing} of its videos could not be encoded by {encoder.name}; what could be "
@@ -281,13 +297,13 @@ def _finish_widening(out: Path) -> None:
 
 
 def _outcomes(
-    todo: Sequence[VideoFile], encoder: AnyEncoder, options: ExtractOptions, reuse: Corpus | None
+    todo: Sequence[VideoFile], encoder: AnyEncoder, options: ExtractOptions, reuse: Corpus | None, listener: Listener
 ) -> "Iterator[tuple[VideoFile, Outcome]]":
     """Each source with what became of it, as they are done; each worker decodes and encodes a file of its own."""
 
     def work(source: VideoFile, stop: threading.Event) -> "Outcome":
         before = reuse[source.id] if reuse and source.id in reuse else None
-        return outcome_of(source, encoder, options, before, stop)
+        return outcome_of(source, encoder, options, before, stop, listener)
 
     return in_parallel(work, todo, options.workers)
 
@@ -298,8 +314,13 @@ def outcome_of(
     options: ExtractOptions,
     before: NarratedVideo | None = None,
     stop: threading.Event | None = None,
+    listener: Listener | None = None,
 ) -> "Outcome":
-    """The encoded video and warnings about it, or why it cannot be had; between batches, ``stop`` is looked at."""
+    """The encoded video and warnings about it, or why it cannot be had; between batches, ``stop`` is looked at.
+
+    Args:
+        listener: hears what is said, where there are no captions.
+    """
     damage: list[str] = []
 
     def between() -> None:
@@ -308,8 +329,11 @@ def outcome_of(
 
     try:
         captions = narration_of(source, options.language).captions or (before.captions if before else [])
+        if not captions and listener:
+            captions = _heard(source, listener, between, damage)
         if not captions and not options.silent:
-            return MediaError(f"{source.path}: no captions; pass --allow-silent to take it"), []
+            why = damage[0] if damage else f"{source.path}: no captions"
+            return MediaError(f"{why}; pass --allow-silent to take it"), []
         features = encoder.encode_file(source.path, damage.append, between, _parts(before))
     except MediaError as error:
         return error, []
@@ -318,6 +342,16 @@ def outcome_of(
     if not is_finite(features):
         return MediaError(f"{source.path}: the encoder's features of it are not numbers"), []
     return NarratedVideo(source.id, features, captions, str(source.path)), damage
+
+
+def _heard(source: VideoFile, listener: Listener, between: Callable[[], None], damage: list[str]) -> Sequence[Caption]:
+    """What is said in a video; sound that cannot be decoded is damage, the video is taken without it."""
+    try:
+        return listener.narration(source, between).captions
+    except MediaError as error:
+        between()
+        damage.append(str(error))
+        return []
 
 
 def _parts(video: NarratedVideo | None) -> dict[str, np.ndarray]:

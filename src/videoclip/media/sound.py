@@ -5,6 +5,7 @@ those before, or that come before the start, are left out. Memory does not grow 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,8 @@ def _stream(container: Any, language: str, path: str | Path) -> Any | None:
 def _seek(container: Any, seconds: float) -> None:
     from av.error import FFmpegError
 
-    try:
+    with suppress(FFmpegError):  # then what comes before is decoded, and left out
         container.seek(int(seconds * 1_000_000) + (container.start_time or 0), backward=True)
-    except FFmpegError:  # what comes before is decoded and left out
-        pass
 
 
 def _frames(timeline: "_Timeline", container: Any, stream: Any) -> Iterator[Any]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..library.search import Found
     from ..media.inspection import Inspection
     from ..media.inventory import Inventory
+    from ..media.speech.writing import Written
     from ..pretrain.estimate import Estimate
     from ..storage.places import Place
     from ..tasks.one_video import Aligned, Segment
@@ -54,6 +55,17 @@ def print_indexed(result: "Indexed", library: "Place") -> None:
         complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
     print(f"{library}: {result}", flush=True)
     print_inventory(result.inventory)
+
+
+def print_transcribed(written: "Written", out: Path) -> None:
+    """What was heard of some files, and what could not be."""
+    for path, reason in list(written.unheard.items())[:SHOWN]:
+        complain(f"not heard: {reason if path in reason else f'{path}: {reason}'}")
+    for path, transcript in written.heard.items():
+        about = [f"{len(transcript.utterances):,} sentences"]
+        about += [f"in {transcript.language}"] if transcript.language else []
+        print(f"{_shortest(path)}: {' '.join(about) if transcript.utterances else 'nothing is said'}")
+    print(f"{out}: {len(written.heard)} heard, {written.present} were there, by {written.model}", flush=True)
 
 
 def print_inspection(seen: "Inspection") -> None:

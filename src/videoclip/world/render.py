@@ -33,6 +33,8 @@ from .script import (
     is_held_out,
     write_script,
 )
+from .speak import RATE as SOUND_RATE
+from .speak import check_speech, spoken
 
 WIDTH, HEIGHT, FPS = 128, 96, 8
 SPRITE = 48
@@ -80,16 +82,26 @@ MOTIONS: dict[str, Callable[[float], Pose]] = {  # seconds since the step began 
 }
 
 
+# Parameters: a world is all of them.
 def render_world(
-    folder: Path, videos: int, seed: int, narrator: str = "lagging", families: int = len(FAMILIES), workers: int = 2
+    folder: Path,
+    videos: int,
+    seed: int,
+    narrator: str = "lagging",
+    families: int = len(FAMILIES),
+    workers: int = 2,
+    speak: bool = False,
 ) -> Path:
     """Render videos ``0 … videos - 1`` of the world with this seed into ``folder``; return the path of truth.json.
 
     An interrupted call is taken up where it stopped.
 
+    Args:
+        speak: narration is sound in the videos, and there are no captions; truth.json says what is said.
+
     Raises:
         VideoclipError: the folder holds another world, or something else; or there is no such narrator, or there are
-            not as many families.
+            not as many families; or espeak-ng is not installed, and ``speak`` needs it.
     """
     if narrator not in NARRATORS:
         raise VideoclipError(f"no narrator '{narrator}'; choose {' or '.join(NARRATORS)}")
@@ -97,24 +109,32 @@ def render_world(
         raise VideoclipError(f"a world of {families} families; there are from 1 to {MOST_FAMILIES}")
     check("videos", videos, COUNT, whole=True)
     check("seed", seed, SEED, whole=True)
-    made = {"seed": seed, "narrator": narrator, "families": families}
-    claim(folder, "world", made, {"families": len(FAMILIES)})
+    if speak:
+        check_speech()
+    made = {"seed": seed, "narrator": narrator, "families": families, "speak": speak}
+    claim(folder, "world", made, {"families": len(FAMILIES), "speak": False})
     for split in ("train", "val", "test"):
         (folder / split).mkdir(exist_ok=True)
     scripts = [write_script(i, seed, NARRATORS[narrator], families) for i in range(videos)]
-    missing = [s for s in scripts if not (folder / f"{s.id}.srt").exists()]  # written last, so it marks a whole video
+    whole = ".mp4" if speak else ".srt"  # what is written last, so that it marks a whole video
+    missing = [s for s in scripts if not (folder / f"{s.id}{whole}").exists()]
+    render = speak_script if speak else render_script
     with process_pool(workers) as pool, track("render", videos, "videos", videos - len(missing)) as advance:
         with apart_from_main():
-            rendered = pool.map(render_script, missing, [folder] * len(missing), chunksize=4)
+            rendered = pool.map(render, missing, [folder] * len(missing), chunksize=4)
         for _ in rendered:
             advance()
     truth = folder / "truth.json"
-    write_whole(truth, json.dumps(describe_world(scripts, seed), indent=1))
+    write_whole(truth, json.dumps(describe_world(scripts, seed, speak), indent=1))
     return truth
 
 
-def describe_world(scripts: Iterable[Script], seed: int) -> dict:
-    """What truth.json holds: for each video what happens when, and what is said of it with which lag."""
+def describe_world(scripts: Iterable[Script], seed: int, speak: bool = False) -> dict:
+    """What truth.json holds: for each video what happens when, and what is said of it with which lag.
+
+    Args:
+        speak: also all that is said, in ``sentences``, since there are no captions that would.
+    """
     videos = {}
     for script in scripts:
         steps = []
@@ -125,6 +145,8 @@ def describe_world(scripts: Iterable[Script], seed: int) -> dict:
             steps.append(entry)
         split = script.id.split("/")[0]
         videos[script.id] = {"split": split, "family": script.family, "duration": script.duration, "steps": steps}
+        if speak:
+            videos[script.id]["sentences"] = [asdict(sentence) for sentence in script.sentences]
     return {"world": 1, "seed": seed, "fps": FPS, "size": [WIDTH, HEIGHT], "videos": videos}
 
 
@@ -132,6 +154,14 @@ def render_script(script: Script, folder: Path) -> None:
     """Write ``<id>.mp4`` and ``<id>.srt``; the same script gives the same bytes."""
     write_video(folder / f"{script.id}.mp4", frames(script))
     write_whole(folder / f"{script.id}.srt", rolling_srt(script.sentences))
+
+
+def speak_script(script: Script, folder: Path) -> None:
+    """Write ``<id>.mp4`` with the narration as sound."""
+    path = folder / f"{script.id}.mp4"
+    unfinished = path.with_name(f".{path.name}")
+    write_video(unfinished, frames(script), sound=spoken(script.sentences, script.duration))
+    unfinished.replace(path)
 
 
 def frames(script: Script) -> Iterable[np.ndarray]:
@@ -152,8 +182,12 @@ def frames(script: Script) -> Iterable[np.ndarray]:
         yield np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-def write_video(path: Path, pictures: Iterable[np.ndarray], fps: int = FPS) -> None:
-    """Encode pictures as H.264 with one thread, so that the same pictures give the same file."""
+def write_video(path: Path, pictures: Iterable[np.ndarray], fps: int = FPS, sound: np.ndarray | None = None) -> None:
+    """Encode pictures as H.264 with one thread, so that the same pictures give the same file.
+
+    Args:
+        sound: (N,) int16 mono at ``speak.RATE``, as AAC beside them.
+    """
     import av
 
     with create_video(path) as container:
@@ -161,12 +195,19 @@ def write_video(path: Path, pictures: Iterable[np.ndarray], fps: int = FPS) -> N
         stream.options = {"preset": "ultrafast", "crf": "28", "g": "80"}
         stream.codec_context.thread_count = 1
         stream.pix_fmt = "yuv420p"
+        voice = container.add_stream("aac", rate=SOUND_RATE, layout="mono") if sound is not None else None
         for i, picture in enumerate(pictures):
             if i == 0:
                 stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        if voice is not None and sound is not None:
+            for first in range(0, len(sound), SOUND_RATE):
+                part = av.AudioFrame.from_ndarray(sound[None, first : first + SOUND_RATE], "s16", "mono")
+                part.sample_rate, part.pts = SOUND_RATE, first
+                container.mux(voice.encode(part))
+            container.mux(voice.encode())
 
 
 def rolling_srt(sentences: list[Sentence]) -> str:

@@ -137,9 +137,7 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
             yield item
 
 
-def _heard_in(
-    sound: np.ndarray, start: float, transcriber: Transcriber, transcript: Transcript
-) -> Iterator[Utterance]:
+def _heard_in(sound: np.ndarray, start: float, transcriber: Transcriber, transcript: Transcript) -> Iterator[Utterance]:
     """Utterances of a piece that begins at ``start``, as sentences, in seconds of the file."""
     spoken = voices(sound)
     if not spoken.stretches:

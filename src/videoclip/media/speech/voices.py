@@ -13,7 +13,7 @@ from ..sound import RATE
 LONGEST = 28.0
 """Seconds of the longest stretch of voice: longer ones are divided where the voice is weakest."""
 SHORTEST, PAUSE, PADDING = 250, 500, 200
-"""Milliseconds: voices that are shorter are none; pauses that are shorter are part of the speech; what is kept around."""
+"""Milliseconds: shorter voices are none, shorter pauses are part of the speech; and what is kept around a voice."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""A Whisper of random weights, small enough to be made in a second, in the form that faster-whisper reads."""
+
+import json
+from pathlib import Path
+
+SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>"]
+SPECIAL += ["<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
+TIMES = 1501
+"""Tokens for the times from 0 to 30 seconds."""
+
+
+def make_whisper(folder: Path, seed: int = 0) -> Path:
+    """``folder/ct2``: the model, converted by CTranslate2's own converter."""
+    import torch
+    from ctranslate2.converters import TransformersConverter
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+    vocabulary = _write_tokenizer(folder / "torch")
+    torch.manual_seed(seed)
+    end, start = vocabulary["<|endoftext|>"], vocabulary["<|startoftranscript|>"]
+    config = WhisperConfig(
+        vocab_size=len(vocabulary) + TIMES, d_model=32, encoder_layers=1, decoder_layers=2, num_mel_bins=80,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
+        pad_token_id=end, bos_token_id=end, eos_token_id=end, decoder_start_token_id=start,
+        suppress_tokens=[], begin_suppress_tokens=[end],
+    )  # fmt: skip
+    WhisperForConditionalGeneration(config).save_pretrained(folder / "torch")
+    converter = TransformersConverter(str(folder / "torch"), copy_files=["tokenizer.json"])
+    return Path(converter.convert(str(folder / "ct2"), quantization="int8"))
+
+
+def _write_tokenizer(folder: Path) -> dict[str, int]:
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: i for i, letter in enumerate(letters)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
+    folder.mkdir(parents=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": SPECIAL[0]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about))
+    return tokenizer.get_vocab()
