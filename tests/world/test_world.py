@@ -1,6 +1,8 @@
 import hashlib
 import json
+import shutil
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from videoclip.benchmarks.truth import shown_when_said
 from videoclip.errors import VideoclipError
 from videoclip.media.captions import read_captions
+from videoclip.media.sound import RATE, sound_of
 from videoclip.media.video import probe, seconds_of
 from videoclip.world.render import describe_world, frames, render_world, rolling_srt
 from videoclip.world.script import (
@@ -205,3 +208,27 @@ def test_a_world_of_no_videos_or_no_seed_is_refused_before_there_is_a_folder(tmp
     with pytest.raises(VideoclipError, match=f"{next(iter(wrong))}=.*: choose a whole number from"):
         render_world(tmp_path / "world", **{"videos": 1, "seed": 1} | wrong)
     assert not (tmp_path / "world").exists()
+
+
+def test_a_spoken_world_says_its_sentences_at_their_times_and_has_no_captions(tmp_path):
+    if not shutil.which("espeak-ng"):
+        pytest.skip("espeak-ng is not installed; it speaks the narration")
+    truth = render_world(tmp_path / "w", 1, seed=5, speak=True)
+    ((name, video),) = json.loads(truth.read_text())["videos"].items()
+    path = tmp_path / "w" / f"{name}.mp4"
+    assert not list((tmp_path / "w").rglob("*.srt"))
+    assert video["sentences"] == [asdict(sentence) for sentence in write_script(0, 5).sentences]
+    sound = np.abs(np.concatenate(list(sound_of(path))))
+    assert abs(len(sound) / RATE - 60) < 0.2
+    for sentence in video["sentences"]:
+        begin = round(sentence["start"] * RATE)
+        assert sound[begin : begin + RATE].max() > 0.05
+        assert sound[begin - RATE // 50 : begin - RATE // 200].max(initial=0) < 0.05
+    assert len(list(seconds_of(path, 2, 32))) == 60
+
+
+def test_speaking_without_the_program_that_speaks_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(VideoclipError, match="apt install espeak-ng"):
+        render_world(tmp_path / "w", 1, seed=5, speak=True)
+    assert not (tmp_path / "w").exists()

@@ -144,8 +144,7 @@ def _heard_in(sound: np.ndarray, start: float, transcriber: Transcriber, transcr
         return
     for utterance in transcriber.hear(spoken.joined(sound), spoken.pauses, transcript.language):
         transcript.language = transcript.language or utterance.language
-        for sentence in sentences(utterance):
-            yield _in_file(sentence, spoken, start)
+        yield from sentences(_in_file(utterance, spoken, start))
 
 
 def _in_file(utterance: Utterance, spoken: Voices, start: float) -> Utterance:

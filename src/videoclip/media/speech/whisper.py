@@ -69,7 +69,7 @@ def has_gpu() -> bool:
 
 
 def _utterance(segment: Any, language: str) -> Utterance:
-    words = tuple(Word(w.start, w.end, w.word, w.probability) for w in segment.words or ())
+    words = tuple(Word(w.start, w.end, w.word, float(w.probability)) for w in segment.words or ())
     confidence = math.exp(min(segment.avg_logprob, 0.0))
     return Utterance(
         segment.start, segment.end, segment.text.strip(), confidence, words, segment.no_speech_prob, language
