@@ -9,8 +9,16 @@ TIMES = 1501
 """Tokens for the times from 0 to 30 seconds."""
 
 
-def make_whisper(folder: Path, seed: int = 0) -> Path:
-    """``folder/ct2``: the model, converted by CTranslate2's own converter."""
+TINY = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 2, "heads": 2}
+BASE = {"d_model": 512, "encoder_layers": 6, "decoder_layers": 6, "heads": 8}
+
+
+def make_whisper(folder: Path, seed: int = 0, sizes: dict[str, int] = TINY, wordy: bool = False) -> Path:
+    """``folder/ct2``: the model, converted by CTranslate2's own converter.
+
+    Args:
+        wordy: it is sure of its words, and says no times.
+    """
     import torch
     from ctranslate2.converters import TransformersConverter
     from transformers import WhisperConfig, WhisperForConditionalGeneration
@@ -18,13 +26,20 @@ def make_whisper(folder: Path, seed: int = 0) -> Path:
     vocabulary = _write_tokenizer(folder / "torch")
     torch.manual_seed(seed)
     end, start = vocabulary["<|endoftext|>"], vocabulary["<|startoftranscript|>"]
+    heads, width = sizes["heads"], 4 * sizes["d_model"]
     config = WhisperConfig(
-        vocab_size=len(vocabulary) + TIMES, d_model=32, encoder_layers=1, decoder_layers=2, num_mel_bins=80,
-        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
+        vocab_size=len(vocabulary) + TIMES, num_mel_bins=80, d_model=sizes["d_model"],
+        encoder_layers=sizes["encoder_layers"], decoder_layers=sizes["decoder_layers"],
+        encoder_attention_heads=heads, decoder_attention_heads=heads, encoder_ffn_dim=width, decoder_ffn_dim=width,
         pad_token_id=end, bos_token_id=end, eos_token_id=end, decoder_start_token_id=start,
         suppress_tokens=[], begin_suppress_tokens=[end],
     )  # fmt: skip
-    WhisperForConditionalGeneration(config).save_pretrained(folder / "torch")
+    model = WhisperForConditionalGeneration(config)
+    if wordy:
+        with torch.no_grad():
+            model.model.decoder.embed_tokens.weight[: len(vocabulary) - len(SPECIAL)] *= 20
+            model.model.decoder.embed_tokens.weight[len(vocabulary) - len(SPECIAL) :] *= 0
+    model.save_pretrained(folder / "torch")
     converter = TransformersConverter(str(folder / "torch"), copy_files=["tokenizer.json"])
     return Path(converter.convert(str(folder / "ct2"), quantization="int8"))
 

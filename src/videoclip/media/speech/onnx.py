@@ -43,7 +43,7 @@ class Onnx:
         parts = divided(pauses, len(sound) / RATE, LONGEST)
         for first in range(0, len(parts), BATCH):
             batch = parts[first : first + BATCH]
-            waves = [sound[round(start * RATE) : round(end * RATE)] for start, end in batch]
+            waves: list[Any] = [sound[round(start * RATE) : round(end * RATE)] for start, end in batch]
             for (start, end), said in zip(batch, self._model.recognize(waves), strict=True):
                 if said.text.strip():
                     yield utterance_of(said, start, end)
