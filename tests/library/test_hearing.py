@@ -15,7 +15,6 @@ from painted import Painted, paint
 from pocket import PocketSphinx
 from spoken import SAID, break_sound, dub, silence, speech, write_sound
 
-from videoclip.library.index import source_of
 from videoclip.library.search import Library
 from videoclip.media.speech.transcriber import Utterance
 from videoclip.media.speech.weights import Ears
@@ -57,8 +56,7 @@ def test_words_that_are_spoken_in_a_video_are_found_at_their_second(spoken, inde
         assert Path(hit.path).name == "b.mp4"
         assert 9.5 < hit.start < 15.5
     video = by_name(library)["b.mp4"]
-    assert (source_of(video), video.language) == ("heard", "en")
-    assert video.captions.endswith(":pocketsphinx")
+    assert (video.source, video.recogniser, video.language) == ("heard", "pocketsphinx", "en")
     assert (result.inventory.beside, result.inventory.heard, result.inventory.none) == (1, 1, 1)
 
 

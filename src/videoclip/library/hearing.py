@@ -42,11 +42,6 @@ def noted_as_heard(said: Narration) -> str:
     return f"{HEARD}:{said.confidence:.2f}:{said.model}"
 
 
-def is_heard(video: Video) -> bool:
-    """Whether a recogniser was set on a video, whatever it heard."""
-    return video.captions.startswith(f"{HEARD}:")
-
-
 def hear_videos(
     writer: Writer, files: Sequence[VideoFile], ears: Ears, language: str, told: Callable[[dict], None]
 ) -> Hearing:
@@ -71,26 +66,24 @@ def hear_videos(
             raise
         done.warning = f"{error}; --transcribe never leaves speech out"
         return done
-    todo = [video for video in todo if not video.captions or video.captions.split(":", 2)[2] != transcriber.name]
+    todo = [video for video in todo if video.recogniser != transcriber.name]
     _hear_all(writer, todo, transcriber, done, language, told)
     return done
 
 
 def _unheard(writer: Writer, here: set[str], ears: Ears, done: Hearing) -> list[Video]:
     """Videos that are to be heard, the newest first; of those without sound it is noted that nothing is said."""
-    todo: list[Video] = []
+    todo, silent = [], []
     spoken = writer.store.spoken()
     for video in writer.store.noted().values():
         is_silent = not video.captions and video.id not in spoken
-        if video.path not in here or not (is_silent or (ears.replace and is_heard(video))):
+        if video.path not in here or not (is_silent or (ears.replace and video.source == HEARD)):
             continue
         try:
-            if has_sound(video.path):
-                todo.append(video)
-            else:
-                writer.change(video, replace(video, captions=f"{HEARD}:0.00:"))
+            (todo if has_sound(video.path) else silent).append(video)
         except MediaError as error:
             done.unheard[video.path] = str(error)
+    writer.note(replace(video, captions=noted_as_heard(Narration(confidence=0.0))) for video in silent)
     return sorted(todo, key=lambda video: (-video.recorded, video.path))
 
 

@@ -25,7 +25,7 @@ from ..media.dates import recorded_at
 from ..media.files import VideoFile, look_for_videos
 from ..media.inventory import Inventory, by_reason
 from ..media.languages import wanted_language
-from ..media.narration import BESIDE, HEARD, INSIDE, narration_of
+from ..media.narration import HEARD, INSIDE, narration_of
 from ..media.opening import SoundOnly, length_of_sound
 from ..media.speech.weights import Ears
 from ..media.video import probe
@@ -40,15 +40,14 @@ from .moved import note_moves
 from .store.about import About, LibraryError, locked, read_about, write_about
 from .store.found import digest_of
 from .store.reading import Store
-from .store.rows import Entry, Video
+from .store.rows import TRACK, Entry, Video
 from .store.writing import Writer
 
 PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
 """Seconds for each of which there is a picture, and its pixels across."""
 COMMIT_EVERY, COMMIT_SECONDS = 20.0, 4000
 """Seconds after which, and seconds of video of which, what is done is written: what a killed job can lose."""
-TRACK, ENGLISH = "track", "en"
-"""Where captions come from that are a track of the video file itself, with the language that was asked for."""
+ENGLISH = "en"
 
 
 @dataclass
@@ -176,14 +175,8 @@ def _inventory(writer: Writer, files: Sequence[VideoFile], result: Indexed) -> I
     inventory = Inventory(set_aside=by_reason(result.set_aside))
     for file in files:
         if video := there.get(str(file.path)):
-            inventory.add(video.duration, source_of(video) if video.id in spoken else "")
+            inventory.add(video.duration, video.source if video.id in spoken else "")
     return inventory
-
-
-def source_of(video: Video) -> str:
-    """Where a video's captions are from: ``beside``, ``inside`` or ``heard``."""
-    noted = video.captions.partition(":")[0]
-    return {TRACK: INSIDE, HEARD: HEARD}.get(noted, BESIDE)
 
 
 def _remembered(options: IndexOptions, folder: Place) -> IndexOptions:

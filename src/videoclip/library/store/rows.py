@@ -8,6 +8,7 @@ import numpy as np
 
 from ...encoders.encoder import FeatureKind
 from ...media.captions import Caption
+from ...media.narration import BESIDE, HEARD, INSIDE
 from ...storage.names import noted, opened
 from ..words import indexed_words
 
@@ -17,6 +18,8 @@ PASSAGE = 12.0
 """Seconds of speech that are searched as one text."""
 
 
+TRACK = "track"
+"""How a row notes captions that are from a track of the video file itself, with the language that was asked for."""
 WORDS = "words"
 """The column that searches of speech look into."""
 
@@ -40,6 +43,17 @@ class Video:
     captions: str = ""
     """Where its captions are from: the file with size and time of change, ``track:`` with the language that was asked
     for, or ``heard:`` with confidence and recogniser; empty where there are none."""
+
+    @property
+    def source(self) -> str:
+        """Where its captions are from: ``beside``, ``inside`` or ``heard``; empty where there are none."""
+        noted = self.captions.partition(":")[0]
+        return {"": "", TRACK: INSIDE, HEARD: HEARD}.get(noted, BESIDE)
+
+    @property
+    def recogniser(self) -> str:
+        """Who heard its captions; empty where nobody did."""
+        return self.captions.split(":", 2)[2] if self.source == HEARD else ""
 
 
 def row_of(video: Video) -> dict[str, Any]:

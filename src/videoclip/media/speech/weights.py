@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,18 +17,22 @@ ON_CPU, ON_GPU = "small", "large-v3-turbo"
 
 @dataclass(frozen=True)
 class Weights:
-    """A recogniser on the hub: its repository, megabytes and licence; ``onnx``: whether onnx-asr reads it."""
+    """A recogniser on the hub: its repository, megabytes and licence.
+
+    ``onnx``: whether onnx-asr reads it; ``int8``: whether its networks of that kind are enough.
+    """
 
     repository: str
     megabytes: int = 0
     licence: str = ""
     onnx: bool = False
+    int8: bool = False
 
     @property
     def files(self) -> list[str]:
         """Patterns of the files that are needed."""
         if self.onnx:
-            return ["config.json", "vocab.txt", "*int8.onnx", "nemo*.onnx"]
+            return ["config.json", "*.txt", "*int8.onnx"] if self.int8 else ["config.json", "*.txt", "*.onnx*"]
         return ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
 
     def __str__(self) -> str:
@@ -43,7 +47,7 @@ MODELS = {
     "medium": Weights("Systran/faster-whisper-medium", 1531, "MIT"),
     "large-v3": Weights("Systran/faster-whisper-large-v3", 3090, "MIT"),
     "large-v3-turbo": Weights("mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1621, "MIT"),
-    "parakeet-v3": Weights("istupakov/parakeet-tdt-0.6b-v3-onnx", 670, "CC-BY-4.0", onnx=True),
+    "parakeet-v3": Weights("istupakov/parakeet-tdt-0.6b-v3-onnx", 670, "CC-BY-4.0", onnx=True, int8=True),
 }
 """Recognisers by the names that ``--speech-model`` takes."""
 
@@ -80,7 +84,7 @@ def ears_for(when: str, model: str = "", replace: bool = False, told: Callable[[
     if when == "never" or (when == "auto" and not is_installed()):
         return None
     check_installed()
-    return Ears(partial(load_transcriber, model, told), when == "always", replace)
+    return Ears(cache(partial(load_transcriber, model, told)), when == "always", replace)
 
 
 def is_installed() -> bool:
