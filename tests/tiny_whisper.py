@@ -36,9 +36,11 @@ def make_whisper(folder: Path, seed: int = 0, sizes: dict[str, int] = TINY, word
     )  # fmt: skip
     model = WhisperForConditionalGeneration(config)
     if wordy:
+        letters = [vocabulary[letter] for letter in "abcdefghijklmnopqrstuvwxyzĠ"]  # the last is a space
         with torch.no_grad():
-            model.model.decoder.embed_tokens.weight[: len(vocabulary) - len(SPECIAL)] *= 20
-            model.model.decoder.embed_tokens.weight[len(vocabulary) - len(SPECIAL) :] *= 0
+            scale = torch.zeros(len(model.model.decoder.embed_tokens.weight), 1)
+            scale[letters] = 20
+            model.model.decoder.embed_tokens.weight *= scale
     model.save_pretrained(folder / "torch")
     converter = TransformersConverter(str(folder / "torch"), copy_files=["tokenizer.json"])
     return Path(converter.convert(str(folder / "ct2"), quantization="int8"))

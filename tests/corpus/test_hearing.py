@@ -13,6 +13,7 @@ from videoclip.corpus.extract import ExtractOptions, extract
 from videoclip.corpus.store import Corpus
 from videoclip.errors import CorpusError, WeightsError
 from videoclip.media.files import find_videos
+from videoclip.media.speech import hearing
 from videoclip.media.speech.transcriber import Utterance
 from videoclip.media.speech.weights import Ears
 
@@ -23,12 +24,12 @@ SRT = "1\n00:00:00,100 --> 00:00:01,000\nhello there\n"
 class Fake:
     name = "fake"
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, text="heard words"):
+        self.text, self.calls = text, 0
 
     def hear(self, sound, pauses, language):
         self.calls += 1
-        yield Utterance(0.0, len(sound) / 16_000, "heard words", 0.8, language="en")
+        yield Utterance(0.0, len(sound) / 16_000, self.text, 0.8, language="en")
 
 
 @pytest.fixture
@@ -98,3 +99,29 @@ def test_where_nobody_can_hear_that_is_a_warning_or_an_error_as_was_asked(folder
     (folder / "captioned.srt").unlink()
     with pytest.raises(CorpusError, match="no weights"):
         extract(find_videos(folder), encoder(), folder.parent / "d.lance", ExtractOptions(ears=Ears(missing)))
+
+
+def test_an_interrupted_hearing_goes_on_in_the_middle_of_a_video(tmp_path, monkeypatch):
+    monkeypatch.setattr(hearing, "PIECE", 10)
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    sound = np.concatenate([part for _ in range(6) for part in (speech(), silence(4.0))])
+    dub(write(tmp_path / "plain.mp4", [80] * 530, fps=10), videos / "long.mp4", sound)
+
+    class Interrupted(Fake):
+        def hear(self, sound, pauses, language):
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            yield from super().hear(sound, pauses, language)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(videos, ears=Ears(Interrupted))
+    (note,) = (tmp_path / "c.lance.hearing").iterdir()
+    until = json.loads(note.read_text())["until"]
+    assert until >= 20
+    fake = Fake("other words")
+    run(videos, ears=Ears(lambda: fake))
+    said = Corpus(tmp_path / "c.lance")["long"].captions
+    assert [c.text for c in said if c.start < until - 1] == ["heard words"] * 3
+    assert {c.text for c in said if c.start >= until - 1} == {"other words"}
+    assert not note.exists()

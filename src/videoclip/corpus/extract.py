@@ -125,8 +125,7 @@ def extract(
         return widened.and_then(extract(sources, encoder, out, options))
     spoken = {reuse.ids[row] for row in reuse.rows_with_captions()} if reuse else set()
     listener = Listener(options.ears, out, options.language)
-    is_told = any(s.captions or s.id in spoken or _has_captions(s.path) for s in sources)
-    if not options.silent and not is_told and listener.transcriber() is None:
+    if not options.silent and not _are_told(sources, spoken) and listener.transcriber() is None:
         raise CorpusError(
             f"no caption file belongs to any of the {len(sources)} videos (a.mp4 goes with a.srt, a.en.vtt, …), and "
             "none has a subtitle track; name the captions' folder with --captions, or pass --allow-silent"
@@ -174,6 +173,11 @@ def extract(
         summary.warnings += [listener.warning] if listener.warning else []
         summary.inventory = _inventory(sources, corpus, summary, listener.heard)
         return summary
+
+
+def _are_told(sources: Sequence[VideoFile], spoken: set[str]) -> bool:
+    """Whether any video has captions: ``spoken`` are ids of those that have them elsewhere."""
+    return any(source.captions or source.id in spoken or _has_captions(source.path) for source in sources)
 
 
 def _inventory(sources: Sequence[VideoFile], corpus: Corpus, summary: "Summary", heard: set[str]) -> Inventory:
@@ -224,7 +228,8 @@ def _take_captions(
         for source, before in zip(part, corpus.said([source.id for source in part]), strict=True):
             try:
                 said = narration_of(source, options.language).captions
-                said = said or ([] if before else _heard(source, listener, lambda: None, summary.warnings))
+                if not said and not before:
+                    said = _heard(source, listener, lambda: None, summary.warnings)
             except MediaError as error:
                 if before:
                     summary.warnings.append(f"{error}; the captions that were taken before stay")
@@ -329,7 +334,7 @@ def outcome_of(
 
     try:
         captions = narration_of(source, options.language).captions or (before.captions if before else [])
-        if not captions and listener:
+        if not captions and listener is not None:
             captions = _heard(source, listener, between, damage)
         if not captions and not options.silent:
             why = damage[0] if damage else f"{source.path}: no captions"
@@ -345,7 +350,12 @@ def outcome_of(
 
 
 def _heard(source: VideoFile, listener: Listener, between: Callable[[], None], damage: list[str]) -> Sequence[Caption]:
-    """What is said in a video; sound that cannot be decoded is damage, the video is taken without it."""
+    """What is said in a video without captions; sound that cannot be decoded is damage, the video is taken without it.
+
+    A person's captions that say nothing are captions, too.
+    """
+    if source.captions is not None:
+        return []
     try:
         return listener.narration(source, between).captions
     except MediaError as error:

@@ -69,8 +69,15 @@ def has_gpu() -> bool:
 
 
 def _utterance(segment: Any, language: str) -> Utterance:
-    words = tuple(Word(w.start, w.end, w.word, float(w.probability)) for w in segment.words or ())
+    """A segment of faster-whisper, whose times of words are numbers of NumPy."""
+    words = tuple(Word(float(w.start), float(w.end), w.word, float(w.probability)) for w in segment.words or ())
     confidence = math.exp(min(segment.avg_logprob, 0.0))
     return Utterance(
-        segment.start, segment.end, segment.text.strip(), confidence, words, segment.no_speech_prob, language
+        float(segment.start),
+        float(segment.end),
+        segment.text.strip(),
+        confidence,
+        words,
+        segment.no_speech_prob,
+        language,
     )
