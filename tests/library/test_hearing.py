@@ -16,6 +16,7 @@ from pocket import PocketSphinx
 from spoken import SAID, break_sound, dub, silence, speech, write_sound
 
 from videoclip.library.search import Library
+from videoclip.library.store.writing import Writer
 from videoclip.media.speech.transcriber import Utterance
 from videoclip.media.speech.weights import Ears
 
@@ -90,6 +91,28 @@ def test_only_replacing_hears_anew_and_only_by_another_recogniser(spoken, indexe
     assert Library(tmp_path / "library", Painted()).search("better", mode="speech").hits
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_killed_while_it_writes_what_it_heard_it_writes_that_again(spoken, indexed, tmp_path, monkeypatch, before):
+    if before:
+        indexed(ears=Ears(Fake))
+
+    def killed(self, video, captions):
+        replaced(self, video, captions)
+        raise KeyboardInterrupt
+
+    replaced = Writer.replace_speech
+    better = Fake("better words", "better")
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "replace_speech", killed)
+        with pytest.raises(KeyboardInterrupt):
+            indexed(ears=Ears(lambda: better, replace=True))
+    assert indexed(ears=Ears(lambda: better)).heard == 1
+    assert better.calls == 1
+    library = Library(tmp_path / "library", Painted())
+    video = by_name(library)["b.mp4"]
+    assert (video.recogniser, [c.text for c in library.transcript(video.id)]) == ("better", ["better words 1"])
+
+
 def test_invented_words_on_silence_are_not_heard(videos, indexed, tmp_path):
     for name in ("b.mp4",):
         dub(videos / name, tmp_path / "dubbed.mp4", silence(30.0))
@@ -134,6 +157,7 @@ from pathlib import Path
 from painted import Painted, encoder
 from videoclip.library.index import IndexOptions, index
 from videoclip.media.speech import hearing
+from videoclip.library.store.writing import Writer
 from videoclip.media.speech.transcriber import Utterance
 from videoclip.media.speech.weights import Ears
 hearing.PIECE, hearing.NOTE_EVERY = 20, 0.0

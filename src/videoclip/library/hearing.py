@@ -18,6 +18,7 @@ from ..media.speech.hearing import Transcript, hear
 from ..media.speech.transcriber import Transcriber
 from ..media.speech.weights import Ears
 from ..progress import clock, track
+from ..storage.places import Place
 from .store.rows import Video
 from .store.writing import Writer
 
@@ -76,8 +77,8 @@ def _unheard(writer: Writer, here: set[str], ears: Ears, done: Hearing) -> list[
     todo, silent = [], []
     spoken = writer.store.spoken()
     for video in writer.store.noted().values():
-        is_silent = not video.captions and video.id not in spoken
-        if video.path not in here or not (is_silent or (ears.replace and video.source == HEARD)):
+        is_untold = not video.captions and (video.id not in spoken or _note_of(writer, video).is_file())
+        if video.path not in here or not (is_untold or (ears.replace and video.source == HEARD)):
             continue
         try:
             (todo if has_sound(video.path) else silent).append(video)
@@ -99,7 +100,7 @@ def _hear_all(
     refreshed = time.monotonic()
     with _shown(todo, done, told) as heard:
         for video in todo:
-            note = writer.store.folder / NOTES / f"{video.digest}.json"
+            note = _note_of(writer, video)
             try:
                 _take(writer, video, hear(video.path, transcriber, language, note, partial(heard, video)))
                 done.heard += 1
@@ -129,6 +130,14 @@ def _shown(todo: Sequence[Video], done: Hearing, told: Callable[[dict], None]) -
 
 
 def _take(writer: Writer, video: Video, transcript: Transcript) -> None:
+    """Put what was heard into the library; killed within, the row says of no captions, and the note has them."""
     said = transcript.narration
-    writer.replace_speech(video, said.captions)
-    writer.change(video, replace(video, captions=noted_as_heard(said), language=said.language if said.captions else ""))
+    untold = replace(video, captions="")
+    writer.change(video, untold)
+    writer.replace_speech(untold, said.captions)
+    language = said.language if said.captions else ""
+    writer.change(untold, replace(untold, captions=noted_as_heard(said), language=language))
+
+
+def _note_of(writer: Writer, video: Video) -> Place:
+    return writer.store.folder / NOTES / f"{video.digest}.json"
