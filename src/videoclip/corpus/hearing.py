@@ -1,7 +1,7 @@
 """Narration of videos without captions, heard for a corpus: by one recogniser for all workers, one file at a time.
 
 What is heard of a file is noted beside the corpus (``<corpus>.hearing``) until the corpus holds it, so that a killed
-job goes on where it was. ``<corpus>.heard.json`` says which videos' captions were heard, by whom and how surely.
+job resumes where it was. ``<corpus>.heard.json`` says which videos' captions were heard, by whom and how surely.
 """
 
 import hashlib

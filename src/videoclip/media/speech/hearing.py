@@ -1,4 +1,4 @@
-"""What is said in a file, heard piece by piece: a killed job goes on from the utterance that it had noted.
+"""What is said in a file, heard piece by piece: a killed job resumes at the utterance that it had noted.
 
 The sound is a stream (``media.sound``). Of each piece the voices are heard, and it ends in a pause, so that no word is
 cut. While one piece is recognised the next is decoded.
@@ -79,7 +79,7 @@ def hear(
 
     Args:
         language: of the sound track that is preferred where there are several.
-        note: file in which the work is noted, and from which it goes on; it is left there, for the caller to remove.
+        note: file in which the work is noted, and from which it resumes; it is left there, for the caller to remove.
         heard: called with the seconds that were heard since the last call.
 
     Raises:
