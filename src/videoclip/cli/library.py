@@ -144,7 +144,6 @@ def search(
     weights: Weights = "",
 ) -> None:
     """Find moments of your videos by describing them."""
-    from ..encoders.load import encoder_named
     from ..library.exports import export_clips, in_form
     from ..library.search import Library, Query
     from ..media.dates import asked
@@ -161,7 +160,7 @@ def search(
     )  # fmt: skip
     vector = None
     if like:
-        vector = opened.vector_of(like, encoder_named(opened.store.about.encoder.encoder, weights))
+        vector = opened.vector_of(like, opened.encoder(weights))
     found, title = opened.search(query, vector), text or f"like {like}"
     if out:
         write_whole(output_file(out), in_form(out.suffix.lstrip(".").lower(), found.hits, title))

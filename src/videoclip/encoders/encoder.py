@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import MediaError
 from ..media.video import seconds_of, warn_of_damage
+from .windows import vector_per_second, windows_of
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,7 @@ def with_kind(features: np.ndarray, kind: FeatureKind) -> Features:
 class Encoder:
     """A frozen network and what it wants to see.
 
-    ``network`` maps pixels, (N, fps, H, W, 3) uint8 with H = W = ``frame_size``, to features, (N, feature_size).
+    ``network`` maps pixels, (N, fps · window, H, W, 3) uint8 with H = W = ``frame_size``, to features, (N, feature_size).
     """
 
     name: str
@@ -84,19 +85,38 @@ class Encoder:
     normalized: bool = True
     """Whether features are scaled to unit length."""
     batch_seconds: int = 16
+    """Seconds, or windows of several, that go through the network together."""
+    window: int = 1
+    """Seconds that the network sees together; a second's feature is the mean over the windows that hold it."""
 
     @property
     def kind(self) -> FeatureKind:
         return FeatureKind(self.name, self.feature_size, self.normalized)
 
     def encode(self, seconds: np.ndarray) -> np.ndarray:
-        """Features of N seconds: (N, fps, H, W, 3) uint8 -> (N, F) float16."""
+        """Features of N seconds, consecutive ones of a video: (N, fps, H, W, 3) uint8 -> (N, F) float16."""
+        return self._encoded(seconds, lambda: None)
+
+    def _encoded(self, seconds: Iterable[np.ndarray], between: Callable[[], None]) -> np.ndarray:
+        """Of each second (fps, H, W, 3) uint8 its feature, (N, F) float16."""
+
+        def embed(pixels: np.ndarray) -> np.ndarray:
+            between()
+            return self._features(pixels)
+
+        if self.window > 1:
+            features = vector_per_second(windows_of(seconds, self.window), embed, self.batch_seconds)
+        else:
+            features = np.concatenate([embed(batch) for batch in batches(seconds, self.batch_seconds)])
+        lengths = np.linalg.norm(features, axis=1, keepdims=True) if self.normalized else 1
+        return (features / np.maximum(lengths, 1e-12)).astype(np.float16)
+
+    def _features(self, pixels: np.ndarray) -> np.ndarray:
+        """(N, fps · window, H, W, 3) uint8 -> (N, F) float32, of any length."""
         import torch
-        import torch.nn.functional as F
 
         with torch.inference_mode():
-            features = self.network(torch.from_numpy(seconds)).float()
-            return (F.normalize(features, dim=-1) if self.normalized else features).cpu().numpy().astype(np.float16)
+            return self.network(torch.from_numpy(pixels)).float().cpu().numpy()
 
     def encode_file(
         self,
@@ -117,12 +137,8 @@ class Encoder:
         """
         if known and self.name in known:
             return with_kind(np.asarray(known[self.name]), self.kind)
-        parts = []
-        for batch in batches(seconds_of(path, self.fps, self.frame_size, damage), self.batch_seconds):
-            if between:
-                between()
-            parts.append(self.encode(batch))
-        return with_kind(np.concatenate(parts), self.kind)
+        seconds = seconds_of(path, self.fps, self.frame_size, damage)
+        return with_kind(self._encoded(seconds, between or (lambda: None)), self.kind)
 
 
 @dataclass(frozen=True)

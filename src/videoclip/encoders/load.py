@@ -1,8 +1,8 @@
 """Encoders by name.
 
 ``load_encoder`` knows S3D with the published weights (``s3d``), any vision model of the Hugging Face hub
-(``image:NAME``), the small encoder that ships with the package (``demo``), and folders written by
-``videoclip train-encoder``; and several of them side by side (``s3d+image:NAME``).
+(``image:NAME``), the frames' side of any joint model (``joint:NAME``), the small encoder that ships with the package
+(``demo``), and folders written by ``videoclip train-encoder``; and several of them side by side (``s3d+image:NAME``).
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).parent.parent / "data" / "demo-encoder"
 
 
 def load_encoder(name: str, weights: str | Path = "") -> AnyEncoder:
-    """An encoder by name: ``s3d``, ``image:NAME``, ``demo``, a trained encoder's folder, or several with + between.
+    """An encoder by name: ``s3d``, ``image:NAME``, ``joint:NAME``, ``demo``, a trained one's folder, several with +.
 
     Args:
         weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
@@ -44,9 +44,18 @@ def encoder_named(identity: str, weights: str | Path = "") -> AnyEncoder:
         raise VideoclipError("the model does not say which encoder's features it was trained on; name it (--encoder)")
     demo = load_encoder("demo").kind.encoder
     parts = ["demo" if part == demo else part for part in identity.split(COMBINED)]
-    if not all(part in ("demo", "s3d") or part.startswith("image:") for part in parts):
+    if not all(_is_known(part) for part in parts):
         raise VideoclipError(f"the model understands features of '{identity}'; name that encoder's folder (--encoder)")
     return load_encoder(COMBINED.join(parts), weights)
+
+
+def _is_known(part: str) -> bool:
+    """Whether an identity is enough to have the encoder."""
+    if part.startswith("joint:"):
+        from .ready_made.load import can_be_had
+
+        return can_be_had(part)
+    return part in ("demo", "s3d") or part.startswith("image:")
 
 
 def _load(name: str, weights: str | Path) -> Encoder:
@@ -58,11 +67,15 @@ def _load(name: str, weights: str | Path) -> Encoder:
         from .image import image_encoder
 
         return image_encoder(name.removeprefix("image:"))
+    if name.startswith("joint:"):
+        from .ready_made.load import ready_made_encoder
+
+        return ready_made_encoder(name)
     folder = SHIPPED if name == "demo" else Path(name)
     if (folder / "config.json").is_file():
         from .s3d import trained_s3d
 
         return trained_s3d(folder)
     raise VideoclipError(
-        f"no encoder '{name}'; choose s3d, demo, image:NAME, the folder of a trained encoder, or several with + between"
+        f"no encoder '{name}'; choose s3d, demo, image:NAME, joint:NAME, the folder of a trained encoder, or several with +"
     )

@@ -173,8 +173,8 @@ class Library:
         """Bring the library up to date with what lies in these files and folders."""
         from .index import IndexOptions, index
 
-        encoder = encoder_named(self.store.about.encoder.encoder)
-        return index([Path(p) for p in places], self.store.folder, self.model, encoder, IndexOptions(prune=prune))
+        options = IndexOptions(prune=prune)
+        return index([Path(p) for p in places], self.store.folder, self.model, self.encoder(), options)
 
     # Search ---------------------------------------------------------------------------------------------------
 
@@ -340,17 +340,22 @@ class Library:
         self, path: Path, formats: tuple[str, ...] = PICTURES, encoder: AnyEncoder | None = None
     ) -> np.ndarray:
         """As ``vector_of`` a picture, if it is of one of these formats, by Pillow's names."""
-        return self._vector(picture_features(path, encoder or self._encoder, formats))
+        return self._vector(picture_features(path, encoder or self.encoder(), formats))
 
     def vector_of_clip(
         self, path: str | Path, between: Callable[[], None] | None = None, encoder: AnyEncoder | None = None
     ) -> np.ndarray:
         """As ``vector_of`` a clip; what ``between`` raises, which is called now and then, ends the work."""
-        return self._vector((encoder or self._encoder).encode_file(path, between=between))
+        return self._vector((encoder or self.encoder()).encode_file(path, between=between))
 
-    @property
-    def _encoder(self) -> AnyEncoder:
-        return encoder_named(self.store.about.encoder.encoder)
+    def encoder(self, weights: str | Path = "") -> AnyEncoder:
+        """The encoder of the library's features, which a ready-made model brings with it.
+
+        Args:
+            weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
+        """
+        name = self.model.features.encoder or self.store.about.encoder.encoder
+        return encoder_named(name, weights) if weights else encoder_named(name)
 
     def _vector(self, features: np.ndarray) -> np.ndarray:
         return self.model.encode_video([features])[0].numpy()

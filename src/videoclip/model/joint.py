@@ -11,11 +11,13 @@ from torch import Tensor
 
 from ..encoders.encoder import AnyEncoder, FeatureKind
 from ..encoders.load import encoder_named, load_encoder
+from ..encoders.ready_made.load import library_of, load_ready_made
 from ..errors import ConfigError, WeightsError
 from ..storage.copies import fetch
 from ..storage.places import place
 from ..storage.remote import Remote
 from .mil_nce import MIL_NCE, MilNce, load_mil_nce
+from .ready_made import ReadyMadeModel
 from .videoclip import VideoCLIP
 
 
@@ -67,15 +69,20 @@ class JointModel(Protocol):
 def load_model(name: str | Path | Remote) -> JointModel:
     """A model for use: a folder (also of an object store), a hub name, or ``mil-nce`` (``mil-nce:FOLDER``).
 
-    The last is the baseline of that name, published or with a text side of one's own. The model is on the GPU if there
-    is one. Another kind of model is a module with a class that has what ``JointModel`` says, and a line here.
+    A folder or hub name is of a VideoCLIP model, or of any joint model in the form of transformers, open_clip or
+    sentence-transformers, of which ``NAME@4`` looks at 4 frames a second instead of 1. ``mil-nce`` is the baseline of
+    that name, published or with a text side of one's own. The model is on the GPU if there is one. Another kind of
+    model is a module with a class that has what ``JointModel`` says, and a line here.
 
     Raises:
         WeightsError: there is none, or its files do not fit together.
+        VideoclipError: it needs a library that is not installed.
     """
     kind, _, rest = str(name).partition(":")
     if kind == MIL_NCE:
         return load_mil_nce(Path(rest) if rest else None)
+    if library_of(where := local_name(name)):
+        return ReadyMadeModel(load_ready_made(where), str(name))
     return load_videoclip(name)
 
 
@@ -105,11 +112,8 @@ def load_videoclip(name: str | Path | Remote) -> VideoCLIP:
     name = str(name)
     if name.partition(":")[0] == MIL_NCE:
         raise ConfigError(f"{name} cannot be trained further; name a VideoCLIP model")
-    where = name
-    if "://" in name:
-        where = str(fetch(place(name)))
-    elif not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
-        raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
+    if library_of(where := local_name(name)):
+        raise ConfigError(f"{name}: a ready-made model cannot be trained further; name a VideoCLIP model")
     try:
         model = VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, HFValidationError) as error:
@@ -117,6 +121,20 @@ def load_videoclip(name: str | Path | Remote) -> VideoCLIP:
     if "://" in name:
         model.name = name
     return model
+
+
+def local_name(name: str | Path | Remote) -> str:
+    """A folder of this machine, or a name of the hub: what lies in an object store is fetched.
+
+    Raises:
+        WeightsError: it is a path where there is nothing.
+    """
+    name = str(name)
+    if "://" in name:
+        return str(fetch(place(name)))
+    if not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
+        raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
+    return name
 
 
 def encoder_for(model: JointModel, name: str = "", weights: str | Path = "") -> AnyEncoder:

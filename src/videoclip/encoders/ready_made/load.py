@@ -1,0 +1,144 @@
+"""Ready-made joint models by name: a folder, or one of the hub. What kind it is, its own files say."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...errors import VideoclipError, WeightsError
+from ...published.hub import SAFE, check_weights, hub_folder
+from ..encoder import COMBINED, Encoder
+from . import of_open_clip, of_sentence_transformers, of_transformers
+from .towers import Towers
+
+PREFIX = "joint:"
+"""What the names of encoders begin with that are the frames' side of a joint model."""
+FRAMES = 1
+"""Frames per second that are looked at by default."""
+CONFIG, MODULES, OPEN_CLIP = "config.json", "modules.json", "open_clip_config.json"
+LIBRARIES = {
+    "sentence-transformers": (of_sentence_transformers, "embed"),
+    "transformers": (of_transformers, "image"),
+    "open_clip": (of_open_clip, "open-clip"),
+}
+"""Of each library the module that knows it, and the extra that brings it."""
+_loaded: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
+"""Encoders that are in memory, by name: a model and its encoder are loaded together, and once."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyMade:
+    """A model that is loaded, and its frames' side as an encoder of videos."""
+
+    name: str
+    """What loads it again."""
+    towers: Towers
+    encoder: Encoder
+
+
+def library_of(name: str) -> str:
+    """The library whose files a folder or model of the hub holds, of ``LIBRARIES``; empty for none of them.
+
+    Raises:
+        WeightsError: there is neither such a folder nor such a model.
+    """
+    source, _ = _with_frames(name)
+    folder = Path(source) if Path(source).is_dir() else hub_folder(source, (CONFIG, MODULES, OPEN_CLIP))
+    if (folder / MODULES).is_file():
+        return "sentence-transformers"
+    if "model_type" in _config(folder):
+        return "transformers"
+    return "open_clip" if (folder / OPEN_CLIP).is_file() else ""
+
+
+def load_ready_made(name: str) -> ReadyMade:
+    """A model of the hub, or of a folder in its library's form; ``NAME@4`` looks at 4 frames a second.
+
+    Raises:
+        WeightsError: there is none; or it needs code of its own, or pickled weights; or it does not know texts and
+            pictures.
+        VideoclipError: the library that it needs is not installed.
+    """
+    library = library_of(name)
+    if not library:
+        raise WeightsError(f"{name}: no joint model in a form that is known ({', '.join(LIBRARIES)})")
+    (source, fps), (module, extra) = _with_frames(name), LIBRARIES[library]
+    is_folder = Path(source).is_dir()
+    folder = Path(source) if is_folder else hub_folder(source, module.WEIGHTS)
+    check_weights(folder, module.weight_folders(folder), name)
+    try:
+        with torch.inference_mode():
+            towers = module.load(folder, source)
+    except VideoclipError:
+        raise
+    except ImportError as error:
+        raise VideoclipError(f"{name}: needs {library} ({error.msg}): pip install 'videoclip[{extra}]'") from error
+    except Exception as error:  # of whatever kind a made-up file ends in
+        raise WeightsError(f"{name}: no model there that can be loaded ({_first_line(error)})") from error
+    label = f"{folder.resolve().name.replace(COMBINED, '-')}-{_digest(folder)}" if is_folder else source
+    encoder = _encoder(f"{PREFIX}{label}@{fps}", towers, fps)
+    _loaded[encoder.name] = encoder
+    again = str(folder.resolve()) if is_folder else source
+    return ReadyMade(again if fps == FRAMES else f"{again}@{fps}", towers, encoder)
+
+
+def ready_made_encoder(name: str) -> Encoder:
+    """The frames' side of a joint model, by the encoder's name or ``joint:`` and what ``load_ready_made`` takes."""
+    return _loaded.get(name) or load_ready_made(name.removeprefix(PREFIX)).encoder
+
+
+def can_be_had(name: str) -> bool:
+    """Whether the name of such an encoder is enough to have it: its model is in memory, or on the hub."""
+    return name in _loaded or "/" in name
+
+
+def _with_frames(name: str) -> tuple[str, int]:
+    source, at, count = name.rpartition("@")
+    return (source, int(count)) if at and count.isdigit() and int(count) else (name, FRAMES)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        note = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # another kind of model says what is wrong with it
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _digest(folder: Path) -> str:
+    """Of the weights, by which models of equally named folders are told apart."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob(f"*{SAFE}")):
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:8]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _encoder(name: str, towers: Towers, fps: int) -> Encoder:
+    """The frames' side as an encoder: unit vectors of frames, or of windows of as many frames as it sees together."""
+    if towers.frames == 1:
+
+        def network(pixels: Tensor) -> Tensor:
+            vectors = towers.embed_frames(pixels.flatten(0, 1).numpy())
+            return F.normalize(vectors.float(), dim=-1).view(*pixels.shape[:2], -1).mean(1)
+
+        return Encoder(name, towers.size, fps, towers.frame_size, network)
+    window = ceil(towers.frames / fps)
+    chosen = np.linspace(0, window * fps - 1, towers.frames).round().astype(int)
+
+    def of_windows(pixels: Tensor) -> Tensor:
+        return F.normalize(towers.embed_frames(pixels[:, chosen].numpy()).float(), dim=-1)
+
+    return Encoder(name, towers.size, fps, towers.frame_size, of_windows, batch_seconds=4, window=window)
