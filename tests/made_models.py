@@ -1,5 +1,6 @@
 """Tiny joint models of random weights, saved to folders in the form of their own library."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ def made_tokenizer(way: str, length: int) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=own, model_max_length=length, model_input_names=names, **special)
 
 
+def made_letters() -> Any:
+    """SigLIP 2's own kind of tokeniser, which transformers insists on, of letters alone."""
+    from transformers import Siglip2Tokenizer
+
+    letters = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *"▁abcdefghijklmnopqrstuvwxyz"]
+    return Siglip2Tokenizer(vocab={letter: i for i, letter in enumerate(letters)}, merges=[], model_max_length=64)
+
+
 def made_transformers(family: str, folder: Path) -> Any:
     """The model of a family of transformers, which is saved in the folder with its tokeniser and what prepares frames."""
     import transformers as hf
@@ -50,7 +59,7 @@ def made_transformers(family: str, folder: Path) -> Any:
         ),
         "siglip2": lambda: (
             hf.Siglip2Model(hf.Siglip2Config(
-                text_config=texts | {"max_position_embeddings": 64, "projection_size": HIDDEN},
+                text_config=texts | {"max_position_embeddings": 64, "projection_size": HIDDEN, "vocab_size": 32},
                 vision_config=TOWER | {"patch_size": PATCH, "num_patches": 16},
             )),
             "end", 64, hf.Siglip2ImageProcessor(patch_size=PATCH, max_num_patches=16),
@@ -66,7 +75,7 @@ def made_transformers(family: str, folder: Path) -> Any:
         "x_clip": lambda: (
             hf.XCLIPModel(hf.XCLIPConfig(
                 text_config=short, projection_dim=24, prompt_num_attention_heads=2, prompt_layers=1,
-                vision_config=sees | {"num_frames": FRAMES, "mit_hidden_size": HIDDEN, "mit_intermediate_size": 48,
+                vision_config=sees | {"num_frames": FRAMES, "mit_hidden_size": 24, "mit_intermediate_size": 48,
                                       "mit_num_hidden_layers": 1, "mit_num_attention_heads": 2},
             )),
             "clip", 16, hf.VideoMAEImageProcessor(size=size, crop_size=square),
@@ -80,17 +89,77 @@ def made_transformers(family: str, folder: Path) -> Any:
             )),
             "none", 64, None,
         ),
+        "pe_video": lambda: (hf.PeVideoModel(made_pe_config(hf)), "bert", 16, None),
     }  # fmt: skip
     model, way, length, processor = made[family]()
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.2)  # as initialised, towers see next to no difference
-        if hasattr(model, "logit_scale"):
-            model.logit_scale.fill_(2.3)
+        _spread(model)
+        scale = getattr(model, "logit_scale", getattr(model, "text_video_logit_scale", None))
+        if scale is not None:
+            scale.fill_(2.3)
     model.eval().save_pretrained(folder)
-    made_tokenizer(way, length).save_pretrained(folder)
+    (made_letters() if family == "siglip2" else made_tokenizer(way, length)).save_pretrained(folder)
     if processor:
         processor.save_pretrained(folder)
+    elif family == "pe_video":
+        note = {"size": {"height": IMAGE, "width": IMAGE}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+        (folder / "video_preprocessor_config.json").write_text(json.dumps(note))
+    return model
+
+
+def _spread(model: torch.nn.Module) -> None:
+    """Weights so large that what goes in makes a difference, which it hardly does as they are initialised."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            parameter.normal_(std=0.4)
+
+
+def made_pe_config(hf: Any) -> Any:
+    """That of a PE Video whose parts are small."""
+    texts = {"model_type": "modernbert", "hidden_size": HIDDEN, "intermediate_size": 48, "num_hidden_layers": 2,
+             "num_attention_heads": 2, "vocab_size": len(VOCABULARY), "pad_token_id": 0, "max_position_embeddings": 16,
+             "local_attention": 8}  # fmt: skip
+    small = {"img_size": IMAGE, "patch_size": PATCH, "depth": 1, "embed_dim": HIDDEN, "num_heads": 2}
+    sees = {"architecture": "vit_tiny_patch16_224", "model_args": small}
+    return hf.PeVideoConfig(text_config=texts, video_config=TOWER | {"vision_config": sees, "head_dim": 16})
+
+
+def made_open_clip(kind: str, folder: Path) -> Any:
+    """``clip``, or ``siglip`` (frames squeezed, a tokeniser of its own, a bias), saved in the form of open_clip."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    towers = {
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": IMAGE, "layers": 2, "width": HIDDEN, "head_width": 16, "patch_size": PATCH},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": HIDDEN, "heads": 2, "layers": 2},
+    }
+    prepared = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28], "interpolation": "bicubic"}
+    folder.mkdir()
+    if kind == "siglip":
+        own = {"vocab_size": len(VOCABULARY), "hf_tokenizer_name": "made", "tokenizer_kwargs": {"clean": "canonicalize"}}
+        towers["text_cfg"] |= own | {"no_causal_mask": True, "pool_type": "last"}
+        towers |= {"custom_text": True, "init_logit_bias": -10}
+        prepared |= {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
+        made_tokenizer("end", 16).save_pretrained(folder)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": towers, "preprocess_cfg": prepared}))
+    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False).eval()
+    with torch.no_grad():
+        _spread(model)
+        model.logit_scale.fill_(2.3)
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    return model
+
+
+def made_sentence_transformers(family: str, folder: Path) -> Any:
+    """A family of transformers within sentence-transformers, with prompts."""
+    from sentence_transformers import SentenceTransformer
+
+    made_transformers(family, folder.with_name(f"{family}-inside"))
+    model = SentenceTransformer(str(folder.with_name(f"{family}-inside")), device="cpu", local_files_only=True)
+    model.prompts = {"query": "a video of ", "document": ""}
+    model.save_pretrained(str(folder))
     return model
 
 

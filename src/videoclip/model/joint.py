@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..encoders.encoder import AnyEncoder, FeatureKind
 from ..encoders.load import encoder_named, load_encoder
-from ..encoders.ready_made.load import library_of, load_ready_made
+from ..encoders.ready_made.load import library_of, load_ready_made, with_frames
 from ..errors import ConfigError, WeightsError
 from ..storage.copies import fetch
 from ..storage.places import place
@@ -83,7 +83,7 @@ def load_model(name: str | Path | Remote) -> JointModel:
         return load_mil_nce(Path(rest) if rest else None)
     if library_of(where := local_name(name)):
         return ReadyMadeModel(load_ready_made(where), str(name))
-    return load_videoclip(name)
+    return _videoclip_of(str(name), where)
 
 
 def load_start(name: str, made: FeatureKind, what: str) -> MilNce | VideoCLIP:
@@ -109,11 +109,15 @@ def load_videoclip(name: str | Path | Remote) -> VideoCLIP:
         ConfigError: it is the name of another kind of model.
         WeightsError: there is none, or its files do not fit together.
     """
-    name = str(name)
-    if name.partition(":")[0] == MIL_NCE:
+    if str(name).partition(":")[0] == MIL_NCE:
         raise ConfigError(f"{name} cannot be trained further; name a VideoCLIP model")
-    if library_of(where := local_name(name)):
+    where = local_name(name)
+    if library_of(where):
         raise ConfigError(f"{name}: a ready-made model cannot be trained further; name a VideoCLIP model")
+    return _videoclip_of(str(name), where)
+
+
+def _videoclip_of(name: str, where: str) -> VideoCLIP:
     try:
         model = VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, HFValidationError) as error:
@@ -129,12 +133,12 @@ def local_name(name: str | Path | Remote) -> str:
     Raises:
         WeightsError: it is a path where there is nothing.
     """
-    name = str(name)
-    if "://" in name:
-        return str(fetch(place(name)))
-    if not Path(name).is_dir() and (Path(name).is_absolute() or name.count("/") > 1 or name.startswith(".")):
+    source, _ = with_frames(str(name))
+    if "://" in source:
+        return str(name).replace(source, str(fetch(place(source))))
+    if not Path(source).is_dir() and (Path(source).is_absolute() or source.count("/") > 1 or source.startswith(".")):
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
-    return name
+    return str(name)
 
 
 def encoder_for(model: JointModel, name: str = "", weights: str | Path = "") -> AnyEncoder:

@@ -50,7 +50,7 @@ def library_of(name: str) -> str:
     Raises:
         WeightsError: there is neither such a folder nor such a model.
     """
-    source, _ = _with_frames(name)
+    source, _ = with_frames(name)
     folder = Path(source) if Path(source).is_dir() else hub_folder(source, (CONFIG, MODULES, OPEN_CLIP))
     if (folder / MODULES).is_file():
         return "sentence-transformers"
@@ -70,7 +70,7 @@ def load_ready_made(name: str) -> ReadyMade:
     library = library_of(name)
     if not library:
         raise WeightsError(f"{name}: no joint model in a form that is known ({', '.join(LIBRARIES)})")
-    (source, fps), (module, extra) = _with_frames(name), LIBRARIES[library]
+    (source, fps), (module, extra) = with_frames(name), LIBRARIES[library]
     is_folder = Path(source).is_dir()
     folder = Path(source) if is_folder else hub_folder(source, module.WEIGHTS)
     check_weights(folder, module.weight_folders(folder), name)
@@ -90,6 +90,12 @@ def load_ready_made(name: str) -> ReadyMade:
     return ReadyMade(again if fps == FRAMES else f"{again}@{fps}", towers, encoder)
 
 
+def with_frames(name: str) -> tuple[str, int]:
+    """A model's folder or name on the hub, and the frames per second to look at: those of ``NAME@4``, or one."""
+    source, at, count = name.rpartition("@")
+    return (source, int(count)) if at and count.isdigit() and int(count) else (name, FRAMES)
+
+
 def ready_made_encoder(name: str) -> Encoder:
     """The frames' side of a joint model, by the encoder's name or ``joint:`` and what ``load_ready_made`` takes."""
     return _loaded.get(name) or load_ready_made(name.removeprefix(PREFIX)).encoder
@@ -98,11 +104,6 @@ def ready_made_encoder(name: str) -> Encoder:
 def can_be_had(name: str) -> bool:
     """Whether the name of such an encoder is enough to have it: its model is in memory, or on the hub."""
     return name in _loaded or "/" in name
-
-
-def _with_frames(name: str) -> tuple[str, int]:
-    source, at, count = name.rpartition("@")
-    return (source, int(count)) if at and count.isdigit() and int(count) else (name, FRAMES)
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -27,6 +27,9 @@ UNSTATED_SCALE = 100.0
 PE_FRAMES = 16
 """Frames of PE Video, which takes any number, where its files name none."""
 
+LARGEST_SIDE, FREE_SIDE = 2048, 448
+"""Pixels: what is larger is an area, of a processor that takes any size; and the side of frames for that."""
+
 
 def weight_folders(_: Path) -> list[str]:
     """Where below a model's folder its weights lie: in it."""
@@ -52,6 +55,8 @@ def load(folder: Path, name: str) -> Towers:
     model.float().eval().to(best_device())
     embed_texts = _texts(model, AutoTokenizer.from_pretrained(folder, **known))
     embed_frames, frame_size, frames = (_images if hasattr(model, "get_image_features") else _videos)(model, folder)
+    if not frame_size:
+        raise WeightsError(f"{name}: lacks the file that says how large its frames are (video_preprocessor_config.json)")
     size = embed_texts(["a"]).shape[-1]
     return Towers(size, frame_size, _scale(model), embed_frames, embed_texts, model.state_dict, frames)
 
@@ -61,12 +66,8 @@ def _check_known(folder: Path, name: str) -> None:
     from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
     note = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    check_code(note, name)
     family = note["model_type"]
-    if family not in CONFIG_MAPPING and "auto_map" in note:
-        raise WeightsError(
-            f"{name}: needs code that comes with its weights, which is never run; name a model that the library "
-            "transformers knows itself"
-        )
     if family not in CONFIG_MAPPING:
         raise WeightsError(f"{name}: the installed transformers knows no models of the kind '{family}'; upgrade it")
     kind = MODEL_MAPPING.get(CONFIG_MAPPING[family], None)
@@ -77,6 +78,17 @@ def _check_known(folder: Path, name: str) -> None:
         )
     if family != PE_VIDEO and not (hasattr(kind, "get_image_features") or hasattr(kind, "get_video_features")):
         raise WeightsError(f"{name}: a model of the kind '{family}' sees neither images nor videos; name one that does")
+
+
+def check_code(note: dict[str, Any], name: str) -> None:
+    """Raise ``WeightsError`` if a configuration is of a model that brings its own code."""
+    from transformers import CONFIG_MAPPING
+
+    if "auto_map" in note and note.get("model_type") not in CONFIG_MAPPING:
+        raise WeightsError(
+            f"{name}: needs code that comes with its weights, which is never run; name a model that the library "
+            "transformers knows itself"
+        )
 
 
 def _scale(model: Any) -> float:
@@ -124,16 +136,16 @@ def _images(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], i
         seen = processor(images=list(frames), input_data_format="channels_last", return_tensors="pt")
         return _pooled(model.get_image_features(**seen.to(model.device)))
 
-    return embed_frames, _side(processor, model.config.vision_config), 1
+    return embed_frames, side_of(processor, model.config.vision_config), 1
 
 
-def _side(processor: Any, vision: Any) -> int:
+def side_of(processor: Any, vision: Any) -> int:
     """Height and width in pixels of the frames that a processor of images passes on unscaled."""
     if getattr(processor, "max_num_patches", None):  # NaFlex: as many patches as it takes, in a square
         return isqrt(processor.max_num_patches) * processor.patch_size
     size = processor.size or {}
-    found = (size.get(key) for key in ("shortest_edge", "height"))
-    return int(next((pixels for pixels in found if pixels), vision.image_size))
+    sides = [size.get("shortest_edge"), size.get("height"), getattr(vision, "image_size", None)]
+    return int(next((side for side in sides if side and side <= LARGEST_SIDE), FREE_SIDE))
 
 
 def _videos(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], int, int]:
@@ -176,5 +188,5 @@ def _normalisation(note: dict[str, Any], family: str, device: torch.device) -> t
 
 
 def _pooled(out: Any) -> Tensor:
-    """(N, D) of what a tower returns: an object since transformers 5, a tensor before."""
-    return out if isinstance(out, Tensor) else out.pooler_output
+    """(N, D) of what a tower returns: an object since transformers 5, a tensor before; VideoPrism's is (N, 1, D)."""
+    return (out if isinstance(out, Tensor) else out.pooler_output).flatten(1)
