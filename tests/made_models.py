@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-WORDS = "a red blue green cat dog car video of the is black white slowly".split()
+WORDS = ("a", "red", "blue", "green", "cat", "dog", "car", "video", "of", "the", "is", "black", "white", "slowly")
 IMAGE, PATCH, HIDDEN, FRAMES = 32, 8, 32, 4
 TOWER = {"hidden_size": HIDDEN, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
 SPECIAL = ("<pad>", "</s>", "<s>", "<unk>", "[CLS]", "[SEP]")
@@ -39,72 +39,97 @@ def made_letters() -> Any:
 
 
 def made_transformers(family: str, folder: Path) -> Any:
-    """The model of a family of transformers, which is saved in the folder with its tokeniser and what prepares frames."""
-    import transformers as hf
-
+    """The model of a family of transformers, which is saved in the folder with all that it needs."""
     torch.manual_seed(sum(map(ord, family)))
-    texts = TOWER | {"vocab_size": len(VOCABULARY), "eos_token_id": 1, "bos_token_id": 2, "pad_token_id": 0}
-    short = texts | {"max_position_embeddings": 16}
-    sees = TOWER | {"image_size": IMAGE, "patch_size": PATCH}
-    clip_like = {"text_config": short, "vision_config": sees, "projection_dim": 24}
-    size, square = {"shortest_edge": IMAGE}, {"height": IMAGE, "width": IMAGE}
-    of_clip = lambda: hf.CLIPImageProcessor(size=size, crop_size=square)  # noqa: E731
-    of_siglip = lambda: hf.SiglipImageProcessor(size=square)  # noqa: E731
-    made = {
-        "clip": lambda: (hf.CLIPModel(hf.CLIPConfig(**clip_like)), "clip", 16, of_clip()),
-        "metaclip_2": lambda: (hf.MetaClip2Model(hf.MetaClip2Config(**clip_like)), "clip", 16, of_clip()),
-        "siglip": lambda: (
-            hf.SiglipModel(hf.SiglipConfig(text_config=texts | {"max_position_embeddings": 64, "projection_size": HIDDEN}, vision_config=sees)),
-            "end", 64, of_siglip(),
-        ),
-        "siglip2": lambda: (
-            hf.Siglip2Model(hf.Siglip2Config(
-                text_config=texts | {"max_position_embeddings": 64, "projection_size": HIDDEN, "vocab_size": 32},
-                vision_config=TOWER | {"patch_size": PATCH, "num_patches": 16},
-            )),
-            "end", 64, hf.Siglip2ImageProcessor(patch_size=PATCH, max_num_patches=16),
-        ),
-        "altclip": lambda: (
-            hf.AltCLIPModel(hf.AltCLIPConfig(
-                text_config=texts | {"max_position_embeddings": 18, "project_dim": 24, "type_vocab_size": 1},
-                vision_config=sees, projection_dim=24,
-            )),
-            "clip", 16, of_clip(),
-        ),
-        "chinese_clip": lambda: (hf.ChineseCLIPModel(hf.ChineseCLIPConfig(**clip_like)), "bert", 16, of_clip()),
-        "x_clip": lambda: (
-            hf.XCLIPModel(hf.XCLIPConfig(
-                text_config=short, projection_dim=24, prompt_num_attention_heads=2, prompt_layers=1,
-                vision_config=sees | {"num_frames": FRAMES, "mit_hidden_size": 24, "mit_intermediate_size": 48,
-                                      "mit_num_hidden_layers": 1, "mit_num_attention_heads": 2},
-            )),
-            "clip", 16, hf.VideoMAEImageProcessor(size=size, crop_size=square),
-        ),
-        "videoprism": lambda: (
-            hf.VideoPrismClipModel(hf.VideoPrismConfig(
-                text_config=texts | {"max_position_embeddings": 64},
-                vision_config={"hidden_size": HIDDEN, "intermediate_size": 48, "num_attention_heads": 2,
-                               "image_size": IMAGE, "num_frames": FRAMES, "tubelet_size": [1, PATCH, PATCH],
-                               "num_spatial_layers": 1, "num_temporal_layers": 1, "num_auxiliary_layers": 1},
-            )),
-            "none", 64, None,
-        ),
-        "pe_video": lambda: (hf.PeVideoModel(made_pe_config(hf)), "bert", 16, None),
-    }  # fmt: skip
-    model, way, length, processor = made[family]()
+    makers = {
+        "siglip": _siglip,
+        "siglip2": _siglip2,
+        "x_clip": _x_clip,
+        "videoprism": _videoprism,
+        "pe_video": _pe_video,
+    }
+    model, tokenizer, processor = makers.get(family, _clip_like)(family)
     with torch.no_grad():
         _spread(model)
         scale = getattr(model, "logit_scale", getattr(model, "text_video_logit_scale", None))
         if scale is not None:
             scale.fill_(2.3)
     model.eval().save_pretrained(folder)
-    (made_letters() if family == "siglip2" else made_tokenizer(way, length)).save_pretrained(folder)
-    if processor:
+    tokenizer.save_pretrained(folder)
+    if isinstance(processor, dict):
+        (folder / "video_preprocessor_config.json").write_text(json.dumps(processor))
+    elif processor:
         processor.save_pretrained(folder)
-    elif family == "pe_video":
-        note = {"size": {"height": IMAGE, "width": IMAGE}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-        (folder / "video_preprocessor_config.json").write_text(json.dumps(note))
     return model
+
+
+SIZE, SQUARE = {"shortest_edge": IMAGE}, {"height": IMAGE, "width": IMAGE}
+READS = TOWER | {"vocab_size": len(VOCABULARY), "eos_token_id": 1, "bos_token_id": 2, "pad_token_id": 0}
+SHORT, LONG = READS | {"max_position_embeddings": 16}, READS | {"max_position_embeddings": 64}
+SEES = TOWER | {"image_size": IMAGE, "patch_size": PATCH}
+Made = tuple[torch.nn.Module, Any, Any]
+"""A model, its tokeniser, and what prepares its frames: a processor, or the content of its file."""
+
+
+def _clip_like(family: str) -> Made:
+    import transformers as hf
+
+    alt = READS | {"max_position_embeddings": 18, "project_dim": 24, "type_vocab_size": 1}
+    kinds = {
+        "clip": (hf.CLIPModel, hf.CLIPConfig, SHORT, "clip"),
+        "metaclip_2": (hf.MetaClip2Model, hf.MetaClip2Config, SHORT, "clip"),
+        "altclip": (hf.AltCLIPModel, hf.AltCLIPConfig, alt, "clip"),
+        "chinese_clip": (hf.ChineseCLIPModel, hf.ChineseCLIPConfig, SHORT, "bert"),
+    }
+    model, config, reads, way = kinds[family]
+    made = model(config(text_config=reads, vision_config=SEES, projection_dim=24))
+    return made, made_tokenizer(way, 16), hf.CLIPImageProcessor(size=SIZE, crop_size=SQUARE)
+
+
+def _siglip(_: str) -> Made:
+    import transformers as hf
+
+    config = hf.SiglipConfig(text_config=LONG | {"projection_size": HIDDEN}, vision_config=SEES)
+    return hf.SiglipModel(config), made_tokenizer("end", 64), hf.SiglipImageProcessor(size=SQUARE)
+
+
+def _siglip2(_: str) -> Made:
+    import transformers as hf
+
+    reads, sees = LONG | {"projection_size": HIDDEN, "vocab_size": 32}, TOWER | {"patch_size": PATCH, "num_patches": 16}
+    processor = hf.Siglip2ImageProcessor(patch_size=PATCH, max_num_patches=16)
+    return hf.Siglip2Model(hf.Siglip2Config(text_config=reads, vision_config=sees)), made_letters(), processor
+
+
+def _x_clip(_: str) -> Made:
+    import transformers as hf
+
+    between = {"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sees = SEES | {"num_frames": FRAMES} | {f"mit_{key}": value for key, value in between.items()}
+    prompts = {"projection_dim": 24, "prompt_num_attention_heads": 2, "prompt_layers": 1}
+    model = hf.XCLIPModel(hf.XCLIPConfig(text_config=SHORT, vision_config=sees, **prompts))
+    return model, made_tokenizer("clip", 16), hf.VideoMAEImageProcessor(size=SIZE, crop_size=SQUARE)
+
+
+def _videoprism(_: str) -> Made:
+    import transformers as hf
+
+    sees = {key: value for key, value in TOWER.items() if key != "num_hidden_layers"}
+    sees |= {f"num_{part}_layers": 1 for part in ("spatial", "temporal", "auxiliary")}
+    sees |= {"image_size": IMAGE, "num_frames": FRAMES, "tubelet_size": [1, PATCH, PATCH]}
+    model = hf.VideoPrismClipModel(hf.VideoPrismConfig(text_config=LONG, vision_config=sees))
+    return model, made_tokenizer("none", 64), None
+
+
+def _pe_video(_: str) -> Made:
+    import transformers as hf
+
+    reads = TOWER | {"model_type": "modernbert", "vocab_size": len(VOCABULARY), "pad_token_id": 0}
+    small = {"img_size": IMAGE, "patch_size": PATCH, "depth": 1, "embed_dim": HIDDEN, "num_heads": 2}
+    sees = {"vision_config": {"architecture": "vit_tiny_patch16_224", "model_args": small}, "head_dim": 16}
+    reads |= {"max_position_embeddings": 16, "local_attention": 8}
+    model = hf.PeVideoModel(hf.PeVideoConfig(text_config=reads, video_config=TOWER | sees))
+    return model, made_tokenizer("bert", 16), {"size": SQUARE, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
 def _spread(model: torch.nn.Module) -> None:
@@ -112,16 +137,6 @@ def _spread(model: torch.nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.ndim > 1:
             parameter.normal_(std=0.4)
-
-
-def made_pe_config(hf: Any) -> Any:
-    """That of a PE Video whose parts are small."""
-    texts = {"model_type": "modernbert", "hidden_size": HIDDEN, "intermediate_size": 48, "num_hidden_layers": 2,
-             "num_attention_heads": 2, "vocab_size": len(VOCABULARY), "pad_token_id": 0, "max_position_embeddings": 16,
-             "local_attention": 8}  # fmt: skip
-    small = {"img_size": IMAGE, "patch_size": PATCH, "depth": 1, "embed_dim": HIDDEN, "num_heads": 2}
-    sees = {"architecture": "vit_tiny_patch16_224", "model_args": small}
-    return hf.PeVideoConfig(text_config=texts, video_config=TOWER | {"vision_config": sees, "head_dim": 16})
 
 
 def made_open_clip(kind: str, folder: Path) -> Any:
@@ -138,8 +153,8 @@ def made_open_clip(kind: str, folder: Path) -> Any:
     prepared = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28], "interpolation": "bicubic"}
     folder.mkdir()
     if kind == "siglip":
-        own = {"vocab_size": len(VOCABULARY), "hf_tokenizer_name": "made", "tokenizer_kwargs": {"clean": "canonicalize"}}
-        towers["text_cfg"] |= own | {"no_causal_mask": True, "pool_type": "last"}
+        towers["text_cfg"] |= {"vocab_size": len(VOCABULARY), "no_causal_mask": True, "pool_type": "last"}
+        towers["text_cfg"] |= {"hf_tokenizer_name": "made", "tokenizer_kwargs": {"clean": "canonicalize"}}
         towers |= {"custom_text": True, "init_logit_bias": -10}
         prepared |= {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
         made_tokenizer("end", 16).save_pretrained(folder)
@@ -148,7 +163,8 @@ def made_open_clip(kind: str, folder: Path) -> Any:
     with torch.no_grad():
         _spread(model)
         model.logit_scale.fill_(2.3)
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "open_clip_model.safetensors")
     return model
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -11,14 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 pytest.importorskip("transformers", reason="transformers is not installed")
-from made_models import (
-    FRAMES,
-    IMAGE,
-    frames,
-    made_open_clip,
-    made_sentence_transformers,
-    made_transformers,
-)
+from made_models import FRAMES, IMAGE, frames, made_open_clip, made_sentence_transformers, made_transformers
 from painted import paint
 from PIL import Image
 
@@ -32,7 +26,8 @@ from videoclip.model.joint import encoder_for, load_videoclip
 
 IMAGES = ("clip", "siglip", "siglip2", "metaclip_2", "altclip", "chinese_clip")
 VIDEOS = ("x_clip", "videoprism")
-OTHERS = ("open_clip clip", "open_clip siglip", "sentence-transformers clip", "sentence-transformers siglip", "pe_video")
+ELSEWHERE = ("open_clip clip", "open_clip siglip", "sentence-transformers clip", "sentence-transformers siglip")
+PE = "pe_video"
 TEXTS = ["a red car", "the dog is slowly black", "cat"]
 
 
@@ -59,7 +54,7 @@ class Own:
         from transformers import AutoTokenizer
 
         tokens = AutoTokenizer.from_pretrained(self.folder)(texts, return_tensors="pt", truncation=True, **length)
-        if self.family == "pe_video":
+        if self.family == PE:
             nothing = torch.zeros(1, 2, 3, IMAGE, IMAGE)
             return F.normalize(self.model(**tokens, pixel_values_videos=nothing).text_video_embeds, dim=-1)
         return F.normalize(self.model.get_text_features(**tokens).pooler_output, dim=-1)
@@ -88,7 +83,8 @@ class Own:
         if self.family == "x_clip":
             from transformers import AutoImageProcessor
 
-            inputs = AutoImageProcessor.from_pretrained(self.folder)([list(video) for video in pixels], return_tensors="pt")
+            prepare, videos = AutoImageProcessor.from_pretrained(self.folder), [list(video) for video in pixels]
+            inputs = prepare(videos, return_tensors="pt")
             return self.model.get_video_features(**inputs).pooler_output
         if self.family == "videoprism":
             return self.model.get_video_features(pixel_values_videos=plain).pooler_output
@@ -100,7 +96,7 @@ class Own:
     @property
     def scale(self) -> float:
         """Its inverse temperature."""
-        if self.family == "pe_video":
+        if self.family == PE:
             return 2.3  # no logarithm
         return 100.0 if self.family == "videoprism" else float(np.exp(2.3))
 
@@ -111,7 +107,7 @@ def own(tmp_path_factory):
     known: dict[str, Own] = {}
 
     def of(name: str) -> Own:
-        if "open_clip" in name or name == "pe_video":
+        if "open_clip" in name or name == PE:
             pytest.importorskip("open_clip", reason="open_clip is not installed", exc_type=ImportError)
         if "sentence" in name:
             pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
@@ -128,7 +124,7 @@ def seen(encoder, pixels: np.ndarray) -> torch.Tensor:
     return F.normalize(encoder.network(torch.from_numpy(pixels)).float(), dim=-1)
 
 
-@pytest.mark.parametrize("name", IMAGES + VIDEOS + OTHERS)
+@pytest.mark.parametrize("name", [*IMAGES, *VIDEOS, *ELSEWHERE, PE])
 def test_texts_have_the_vectors_of_the_library_times_the_inverse_temperature(own, name):
     model, wanted = load_model(own(name).folder), own(name).texts(TEXTS)
     assert torch.allclose(model.encode_text(TEXTS) / own(name).scale, wanted, atol=1e-5)
@@ -136,7 +132,7 @@ def test_texts_have_the_vectors_of_the_library_times_the_inverse_temperature(own
     assert (wanted @ wanted.T).triu(1).max() < 0.9999
 
 
-@pytest.mark.parametrize("name", IMAGES + OTHERS[:-1])
+@pytest.mark.parametrize("name", IMAGES + ELSEWHERE)
 def test_frames_have_the_vectors_of_the_library(own, name):
     encoder, pixels = encoder_for(load_model(own(name).folder)), frames(3)
     wanted = own(name).sees(pixels)
@@ -145,12 +141,12 @@ def test_frames_have_the_vectors_of_the_library(own, name):
     assert (wanted @ wanted.T).triu(1).max() < 0.9999
 
 
-@pytest.mark.parametrize("name", [*VIDEOS, "pe_video"])
+@pytest.mark.parametrize("name", [*VIDEOS, PE])
 def test_windows_have_the_vectors_of_the_library(own, name):
     encoder = encoder_for(load_model(own(name).folder))
     pixels = frames(2 * encoder.window).reshape(2, encoder.window, IMAGE, IMAGE, 3)
     wanted = own(name).sees(pixels)
-    assert encoder.window == (16 if name == "pe_video" else FRAMES)
+    assert encoder.window == (16 if name == PE else FRAMES)
     assert torch.allclose(seen(encoder, pixels), wanted, atol=1e-5)
     assert (wanted @ wanted.T).triu(1).max() < 0.9999
 
@@ -201,6 +197,24 @@ def test_a_library_ranks_videos_as_the_models_own_library_does(own, name, tmp_pa
         hits = library.search(text, mode="sight", everything=True).hits
         assert [Path(hit.path).stem for hit in hits] == [colours[i] for i in wanted]
     assert np.allclose(library.vector_of(paths[0]), vectors[0], atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip", "open_clip siglip", "videoprism"])
+def test_frames_that_are_not_square_are_fitted_as_the_library_does(own, name, tmp_path):
+    encoder = encoder_for(load_model(own(name).folder))
+    with av.open(str(tmp_path / "wide.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=1, width=2 * IMAGE, height=IMAGE, pix_fmt="bgr0")
+        picture = np.concatenate([frames(1)[0], frames(1, 1)[0]], 1)
+        for _ in range(FRAMES):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    middle = picture[:, IMAGE // 2 : -IMAGE // 2]
+    whole = np.asarray(Image.fromarray(picture).resize((IMAGE, IMAGE), Image.Resampling.BICUBIC))
+    pixels = np.stack([np.stack([fitted] * encoder.window) for fitted in (middle, whole)])
+    vectors = own(name).sees(pixels if encoder.window > 1 else pixels[:, 0])
+    like_middle, like_whole = vectors @ torch.from_numpy(encoder.encode_file(tmp_path / "wide.mkv")[0]).float()
+    assert encoder.squeezed == (name != "clip")
+    assert (like_whole > max(like_middle, 0.99)) if encoder.squeezed else (like_middle > max(like_whole, 0.999))
 
 
 # What would go wrong unnoticed ----------------------------------------------------------------------------------
@@ -319,7 +333,7 @@ def test_a_model_without_texts_names_what_it_is_good_for(tmp_path):
     from transformers import ViTConfig, ViTModel
 
     ViTModel(ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)).save_pretrained(tmp_path / "vit")
-    assert "has no text side; name one of texts and pictures, or use this one as an encoder" in line_of(tmp_path / "vit")
+    assert "has no text side; name one of texts and pictures, or use this one as an" in line_of(tmp_path / "vit")
 
 
 def test_weights_that_lack_a_tensor_are_refused(own, tmp_path):

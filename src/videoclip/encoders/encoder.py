@@ -71,7 +71,8 @@ def with_kind(features: np.ndarray, kind: FeatureKind) -> Features:
 class Encoder:
     """A frozen network and what it wants to see.
 
-    ``network`` maps pixels, (N, fps · window, H, W, 3) uint8 with H = W = ``frame_size``, to features, (N, feature_size).
+    ``network`` maps pixels, (N, fps · window, H, W, 3) uint8 with H = W = ``frame_size``, to features,
+    (N, feature_size).
     """
 
     name: str
@@ -88,6 +89,8 @@ class Encoder:
     """Seconds, or windows of several, that go through the network together."""
     window: int = 1
     """Seconds that the network sees together; a second's feature is the mean over the windows that hold it."""
+    squeezed: bool = False
+    """Whether it sees whole frames, squeezed into a square; else their middle."""
 
     @property
     def kind(self) -> FeatureKind:
@@ -137,7 +140,7 @@ class Encoder:
         """
         if known and self.name in known:
             return with_kind(np.asarray(known[self.name]), self.kind)
-        seconds = seconds_of(path, self.fps, self.frame_size, damage)
+        seconds = seconds_of(path, self.fps, self.frame_size, damage, self.squeezed)
         return with_kind(self._encoded(seconds, between or (lambda: None)), self.kind)
 
 

@@ -77,5 +77,6 @@ def _load(name: str, weights: str | Path) -> Encoder:
 
         return trained_s3d(folder)
     raise VideoclipError(
-        f"no encoder '{name}'; choose s3d, demo, image:NAME, joint:NAME, the folder of a trained encoder, or several with +"
+        f"no encoder '{name}'; choose s3d, demo, image:NAME, joint:NAME, the folder of a trained encoder, or several "
+        "with + between"
     )

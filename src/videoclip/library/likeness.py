@@ -1,5 +1,6 @@
 """Features of a picture, as of a second in which nothing moves, so that moments can be looked for that are like it."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def picture_features(path: Path, encoder: AnyEncoder, formats: tuple[str, ...] =
     features = []
     for part in parts:
         size = (part.frame_size, part.frame_size)
-        pixels = np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC))
+        fit = picture.resize if part.squeezed else partial(ImageOps.fit, picture)
+        pixels = np.asarray(fit(size, Image.Resampling.BICUBIC))
         features.append(part.encode(np.broadcast_to(pixels, (1, part.fps, *pixels.shape)).copy()))
     return np.hstack(features)
 

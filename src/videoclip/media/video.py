@@ -57,9 +57,11 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 def seconds_of(
-    path: str | Path, fps: int, size: int, damage: Callable[[str], None] = warn_of_damage
+    path: str | Path, fps: int, size: int, damage: Callable[[str], None] = warn_of_damage, squeezed: bool = False
 ) -> Iterator[np.ndarray]:
     """The video second by second: (fps, size, size, 3) uint8 RGB arrays, ceil(frames / fps) of them.
+
+    Each is the middle of its frame, or the whole of it ``squeezed`` into the square.
 
     Second 0 begins at the container's start, where its captions count from. Rotation metadata is honoured. Damaged
     parts are passed over, and ``damage`` is told of them at the end (by default as a ``MediaWarning``).
@@ -69,7 +71,7 @@ def seconds_of(
     """
     second = np.zeros((fps, size, size, 3), np.uint8)
     filled = 0
-    for picture in _resampled(path, fps, size, damage):
+    for picture in _resampled(path, fps, size, damage, squeezed):
         second[filled] = picture
         filled += 1
         if filled == fps:
@@ -196,10 +198,10 @@ class _Resampler:
     """
 
     # Parameters: a stream's state where its pictures change.
-    def __init__(self, frame, fps: int, size: int, first_frame: int, source_fps: float, woven: bool):
+    def __init__(self, frame, fps: int, size: int, first_frame: int, source_fps: float, woven: bool, squeezed: bool):
         turn = turn_of(frame)
         width, height = (frame.height, frame.width) if turn.exchanged else (frame.width, frame.height)
-        wide, high = scaled_size(width, height, size)
+        wide, high = (size, size) if squeezed else scaled_size(width, height, size)
         left, top = int((wide - size) / 2), int((high - size) / 2)
         rate = ("fps", f"fps={fps}:start_time={first_frame / fps}")
         fit = [*turn.filters(), ("scale", f"{wide}:{high}:flags=bicubic"), ("crop", f"{size}:{size}:{left}:{top}")]
@@ -228,7 +230,9 @@ class _Resampler:
             yield to_sdr(pixels, self.transfer) if self.transfer else pixels
 
 
-def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], None]) -> Iterator[np.ndarray]:
+def _resampled(
+    path: str | Path, fps: int, size: int, damage: Callable[[str], None], squeezed: bool
+) -> Iterator[np.ndarray]:
     """(size, size, 3) uint8 pictures at a constant rate."""
     made, frames, faults, resampler, allowed = 0, 0, 0, None, limits()
     with open_video(path) as container:
@@ -270,7 +274,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
                         made += 1
                         yield picture
                 woven = frame.interlaced_frame or (resampler is not None and resampler.woven)
-                resampler = _Resampler(frame, fps, size, made, source_fps, woven)
+                resampler = _Resampler(frame, fps, size, made, source_fps, woven, squeezed)
             shown = frame
             for picture in resampler.push(frame):
                 made += 1
@@ -280,7 +284,7 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
                 made += 1
                 yield picture
     if not made and resampler and last is not None:
-        yield from _single(shown, fps, size, resampler.woven)
+        yield from _single(shown, fps, size, resampler.woven, squeezed)
         made = 1
     longest = f"longer than VIDEOCLIP_MAX_GAP allows ({allowed.gap} s)"
     if not made and gap:
@@ -293,10 +297,10 @@ def _resampled(path: str | Path, fps: int, size: int, damage: Callable[[str], No
         damage(f"{path}: damaged in {faults} places; read {made / fps:.1f} s")
 
 
-def _single(frame, fps: int, size: int, woven: bool) -> Iterator[np.ndarray]:
+def _single(frame, fps: int, size: int, woven: bool, squeezed: bool) -> Iterator[np.ndarray]:
     """One picture of a video that is shorter than a picture of this rate lasts."""
     frame.pts, frame.duration = 0, max(round(1 / (fps * frame.time_base)), 1)
-    resampler = _Resampler(frame, fps, size, 0, 0.0, woven)
+    resampler = _Resampler(frame, fps, size, 0, 0.0, woven, squeezed)
     yield from (*resampler.push(frame), *resampler.push(None))
 
 

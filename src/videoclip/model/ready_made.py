@@ -30,9 +30,13 @@ class ReadyMadeModel:
         self._loaded = loaded  # keeps the encoder in memory, for ``encoder_named``
         self._alone = Lock()  # tokenisers of several threads get into each other's way
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """A hash of the weights alone."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         return fingerprint_of(self._loaded.towers.weights())
 
     @torch.inference_mode()

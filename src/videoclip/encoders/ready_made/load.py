@@ -23,6 +23,8 @@ PREFIX = "joint:"
 """What the names of encoders begin with that are the frames' side of a joint model."""
 FRAMES = 1
 """Frames per second that are looked at by default."""
+WINDOWS = 4
+"""Of a model of videos, that go through it together."""
 CONFIG, MODULES, OPEN_CLIP = "config.json", "modules.json", "open_clip_config.json"
 LIBRARIES = {
     "sentence-transformers": (of_sentence_transformers, "embed"),
@@ -135,11 +137,12 @@ def _encoder(name: str, towers: Towers, fps: int) -> Encoder:
             vectors = towers.embed_frames(pixels.flatten(0, 1).numpy())
             return F.normalize(vectors.float(), dim=-1).view(*pixels.shape[:2], -1).mean(1)
 
-        return Encoder(name, towers.size, fps, towers.frame_size, network)
+        return Encoder(name, towers.size, fps, towers.frame_size, network, squeezed=towers.squeezed)
     window = ceil(towers.frames / fps)
     chosen = np.linspace(0, window * fps - 1, towers.frames).round().astype(int)
 
     def of_windows(pixels: Tensor) -> Tensor:
         return F.normalize(towers.embed_frames(pixels[:, chosen].numpy()).float(), dim=-1)
 
-    return Encoder(name, towers.size, fps, towers.frame_size, of_windows, batch_seconds=4, window=window)
+    how = {"batch_seconds": WINDOWS, "window": window, "squeezed": towers.squeezed}
+    return Encoder(name, towers.size, fps, towers.frame_size, of_windows, **how)

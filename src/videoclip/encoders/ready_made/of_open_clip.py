@@ -31,7 +31,7 @@ def load(folder: Path, name: str) -> Towers:
         WeightsError: its frames are not square.
         ImportError: open_clip is not installed.
     """
-    import open_clip
+    import open_clip  # pyright: ignore[reportMissingImports]
 
     place = f"local-dir:{folder.resolve()}"
     with _quiet():
@@ -51,7 +51,8 @@ def load(folder: Path, name: str) -> Towers:
         return model.encode_text(tokenizer(list(texts)).to(device))
 
     size = embed_texts(["a"]).shape[-1]
-    return Towers(size, int(high), float(model.logit_scale.exp()), embed_frames, embed_texts, model.state_dict)
+    scale, squeezed = float(model.logit_scale.exp()), prepared["resize_mode"] == "squash"
+    return Towers(size, int(high), scale, embed_frames, embed_texts, model.state_dict, squeezed=squeezed)
 
 
 @contextmanager

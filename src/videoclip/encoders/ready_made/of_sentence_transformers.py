@@ -1,4 +1,4 @@
-"""Models of sentence-transformers that embed images beside texts: EmbeddingGemma 2, Qwen3-VL-Embedding, CLIP and more."""
+"""Models of sentence-transformers that embed images beside texts: EmbeddingGemma 2, Qwen3-VL-Embedding, jina, CLIP."""
 
 import json
 import math
@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...errors import WeightsError
-from .of_transformers import PADDED, check_code, side_of
+from .of_transformers import PADDED, check_code, fit_of
 from .towers import Towers, best_device
 
 WEIGHTS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
@@ -33,19 +32,21 @@ def load(folder: Path, name: str) -> Towers:
         ImportError: sentence-transformers is not installed.
     """
     from PIL import Image
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     from transformers.utils import logging
 
     _check_known(folder, name)
     logging.disable_progress_bar()
-    device = str(best_device())
-    model = SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True})
+    how = {"local_files_only": True, "trust_remote_code": False, "model_kwargs": {"use_safetensors": True}}
+    model = SentenceTransformer(str(folder), device=str(best_device()), **how)
     for kind in ("text", "image"):
         if not model.supports(kind):
-            raise WeightsError(f"{name}: embeds {' and '.join(map(str, model.modalities))}, no {kind}s; name one that does")
+            raise WeightsError(f"{name}: embeds no {kind}s, but {model.modalities}; name a model that does")
     config = model[0].config
     options = {"convert_to_tensor": True, "show_progress_bar": False}
-    padded = {"padding": "max_length", "max_length": _longest(config)} if config.model_type in PADDED else {}
+    padded = {}  # the library's own default would be to pad to the longest, whatever the model was trained on
+    if config.model_type in PADDED:
+        padded = {"padding": "max_length", "max_length": config.text_config.max_position_embeddings}
 
     def embed_frames(frames: np.ndarray) -> Tensor:
         return model.encode_document([Image.fromarray(frame) for frame in frames], batch_size=len(frames), **options)
@@ -55,8 +56,9 @@ def load(folder: Path, name: str) -> Towers:
         return model.encode_query(said, batch_size=len(texts), processing_kwargs={"text": padded}, **options)
 
     size = embed_texts(["a"]).shape[-1]
-    frame_size = side_of(model[0].processor.image_processor, getattr(config, "vision_config", config))
-    return Towers(size, frame_size, _scale(model.state_dict()), embed_frames, embed_texts, model.state_dict)
+    side, squeezed = fit_of(model[0].processor.image_processor, getattr(config, "vision_config", config))
+    scale = _scale(model.state_dict())
+    return Towers(size, side, scale, embed_frames, embed_texts, model.state_dict, squeezed=squeezed)
 
 
 def _modules(folder: Path) -> list[dict[str, Any]]:
@@ -74,10 +76,6 @@ def _check_known(folder: Path, name: str) -> None:
         config = folder / module["path"] / "config.json"
         if config.is_file():
             check_code(json.loads(config.read_text(encoding="utf-8")), name)
-
-
-def _longest(config: Any) -> int:
-    return config.text_config.max_position_embeddings
 
 
 def _scale(state: dict[str, Tensor]) -> float:

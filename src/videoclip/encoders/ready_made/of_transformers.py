@@ -1,4 +1,4 @@
-"""Dual encoders of transformers: CLIP, SigLIP, SigLIP 2, MetaCLIP 2, AltCLIP, Chinese-CLIP, X-CLIP, VideoPrism, PE Video.
+"""Dual encoders of transformers: CLIP, SigLIP 1 and 2, MetaCLIP 2, AltCLIP, Chinese-CLIP, X-CLIP, VideoPrism, PE Video.
 
 A family needs nothing here unless it differs from what most do: ``get_text_features`` beside ``get_image_features`` or
 ``get_video_features``, the logarithm of the inverse temperature in ``logit_scale``, and texts padded to the longest.
@@ -6,6 +6,7 @@ A family needs nothing here unless it differs from what most do: ``get_text_feat
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ LARGEST_SIDE, FREE_SIDE = 2048, 448
 """Pixels: what is larger is an area, of a processor that takes any size; and the side of frames for that."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The frames that a model wants: their height and width, how they are fitted into it, and how many together."""
+
+    side: int
+    squeezed: bool
+    frames: int = 1
+
+
 def weight_folders(_: Path) -> list[str]:
     """Where below a model's folder its weights lie: in it."""
     return [""]
@@ -54,11 +64,12 @@ def load(folder: Path, name: str) -> Towers:
         raise WeightsError(f"{name}: its weights lack {len(missing)} tensors, such as {missing[0]}")
     model.float().eval().to(best_device())
     embed_texts = _texts(model, AutoTokenizer.from_pretrained(folder, **known))
-    embed_frames, frame_size, frames = (_images if hasattr(model, "get_image_features") else _videos)(model, folder)
-    if not frame_size:
-        raise WeightsError(f"{name}: lacks the file that says how large its frames are (video_preprocessor_config.json)")
+    embed_frames, seen = (_images if hasattr(model, "get_image_features") else _videos)(model, folder)
+    if not seen.side:
+        raise WeightsError(f"{name}: lacks video_preprocessor_config.json, which says how large its frames are")
     size = embed_texts(["a"]).shape[-1]
-    return Towers(size, frame_size, _scale(model), embed_frames, embed_texts, model.state_dict, frames)
+    scale, weights = _scale(model), model.state_dict
+    return Towers(size, seen.side, scale, embed_frames, embed_texts, weights, seen.frames, seen.squeezed)
 
 
 def _check_known(folder: Path, name: str) -> None:
@@ -126,8 +137,8 @@ def _pe_video_texts(model: Any, tokens: Any) -> Tensor:
     return model.text_video_head(hidden[:, 0])
 
 
-def _images(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], int, int]:
-    """What embeds images, (N, H, W, 3) -> (N, D); the frame size that it wants; one frame at a time."""
+def _images(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], Seen]:
+    """What embeds images, (N, H, W, 3) -> (N, D), and the frames that it wants."""
     from transformers import AutoImageProcessor
 
     processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -136,20 +147,21 @@ def _images(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], i
         seen = processor(images=list(frames), input_data_format="channels_last", return_tensors="pt")
         return _pooled(model.get_image_features(**seen.to(model.device)))
 
-    return embed_frames, side_of(processor, model.config.vision_config), 1
+    return embed_frames, Seen(*fit_of(processor, model.config.vision_config))
 
 
-def side_of(processor: Any, vision: Any) -> int:
-    """Height and width in pixels of the frames that a processor of images passes on unscaled."""
+def fit_of(processor: Any, vision: Any) -> tuple[int, bool]:
+    """Height and width in pixels of the frames that a processor of images passes on unscaled, and whether squeezed."""
     if getattr(processor, "max_num_patches", None):  # NaFlex: as many patches as it takes, in a square
-        return isqrt(processor.max_num_patches) * processor.patch_size
+        return isqrt(processor.max_num_patches) * processor.patch_size, False
     size = processor.size or {}
     sides = [size.get("shortest_edge"), size.get("height"), getattr(vision, "image_size", None)]
-    return int(next((side for side in sides if side and side <= LARGEST_SIDE), FREE_SIDE))
+    squeezed = bool(size.get("height")) and not processor.do_center_crop
+    return int(next((side for side in sides if side and side <= LARGEST_SIDE), FREE_SIDE)), squeezed
 
 
-def _videos(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], int, int]:
-    """What embeds videos, (N, frames, H, W, 3) -> (N, D); the frame size and the number of frames that it wants."""
+def _videos(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], Seen]:
+    """What embeds videos, (N, frames, H, W, 3) -> (N, D), and the frames that it wants."""
     family = model.config.model_type
     vision = model.config.video_config if family == PE_VIDEO else model.config.vision_config
     note = _video_note(folder)
@@ -165,7 +177,8 @@ def _videos(model: Any, folder: Path) -> tuple[Callable[[np.ndarray], Tensor], i
         key = "pixel_values" if family == X_CLIP else "pixel_values_videos"
         return _pooled(model.get_video_features(**{key: pixels}))
 
-    return embed_frames, int(side), int(frames)
+    squeezed = family == VIDEOPRISM or (bool(size.get("height")) and not note.get("do_center_crop"))
+    return embed_frames, Seen(int(side), squeezed, int(frames))
 
 
 def _video_note(folder: Path) -> dict[str, Any]:
@@ -182,9 +195,9 @@ def _video_note(folder: Path) -> dict[str, Any]:
 def _normalisation(note: dict[str, Any], family: str, device: torch.device) -> tuple[Tensor, Tensor]:
     """Mean and deviation of each channel, (3, 1, 1); 0 and 1 for VideoPrism, which sees pixels as they are."""
     is_normalised = family != VIDEOPRISM and note.get("do_normalize", True)
-    channels = (note.get("image_mean"), note.get("image_std")) if is_normalised else (None, None)
-    shift, factor = (torch.tensor(c or [plain] * 3, device=device) for c, plain in zip(channels, (0.0, 1.0), strict=True))
-    return shift.view(3, 1, 1), factor.view(3, 1, 1)
+    mean, deviation = (note.get("image_mean"), note.get("image_std")) if is_normalised else (None, None)
+    shift = torch.tensor(mean or [0.0] * 3, device=device)
+    return shift.view(3, 1, 1), torch.tensor(deviation or [1.0] * 3, device=device).view(3, 1, 1)
 
 
 def _pooled(out: Any) -> Tensor:

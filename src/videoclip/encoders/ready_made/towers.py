@@ -26,6 +26,8 @@ class Towers:
     """Its tensors by name."""
     frames: int = 1
     """Frames that it sees together: 1 for a model of images."""
+    squeezed: bool = False
+    """Whether it was trained on whole frames, squeezed into a square; else on their middle."""
 
 
 def best_device() -> torch.device:
