@@ -269,6 +269,21 @@ def test_an_encoder_is_loaded_by_its_folder_and_by_its_name_while_its_model_is_i
         encoder_named("joint:clip-00000000@1")
 
 
+@pytest.mark.parametrize("name", ["clip", "open_clip clip"])
+def test_a_model_that_was_moved_together_with_its_library_is_found(own, name, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    shutil.copytree(own(name).folder, before / "model")
+    (before / "videos").mkdir()
+    paint(before / "videos" / "red.mp4", ("red", 2), size=(64, 64))
+    model = load_model(f"{before / 'model'}@2")
+    index([before / "videos"], before / "library", model, encoder_for(model))
+    shutil.move(before, after)
+    library = Library(after / "library")
+    assert library.model.name == f"{after / 'model'}@2"
+    assert library.index(after / "videos").present == 1
+    assert library.search("a red car", everything=True).hits
+
+
 def test_a_fingerprint_is_of_the_weights(own, tmp_path):
     shutil.copytree(own("clip").folder, tmp_path / "moved")
     model, moved = load_model(own("clip").folder), load_model(tmp_path / "moved")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 PANEL = "Your own videos: find and label moments"
 LibraryFolder = Annotated[AnyPlace, place_option("--library", help="The library's folder.")]
-ModelName = Annotated[str, typer.Option(help="A model's folder or hub name.")]
+ModelName = Annotated[str, typer.Option(help="A model's folder or hub name, ours or a ready-made one.")]
 EncoderName = Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")]
 Weights = Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")]
 OwnVideo = Annotated[Path, local_argument(help="A video file.")]
@@ -41,7 +41,9 @@ def index_(
     videos: Annotated[
         list[Path] | None, local_argument(help="Folders, searched with their subfolders, or files.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A model's folder or hub name (default: the library's).")] = "",
+    model: Annotated[
+        str, typer.Option(help="A model's folder or hub name, ours or a ready-made one (default: the library's).")
+    ] = "",
     encoder: EncoderName = "",
     weights: Weights = "",
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,

@@ -37,7 +37,7 @@ def extract(
         Path | None, local_option(help="Folder of captions (default: beside the videos), or a file for many videos.")
     ] = None,
     encoder: Annotated[
-        str, local_name(help="s3d, image:NAME, demo, a trained encoder's folder, or several: s3d+image:NAME.")
+        str, local_name(help="s3d, image:NAME, joint:NAME, demo, a trained one's folder, or several: s3d+image:NAME.")
     ] = "s3d",
     weights: Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..encoders.ready_made.load import MARKS, with_frames
 from ..model.joint import load_model
 from ..progress import track
 from ..storage.places import Place
@@ -60,10 +61,12 @@ def model_of(about: About, folder: Place) -> str:
 
     What is found so is the very model: its weights have the fingerprint that the library notes.
     """
-    if "://" in about.model or Path(about.model).exists():
+    source, _ = with_frames(about.model)
+    if "://" in source or Path(source).exists():
         return about.model
-    there = beside(folder, about.model, lambda path: (path / "config.json").is_file())
-    return str(there) if there and load_model(there).fingerprint == about.fingerprint else about.model
+    there = beside(folder, source, lambda path: any((path / mark).is_file() for mark in MARKS))
+    found = about.model.replace(source, str(there))
+    return found if there and load_model(found).fingerprint == about.fingerprint else about.model
 
 
 def _write(writer: Writer, wanted: list[Video], noted: dict[int, Video]) -> Moved:

@@ -25,7 +25,8 @@ FRAMES = 1
 """Frames per second that are looked at by default."""
 WINDOWS = 4
 """Of a model of videos, that go through it together."""
-CONFIG, MODULES, OPEN_CLIP = "config.json", "modules.json", "open_clip_config.json"
+CONFIG, MODULES, OPEN_CLIP = MARKS = "config.json", "modules.json", "open_clip_config.json"
+"""Files by one of which a model's folder is known."""
 LIBRARIES = {
     "sentence-transformers": (of_sentence_transformers, "embed"),
     "transformers": (of_transformers, "image"),
@@ -53,7 +54,7 @@ def library_of(name: str) -> str:
         WeightsError: there is neither such a folder nor such a model.
     """
     source, _ = with_frames(name)
-    folder = Path(source) if Path(source).is_dir() else hub_folder(source, (CONFIG, MODULES, OPEN_CLIP))
+    folder = Path(source) if Path(source).is_dir() else hub_folder(source, MARKS)
     if (folder / MODULES).is_file():
         return "sentence-transformers"
     if "model_type" in _config(folder):
@@ -75,8 +76,8 @@ def load_ready_made(name: str) -> ReadyMade:
     (source, fps), (module, extra) = with_frames(name), LIBRARIES[library]
     is_folder = Path(source).is_dir()
     folder = Path(source) if is_folder else hub_folder(source, module.WEIGHTS)
-    check_weights(folder, module.weight_folders(folder), name)
     try:
+        check_weights(folder, module.weight_folders(folder), name)
         with torch.inference_mode():
             towers = module.load(folder, source)
     except VideoclipError:
@@ -95,7 +96,8 @@ def load_ready_made(name: str) -> ReadyMade:
 def with_frames(name: str) -> tuple[str, int]:
     """A model's folder or name on the hub, and the frames per second to look at: those of ``NAME@4``, or one."""
     source, at, count = name.rpartition("@")
-    return (source, int(count)) if at and count.isdigit() and int(count) else (name, FRAMES)
+    is_asked = at and count.isdigit() and int(count) and not Path(name).is_dir()
+    return (source, int(count)) if is_asked else (name, FRAMES)
 
 
 def ready_made_encoder(name: str) -> Encoder:

@@ -156,7 +156,7 @@ def fit_of(processor: Any, vision: Any) -> tuple[int, bool]:
         return isqrt(processor.max_num_patches) * processor.patch_size, False
     size = processor.size or {}
     sides = [size.get("shortest_edge"), size.get("height"), getattr(vision, "image_size", None)]
-    squeezed = bool(size.get("height")) and not processor.do_center_crop
+    squeezed = bool(size.get("height")) and not getattr(processor, "do_center_crop", False)
     return int(next((side for side in sides if side and side <= LARGEST_SIDE), FREE_SIDE)), squeezed
 
 
