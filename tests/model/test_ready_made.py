@@ -284,6 +284,21 @@ def test_a_model_that_was_moved_together_with_its_library_is_found(own, name, tm
     assert library.search("a red car", everything=True).hits
 
 
+@pytest.mark.parametrize("name", ["clip", "open_clip siglip", "sentence-transformers clip"])
+def test_a_model_of_the_hubs_cache_is_loaded_by_its_name_and_so_is_its_encoder(own, name, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    cached = tmp_path / "models--someone--tiny"
+    shutil.copytree(own(name).folder, cached / "snapshots" / "1")
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("1")
+    model = load_model("someone/tiny")
+    assert (model.name, model.features.encoder) == ("someone/tiny", "joint:someone/tiny@1")
+    assert torch.allclose(model.encode_text(TEXTS), load_model(own(name).folder).encode_text(TEXTS))
+    assert load_encoder("joint:someone/tiny@2").kind.encoder == "joint:someone/tiny@2"
+    del model
+    assert encoder_named("joint:someone/tiny@1").frame_size == IMAGE
+
+
 def test_a_fingerprint_is_of_the_weights(own, tmp_path):
     shutil.copytree(own("clip").folder, tmp_path / "moved")
     model, moved = load_model(own("clip").folder), load_model(tmp_path / "moved")
