@@ -42,9 +42,11 @@ def load(folder: Path, name: str) -> Towers:
     for kind in ("text", "image"):
         if not model.supports(kind):
             raise WeightsError(f"{name}: embeds no {kind}s, but {model.modalities}; name a model that does")
-    config = model[0].config
-    options = {"convert_to_tensor": True, "show_progress_bar": False}
-    padded = {}  # the library's own default would be to pad to the longest, whatever the model was trained on
+    first: Any = model[0]
+    config = first.config
+    options: dict[str, Any] = {"convert_to_tensor": True, "show_progress_bar": False}
+    # The library's own default would be to pad to the longest, whatever the model was trained on.
+    padded: dict[str, Any] = {}
     if config.model_type in PADDED:
         padded = {"padding": "max_length", "max_length": config.text_config.max_position_embeddings}
 
@@ -56,7 +58,7 @@ def load(folder: Path, name: str) -> Towers:
         return model.encode_query(said, batch_size=len(texts), processing_kwargs={"text": padded}, **options)
 
     size = embed_texts(["a"]).shape[-1]
-    side, squeezed = fit_of(model[0].processor.image_processor, getattr(config, "vision_config", config))
+    side, squeezed = fit_of(first.processor.image_processor, getattr(config, "vision_config", config))
     scale = _scale(model.state_dict())
     return Towers(size, side, scale, embed_frames, embed_texts, model.state_dict, squeezed=squeezed)
 
