@@ -36,7 +36,7 @@ Ratings = Annotated[list[Annotated[Number, Field(ge=0, le=VERY_GOOD)]], Field(mi
 
 
 @dataclass(frozen=True)
-class Query:
+class Annotation:
     """A line of the annotations."""
 
     qid: Number
@@ -87,13 +87,13 @@ def labelled_file(data: Path, split: str) -> Path:
         raise
 
 
-def read_queries(path: Path) -> list[Query]:
+def read_queries(path: Path) -> list[Annotation]:
     """The queries in their order.
 
     Raises:
         VideoclipError: there are none, or a line is of another form; names it.
     """
-    queries = [(place, check(Query, entry, path, place)) for place, entry in read_json_lines(path)]
+    queries = [(place, check(Annotation, entry, path, place)) for place, entry in read_json_lines(path)]
     for place, query in queries:
         for i, span in enumerate(query.relevant_windows):
             check_in(path, f"{place}: relevant_windows.{i}", span, query.duration)
@@ -114,7 +114,7 @@ def mean_precision(found: Sequence[Found]) -> dict[str, float]:
     return {"mAP@0.5": by_iou[0.5], "mAP@0.75": by_iou[0.75], "mAP": float(np.mean(list(by_iou.values())))}
 
 
-def highlights(found: Sequence[Found], queries: Sequence[Query]) -> dict[str, float]:
+def highlights(found: Sequence[Found], queries: Sequence[Annotation]) -> dict[str, float]:
     """mAP and HIT@1 of clips that are very good; a clip scores the mean of its seconds."""
     precisions, hits = [], []
     for one, query in zip(found, queries, strict=True):
@@ -125,7 +125,7 @@ def highlights(found: Sequence[Found], queries: Sequence[Query]) -> dict[str, fl
     return {"mAP": float(np.mean(precisions)), "HIT@1": float(np.mean(hits)), "queries": len(hits)}
 
 
-def very_good(query: Query) -> np.ndarray:
+def very_good(query: Annotation) -> np.ndarray:
     """Which clips of the whole video each person finds very good: (C, 3) bool."""
     is_good = np.zeros((-int(-query.duration // CLIP_SECONDS), RATERS), bool)
     for clip, ratings in zip(query.relevant_clip_ids, query.saliency_scores, strict=True):
