@@ -131,10 +131,10 @@ def test_a_model_that_cannot_tell_narrations_apart_is_refused(tmp_path):
     assert not (tmp_path / "r.lance").exists()  # so that a better model can take its place
     with pytest.raises(ConfigError, match="in none of the videos"):
         realign(corpus, Sees(), tmp_path / "r.lance", rows=[])
-    share, least = judged(corpus, Sees(), range(60))
-    assert share > least > 0.5
+    judgement = judged(corpus, Sees(), range(60), RealignConfig())
+    assert judgement.told_apart > judgement.least > 0.5
     for few in ([0], range(20)):  # by so few nobody is judged
-        assert judged(corpus, Sees(), few)[1] == 0.0
+        assert judged(corpus, Sees(), few, RealignConfig()).least == 0.0
 
 
 def test_narration_that_is_right_already_is_said_to_need_nothing(tmp_path):

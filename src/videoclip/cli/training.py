@@ -127,6 +127,12 @@ def realign(
     reach: Annotated[
         float, number_option(Range(1, 100_000), help="Seconds from where it is spoken in which it may be shown.")
     ] = REACH,
+    context: Annotated[
+        float,
+        number_option(
+            Range(0, 1000), help="Seconds of speech around each sentence that help to place it, where many share a moment."
+        ),
+    ] = 2.0,
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Also keep sentences that seem to be about nothing that is shown.")
     ] = False,
@@ -143,7 +149,8 @@ def realign(
     from ..pretrain.realign import realign as run
 
     narrated = Corpus(corpus).source
-    placed = run(narrated, load_model(model), out, RealignConfig(reach, not keep_all), narrated.matching(match))
+    config = RealignConfig(reach, context, not keep_all)
+    placed = run(narrated, load_model(model), out, config, narrated.matching(match))
     typer.echo(json.dumps(asdict(placed) | {"advice": placed.advice}, indent=1) if as_json else f"{out}: {placed}")
 
 

@@ -22,6 +22,8 @@ class Origin:
     model: str = field(default="", compare=False)
     fingerprint: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    context: float = field(default=0.0, compare=False)
+    """Seconds of speech around each sentence that helped to place it: what came of the setting of that name."""
 
     @classmethod
     def of(cls, source: str, path: str, **noted: Any) -> "Origin":

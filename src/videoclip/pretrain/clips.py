@@ -31,8 +31,10 @@ class ClipConfig:
 
     ``rule``: ``official`` is the published code's overlapped rule, in which a video clip need not contain the second it
     grew from, and may miss its text where captions run past the end of the video; ``overlapped`` is the same with every
-    pair overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation); ``mil-nce`` takes
-    ``max_seconds`` around a single caption and, for texts, the ``bag`` captions nearest to it (Miech et al., 2020).
+    pair overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation); ``placed``, for
+    captions that are where a model sees them (``realign``), is the same with texts of captions that share a moment;
+    ``mil-nce`` takes ``max_seconds`` around a single caption and, for texts, the ``bag`` captions nearest to it (Miech
+    et al., 2020).
     ``beginning`` is always the same pair, of the first ``max_seconds``.
     """
 
@@ -113,8 +115,9 @@ def _draw_text(narration: Narration, config: ClipConfig, rng: random.Random) -> 
     last = first + 1
     wanted = rng.randint(config.min_text_tokens, config.max_text_tokens)
     count = narration.tokens[first]
+    lowest, highest = _neighbours(first, narration, config)
     while count < wanted and narration.ends[last - 1] - narration.starts[first] <= config.max_span:
-        can_grow_back, can_grow_on = first > 0, last < len(narration.starts)
+        can_grow_back, can_grow_on = first > lowest, last < highest
         if can_grow_on and (not can_grow_back or rng.getrandbits(1)):
             count += narration.tokens[last]
             last += 1
@@ -124,6 +127,23 @@ def _draw_text(narration: Narration, config: ClipConfig, rng: random.Random) -> 
         else:
             break
     return first, last
+
+
+def _neighbours(begun: int, narration: Narration, config: ClipConfig) -> tuple[int, int]:
+    """Captions [lowest, highest) to which a text that begins at one may grow."""
+    if config.rule != "placed":
+        return 0, len(narration.starts)
+    lowest, highest = begun, begun + 1
+    while lowest > 0 and _shares_moment(lowest - 1, begun, narration):
+        lowest -= 1
+    while highest < len(narration.starts) and _shares_moment(highest, begun, narration):
+        highest += 1
+    return lowest, highest
+
+
+def _shares_moment(other: int, begun: int, narration: Narration) -> bool:
+    middle = (narration.starts[other] + narration.ends[other]) / 2
+    return narration.starts[begun] <= middle <= narration.ends[begun]
 
 
 def _draw_caption(narration: Narration, rng: random.Random) -> int:
@@ -164,7 +184,7 @@ def _grow(start: int, end: int, seconds: int, config: ClipConfig, rng: random.Ra
     return start - left, end + steps - left
 
 
-RULES = {"official": _official, "overlapped": _overlapped, "aligned": _aligned}
+RULES = {"official": _official, "overlapped": _overlapped, "aligned": _aligned, "placed": _aligned}
 CLIP_RULES = (*RULES, "mil-nce", "beginning")
 
 
