@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from videoclip.corpus.store import NarratedVideo
 from videoclip.errors import CorpusError
 from videoclip.media.captions import Caption
-from videoclip.pretrain.clips import ClipConfig, Narration, draw_batch, draw_clip
+from videoclip.pretrain.clips import RULES, ClipConfig, Narration, draw_batch, draw_clip
 
 DRAWS = 20_000
 LIMIT = 4.5  # standard deviations of chi-square; a wrong rule gives hundreds
@@ -80,13 +80,13 @@ def narrations(draw):
     return Narration(starts, ends, [tokens for *_, tokens in gaps])
 
 
-@given(narrations(), st.integers(1, 400), st.integers(0, 2**32), st.sampled_from(["official", "overlapped", "aligned"]))
+@given(narrations(), st.integers(1, 400), st.integers(0, 2**32), st.sampled_from([*RULES]))
 def test_every_clip_lies_within_its_video_and_its_narration(narration, seconds, seed, rule):
     clip = draw_clip(narration, seconds, ClipConfig(rule=rule), random.Random(seed))
     assert 0 <= clip.start < clip.end <= seconds
     assert 0 <= clip.first < clip.last <= len(narration.starts)
     assert clip.end - clip.start <= 32
-    if rule != "aligned":
+    if rule in ("official", "overlapped"):
         assert clip.end - clip.start >= min(3, seconds)
 
 
@@ -101,6 +101,19 @@ def test_an_aligned_clip_is_the_span_of_its_text():
     narration = Narration([2.5, 6.0, 50.0], [5.0, 9.2, 99.0], [64, 64, 64])
     spans = {draw_clip(narration, 100, ClipConfig(rule="aligned"), random.Random(i)) for i in range(50)}
     assert {(c.start, c.end) for c in spans} == {(2, 5), (6, 10), (50, 82)}
+
+
+def test_a_placed_text_grows_by_captions_that_are_shown_at_the_same_moment():
+    narration = Narration([2, 2.5, 3, 8, 8.5], [6, 6.5, 5, 14, 20], [4] * 5)
+    config = ClipConfig(rule="placed", min_text_tokens=1, max_text_tokens=20)
+    clips = [draw_clip(narration, 30, config, random.Random(i)) for i in range(500)]
+    assert {(c.first, c.last) for c in clips} == {(i, j) for i in range(3) for j in range(i + 1, 4)} | {
+        (3, 4), (4, 5),  # its middle lies outside the other's span, and that one's inside its own
+        (3, 5),
+    }  # fmt: skip
+    for clip in clips:
+        assert clip.start == int(narration.starts[clip.first])
+        assert clip.end == np.ceil(max(narration.ends[clip.first : clip.last]))
 
 
 def test_a_batch_holds_pairs_of_each_video_in_order():

@@ -83,6 +83,7 @@ def test_sentences_move_to_where_they_are_shown_and_chatter_is_left_out(tmp_path
     assert placed.kept == 20 * 8
     assert placed.moved[1] == pytest.approx(LAG, abs=1)
     assert placed.told_apart > 0.9
+    assert placed.context == 0.0  # each says it all
     assert placed.advice == ""
     made = Corpus(tmp_path / "r.lance")
     for before, after in zip(corpus.read(range(20)), made.read(range(20)), strict=True):
@@ -93,6 +94,46 @@ def test_sentences_move_to_where_they_are_shown_and_chatter_is_left_out(tmp_path
         for was, now in zip(spoken, after.captions, strict=True):
             assert (now.start + now.end) / 2 == pytest.approx((was.start + was.end) / 2 + LAG, abs=1.5)
     assert not [name for name in (tmp_path / "r.lance").rglob("*") if name.stat().st_size > 200_000]  # no features
+
+
+class SeesParts(Sees):
+    """Knows the words, however many there are in a text."""
+
+    def encode_text(self, texts):
+        known = [[DIRECTIONS[WORDS.index(w)] for w in text.split() if w in WORDS] for text in texts]
+        return torch.tensor(np.array([4 * np.mean(words, axis=0) for words in known])).float()
+
+
+def scattered(path, videos: int = 20) -> Corpus:
+    """Two sentences to a moment, of which each alone fits another moment as well."""
+    corpus, rng, made = Corpus.create(path, FeatureKind("made", 16)), np.random.default_rng(1), []
+    pairs = [(i, 4 + i) for i in range(4)] + [(i, 4 + (i + 1) % 4) for i in range(4)]
+    for number in range(videos):
+        features, captions = 0.05 * rng.standard_normal((60, 16)), []
+        for place, pair in enumerate(rng.permutation(pairs)):
+            start = 8 + 6 * place
+            features[start : start + 6] += DIRECTIONS[pair].sum(axis=0)
+            captions += [Caption(start - LAG + k, start - LAG + k + 1, f"the {WORDS[pair[k]]}") for k in (0, 1)]
+        made.append(NarratedVideo(f"v{number}", features.astype(np.float16), captions, duration=60.0))
+    corpus.append(made)
+    return corpus
+
+
+def test_sentences_that_say_a_part_each_are_placed_with_their_context(tmp_path):
+    corpus = scattered(tmp_path / "c.lance")
+
+    def right(context: float) -> float:
+        where = tmp_path / f"{context}.lance"
+        placed = realign(corpus, SeesParts(), where, RealignConfig(context=context))
+        assert placed.context == Corpus(where).origin.context == context
+        assert ("share a moment" in str(placed)) == bool(context)
+        hits = [
+            abs((c["start"] + c["end"] - c["spoken_start"] - c["spoken_end"]) / 2 - LAG) < 3
+            for c in realigned_captions(Corpus(where))
+        ]
+        return np.mean(hits)
+
+    assert right(2.0) > right(0.0) + 0.05
 
 
 def test_each_caption_keeps_its_own_times_and_how_sure_it_is(tmp_path):

@@ -130,7 +130,7 @@ def realign(
     context: Annotated[
         float,
         number_option(
-            Range(0, 1000), help="Seconds of speech around each sentence that help to place it, where many share a moment."
+            Range(0, 1000), help="Seconds of speech around a sentence that help to place it, where many share a moment."
         ),
     ] = 2.0,
     keep_all: Annotated[

@@ -49,8 +49,8 @@ class RealignConfig:
     reach: Annotated[float, Range(1, 100_000)] = REACH
     """Seconds from where it is spoken in which what a sentence describes is looked for."""
     context: Annotated[float, Range(0, 1000)] = 2.0
-    """Seconds before and after a sentence of which what is said counts half in placing it, where many sentences turn out
-    to be about the same moment; 0: never."""
+    """Seconds before and after a sentence, of which what is said counts half in placing it, where many sentences turn
+    out to be about the same moment; 0: never."""
     drop: bool = True
 
 

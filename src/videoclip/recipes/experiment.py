@@ -108,7 +108,7 @@ DEMO = ("model.similarity=cosine", "loss.mask_overlaps=true", "loss.soft_targets
 FIRST, EQUAL = "random batches", "random batches, twice as long"
 REALIGNED = RANDOM.following(FIRST, "clips.rule=aligned")
 SHORT = REALIGNED.with_("clips.min_text_tokens=1", "clips.max_text_tokens=8")
-ROUNDS = SHORT.with_(*DEMO)
+ROUNDS = RANDOM.following(FIRST, "clips.rule=placed", "clips.min_text_tokens=1").with_(*DEMO)
 FEW, MANY = 8, 64
 """Families: with few, a random batch of 32 videos holds look-alikes of each video; with many, hardly any."""
 
@@ -126,7 +126,9 @@ def _rounds() -> dict[str, Variant]:
         "placed, drawn by certainty, aligned clips": REALIGNED.with_("realign.drop=false", "clips.by_certainty=true"),
         "realigned, short texts": SHORT,
         "two rounds": ROUNDS,
-        "two rounds, texts of any length": ROUNDS.with_("clips.max_text_tokens=24"),
+        "two rounds, single sentences": ROUNDS.with_("clips.max_text_tokens=1"),
+        "two rounds, short texts of neighbours": SHORT.with_(*DEMO),
+        "two rounds, long texts of neighbours": SHORT.with_(*DEMO, "clips.max_text_tokens=24"),
         "three rounds": ROUNDS.following("two rounds"),
         "two rounds, placed and drawn by certainty": ROUNDS.with_("realign.drop=false", "clips.by_certainty=true"),
     }
@@ -188,8 +190,10 @@ EXPERIMENTS = {
             ),
             "single captions": RANDOM.with_("clips.min_text_tokens=1", "clips.max_text_tokens=1"),
             "two rounds": ROUNDS,
-            "two rounds, texts of any length": ROUNDS.with_("clips.max_text_tokens=24"),
-            "two rounds, long texts": ROUNDS.with_("clips.min_text_tokens=6", "clips.max_text_tokens=24"),
+            "two rounds, sentences placed alone": ROUNDS.with_("realign.context=0"),
+            "two rounds, single sentences": ROUNDS.with_("clips.max_text_tokens=1"),
+            "two rounds, short texts of neighbours": SHORT.with_(*DEMO),
+            "best": Variant("best"),
         },
         narrator="scattered",
     ),
