@@ -1,7 +1,10 @@
 """Scripts without a main guard, and what is read from standard input, start processes as others do."""
 
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +53,36 @@ def test_the_main_module_is_there_again_afterwards():
     with pytest.raises(ZeroDivisionError), apart_from_main():
         raise ZeroDivisionError
     assert sys.modules["__main__"] is main
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is of POSIX")
+def test_workers_end_with_a_process_that_is_killed(tmp_path):
+    script = tmp_path / "pool.py"
+    script.write_text(
+        "import os, time\n"
+        "from videoclip.processes import apart_from_main, process_pool\n"
+        "pool = process_pool(1)\n"
+        "with apart_from_main():\n"
+        "    worker = pool.submit(os.getpid).result()\n"
+        "    pool.submit(time.sleep, 600)\n"
+        "print(worker, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    until = time.monotonic() + 60
+    while is_running(worker):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    """Also where nobody fetches what became of it, and it stays as a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not (status.exists() and "\nState:\tZ" in status.read_text())

@@ -1,10 +1,12 @@
 """Processes that are started from any script, be it one without ``if __name__ == "__main__"``."""
 
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import ModuleType
 
 START = "forkserver"
@@ -12,8 +14,22 @@ START = "forkserver"
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:
-    """A pool of so many processes; hand it work within ``apart_from_main``, which starts them."""
-    return ProcessPoolExecutor(workers, mp_context=get_context(START))
+    """A pool of so many processes, which end with this one, however it ends.
+
+    Hand it work within ``apart_from_main``, which starts them.
+    """
+    return ProcessPoolExecutor(workers, get_context(START), _end_with_parent)
+
+
+def _end_with_parent() -> None:
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import pytest
 from videoclip.config import load_config
 from videoclip.errors import ConfigError
 from videoclip.pretrain.config import PretrainConfig
-from videoclip.recipes.experiment import EXPERIMENTS, FIGURES, SMALL, Experiment, Variant, run_experiment
+from videoclip.recipes.experiment import FIGURES, run_experiment
+from videoclip.recipes.experiments import EXPERIMENTS, SMALL, Experiment, Variant
 from videoclip.report.comparison import in_lines, write_comparison
 from videoclip.storage.folders import claim
 from videoclip.world.script import FAMILIES

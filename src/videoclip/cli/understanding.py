@@ -8,6 +8,7 @@ import typer
 from ..benchmarks.table import BENCHMARKS
 from ..errors import VideoclipError
 from ..ranges import PROCESSES, SEED, Range, check
+from ..recipes.experiments import EXPERIMENTS
 from ..storage.folders import output_file
 from ..storage.places import write_whole
 from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
@@ -133,7 +134,7 @@ def finetune(
 
 @app.command(rich_help_panel=PANEL)
 def experiment(
-    name: Annotated[str, typer.Argument(help="ablation, beyond or few-families; in one folder they share runs.")],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(EXPERIMENTS)}; in one folder they share runs.")],
     out: Annotated[Path, local_option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
     seeds: Annotated[str, typer.Option(help="Seeds of worlds and trainings, with commas.")] = "1,2,3",
     only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
