@@ -110,6 +110,32 @@ def test_a_run_that_has_ended_is_not_trained_again(config):
     assert torch.equal(first.video_tower.special_tokens, again.video_tower.special_tokens)
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_best_weights_are_kept_and_training_ends_when_it_gets_no_better(config, tmp_path, monkeypatch, interrupted):
+    config = replace(config, epochs=9, optimizer=replace(config.optimizer, decay_updates=1000))
+    wanted = pretrain(replace(config, epochs=2, out=str(tmp_path / "two")))
+    of_epoch = len(losses(replace(config, out=str(tmp_path / "two")))) // 2
+    given = iter([3.0, 1.0, 2.0, 1.5, 1.2])
+    monkeypatch.setattr(trainer, "validate", lambda *_: {"validation_loss": next(given)})
+    config = replace(config, keep="best", patience=3)
+    if interrupted:
+        interrupt(config, update=3 * of_epoch + 1, times=1)
+    best = pretrain(config)
+    assert next(given, None) is None
+    assert len(losses(config)) == 5 * of_epoch
+    loaded = VideoCLIP.from_pretrained(str(tmp_path / "run" / "model"))
+    for name, value in wanted.state_dict().items():
+        assert torch.equal(value, best.state_dict()[name]), name
+        assert torch.equal(value, loaded.state_dict()[name]), name
+
+
+def test_keeping_the_best_needs_validations(config):
+    with pytest.raises(ConfigError, match="validate_epochs=0"):
+        replace(config, validate_epochs=0, patience=2)
+    with pytest.raises(ConfigError, match="keep is 'first'"):
+        replace(config, keep="first")
+
+
 def test_loader_processes_give_the_same_batches(config, tmp_path):
     pretrain(replace(config, epochs=1))
     pretrain(replace(config, epochs=1, workers=1, out=str(tmp_path / "workers")))

@@ -74,6 +74,10 @@ class PretrainConfig:
     checkpoint_minutes: Annotated[float, Range(0, 1e6)] = 10.0
     validate_epochs: Annotated[int, FROM_NONE] = 1
     """Epochs between validations; 0: never."""
+    keep: str = "last"
+    """Which weights become the model: the ``last``, or the ``best``, of the validation with the lowest loss."""
+    patience: Annotated[int, FROM_NONE] = 0
+    """Validations in a row that may be no better than the best one before training ends; 0: it never ends early."""
     realign: RealignConfig = field(default_factory=RealignConfig)
     """How narration is placed between rounds."""
     rounds: tuple[dict[str, Any], ...] = ()
@@ -91,6 +95,10 @@ class PretrainConfig:
             raise ConfigError("model.start: is filled in by init=joint:NAME; set that instead")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
+        if self.keep not in ("last", "best"):
+            raise ConfigError(f"keep is '{self.keep}'; choose from last, best")
+        if not self.validate_epochs and (self.keep == "best" or self.patience):
+            raise ConfigError("validate_epochs=0: keep=best and patience need validations")
         if self.model.vocab_size < ModelConfig.vocab_size:
             words = ModelConfig.vocab_size
             raise ConfigError(

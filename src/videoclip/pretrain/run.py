@@ -4,6 +4,7 @@ The training adds ``model/`` and ``result.json`` at its end.
 """
 
 import json
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -39,11 +40,25 @@ class State:
     """Losses of the updates since the last line of the log."""
     vectors: torch.Tensor | None = None
     """What training has made of each video of late, (videos, D) float16, with NaN where it has not met one."""
+    best_loss: float = math.inf
+    """The lowest validation loss."""
+    best: dict[str, torch.Tensor] | None = None
+    """The weights of that validation, where they are to be kept."""
+    no_better: int = 0
+    """Validations since then."""
 
     def advance(self, loss: float, batches: int = 1) -> None:
         """An update of so many batches is done."""
         self.update, self.batch = self.update + 1, self.batch + batches
         self.losses.append(loss)
+
+    def validated(self, loss: float, model: VideoCLIP | None) -> None:
+        """Note what a validation gave, and the weights of ``model`` if it was the best one."""
+        self.no_better += 1
+        if loss < self.best_loss:
+            self.best_loss, self.no_better = loss, 0
+            if model:
+                self.best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
     def note(self, videos: list[int], vectors: torch.Tensor) -> None:
         """Average what training made of videos, (V, D), with what it made of them before, which counts as much."""

@@ -152,7 +152,7 @@ class _Run:
             track("pretrain", updates * pairs, "pairs", state.update * pairs, self.ranks.is_first) as advance,
         ):
             saved = time.monotonic()
-            while state.epoch < config.epochs:
+            while state.epoch < config.epochs and not self._is_settled():
                 if not state.batch:
                     state.plan = self._plan()
                 for batches in self._updates():
@@ -171,12 +171,15 @@ class _Run:
                 is_last = state.epoch == config.epochs
                 if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
                     figures = validate(self.model, self.corpus, self.held_out, config, self.cast, self.ranks)
+                    state.validated(figures["validation_loss"], self.model if config.keep == "best" else None)
                     if log:
                         batch = state.plan[0]
                         figures |= diagnose(self.model, self.corpus, batch, self.held_out, config, self.cast)
                         log.write(**figures, **(probe(self.model) if probe else {}))
             if log:
                 save(self.out, self.model, self.optimizer, state)
+        if state.best:
+            self.model.load_state_dict(state.best)
         self.model.eval()
         if self.ranks.is_first:
             if figures:
@@ -188,6 +191,10 @@ class _Run:
             write_whole(self.out / "result.json", json.dumps(result, indent=1))
         self.ranks.wait()
         return self.model
+
+    def _is_settled(self) -> bool:
+        """Whether validations have been no better for as long as they may."""
+        return bool(self.config.patience) and self.state.no_better >= self.config.patience
 
     def _updates(self) -> Iterator[list[Batch]]:
         """The rest of an epoch's updates, each with the batches of it that are this process's."""
