@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from videoclip.errors import ConfigError
-from videoclip.model.loss import LossConfig, contrastive_loss, info_nce, mil_nce, transport
+from videoclip.model.loss import LossConfig, chatter_loss, contrastive_loss, info_nce, mil_nce, transport
 from videoclip.model.prompts import Prompted
 
 torch.manual_seed(0)
@@ -27,6 +27,17 @@ def test_faulty_negatives_take_no_part():
     columns[1, 0] = -torch.inf
     expected = torch.stack([first, *rows]).mean() + F.cross_entropy(columns, torch.arange(6))
     assert float(contrastive_loss(VIDEO, TEXT, LossConfig(), faulty)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_texts_of_no_video_are_further_negatives_of_each_video():
+    faulty = torch.zeros(6, 6, dtype=torch.bool)
+    faulty[0, 1] = faulty[3, 3] = True
+    chatter = torch.randn(3, 4)
+    similarity = VIDEO @ TEXT.T
+    similarity[1, 0] = -torch.inf
+    expected = F.cross_entropy(torch.cat([similarity, VIDEO @ chatter.T], 1), torch.arange(6))
+    _, to_text = info_nce(VIDEO, TEXT, faulty)
+    assert float(to_text + chatter_loss(VIDEO, TEXT, chatter, faulty)) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_texts_that_say_the_same_are_not_negatives_of_each_other():

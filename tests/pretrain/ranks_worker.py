@@ -20,6 +20,7 @@ from videoclip.pretrain.trainer import embed_videos
 
 VIDEOS = [[0, 1, 2], [3, 4, 5], [2, 6, 7], [8, 9, 0]]
 """Of four batches; some videos are in two of them."""
+CHATTER = ["hello there", "thank you for watching my friends"]
 TINY = ModelConfig(
     feature_size=16, hidden_size=32, heads=2, intermediate_size=64, video_layers=1, text_layers=1, positions=64
 )
@@ -35,9 +36,10 @@ CASES = {
 
 def config_of(case: str) -> PretrainConfig:
     negatives, loss, dropout = CASES[case]
+    lengths = {"max_seconds": 8, "min_text_tokens": 4, "max_text_tokens": 12}
     return PretrainConfig(
         model=replace(TINY, dropout=dropout),
-        clips=ClipConfig(rule="overlapped", pairs_per_video=4, max_seconds=8, min_text_tokens=4, max_text_tokens=12),
+        clips=ClipConfig(rule="overlapped", pairs_per_video=4, chatter=2 if loss.mask_overlaps else 0, **lengths),
         batches=BatchConfig(rule="random", videos=3, per_update=4, negatives=negatives, clips_per_vector=4),
         loss=loss,
         optimizer=OptimizerConfig(max_gradient_norm=1e9),
@@ -46,7 +48,9 @@ def config_of(case: str) -> PretrainConfig:
 
 
 def batches_of(corpus: Corpus, config: PretrainConfig) -> list[Batch]:
-    return [draw_batch(corpus.read(rows), config.clips, 64, random.Random(i)) for i, rows in enumerate(VIDEOS)]
+    """Of videos of which some have chatter, and some none."""
+    read = [[replace(v, chatter=CHATTER[: int(v.id[1:]) % 3]) for v in corpus.read(rows)] for rows in VIDEOS]
+    return [draw_batch(videos, config.clips, 64, random.Random(i)) for i, videos in enumerate(read)]
 
 
 def threads() -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from videoclip.corpus.store import NarratedVideo
 from videoclip.errors import CorpusError
 from videoclip.media.captions import Caption
+from videoclip.model.tokenizer import bert_tokenizer
 from videoclip.pretrain.clips import RULES, ClipConfig, Narration, draw_batch, draw_clip
 
 DRAWS = 20_000
@@ -127,6 +129,18 @@ def test_a_batch_holds_pairs_of_each_video_in_order():
     assert batch.text.lengths.max() <= 22
     for i, video in enumerate(videos):
         assert all((clip == video.seconds).all() for clip in batch.video.split()[5 * i : 5 * i + 5])
+
+
+def test_chatter_comes_after_the_pairs_and_changes_none_of_them():
+    features, said = np.ones((9, 4), np.float16), [Caption(0, 5, "hi"), Caption(5, 9, "take the onion")]
+    videos = [NarratedVideo("a", features, said, chatter=["my friends"]), NarratedVideo("b", features, said)]
+    config = ClipConfig(pairs_per_video=5, rule="overlapped")
+    alone, more = (draw_batch(videos, replace(config, chatter=n), 20, random.Random(0)) for n in (0, 3))
+    assert alone.chatter is None
+    assert more.chatter is not None
+    assert [text[1:-1].tolist() for text in more.chatter.split()] == bert_tokenizer().encode(["my friends"]) * 3
+    assert torch.equal(alone.text.values, more.text.values)
+    assert torch.equal(alone.shown, more.shown)
 
 
 def test_a_batch_says_which_shapes_do_not_fit():

@@ -16,7 +16,7 @@ from made_corpus import SETTINGS, made_corpus
 from videoclip.config import load_config
 from videoclip.corpus.store import Corpus
 from videoclip.errors import ConfigError
-from videoclip.model.loss import contrastive_loss
+from videoclip.model.loss import chatter_loss, contrastive_loss
 from videoclip.model.packing import pack_text, pack_video
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import Batch
@@ -78,13 +78,17 @@ def test_the_batches_of_an_update_are_as_one_large_batch(corpus, updates, case):
     torch.manual_seed(5)
     model = VideoCLIP(config.model).train()
     parts = ranks_worker.batches_of(Corpus(corpus), config)
+    chatter = [
+        chatter_loss(*model(b.video, b.text), model.pooled_text(b.chatter), b.overlaps()) for b in parts if b.chatter
+    ]
+    assert len(chatter) == (len(parts) if config.clips.chatter else 0)
     if case.startswith("update"):
         parts = [joined_batch(parts)]
     losses = [
         contrastive_loss(*model(b.video, b.text), config.loss, b.overlaps() if config.loss.mask_overlaps else None)
         for b in parts
     ]
-    loss = torch.stack(losses).mean()
+    loss = torch.stack(losses).mean() + sum(chatter) / 4
     loss.backward()
     assert updates[1][case]["loss"] == pytest.approx(float(loss.detach()), rel=1e-6)
     own = {name: weights.grad for name, weights in model.named_parameters()}

@@ -93,6 +93,7 @@ def test_sentences_move_to_where_they_are_shown_and_chatter_is_left_out(tmp_path
         assert [c.text for c in after.captions] == [c.text for c in spoken]
         for was, now in zip(spoken, after.captions, strict=True):
             assert (now.start + now.end) / 2 == pytest.approx((was.start + was.end) / 2 + LAG, abs=1.5)
+        assert list(after.chatter) == [CHATTER] * 8
     assert not [name for name in (tmp_path / "r.lance").rglob("*") if name.stat().st_size > 200_000]  # no features
 
 

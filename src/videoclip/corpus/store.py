@@ -50,6 +50,8 @@ class NarratedVideo:
     duration: float = 0.0
     certainty: Sequence[float] = ()
     """(N,) of each caption, between 0 and 1, how sure it is that it is about what is shown then; empty: all alike."""
+    chatter: Sequence[str] = ()
+    """What is said about nothing that is shown, as far as a realigned corpus knows."""
 
     @property
     def seconds(self) -> int:
@@ -161,7 +163,8 @@ class Corpus:
             said = [Caption(c["start"], c["end"], c["text"]) for c in kept]
             video, path, duration = (column[i] for column in columns)
             sure = [c["probability"] for c in kept]
-            found.append(NarratedVideo(video, features[i], said, opened(path), duration, sure))
+            chatter = [c["text"] for c in captions if not c["kept"]]
+            found.append(NarratedVideo(video, features[i], said, opened(path), duration, sure, chatter))
         return found
 
     def _features(self, table) -> list[np.ndarray]:

@@ -89,6 +89,21 @@ def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Te
     return LOSSES[config.kind](video, text, faulty, config)
 
 
+def chatter_loss(video: Tensor, text: Tensor, chatter: Tensor, faulty: Tensor | None = None) -> Tensor:
+    """What InfoNCE, video→text, gains by texts that fit nothing, a scalar: ``info_nce`` has the other arguments.
+
+    Added to it, it gives the cross-entropy over the batch's texts and these.
+
+    Args:
+        chatter: pooled texts that belong to no video, (C, D).
+    """
+    similarity = video.float() @ text.float().T
+    if faulty is not None:
+        right = torch.eye(len(video), dtype=torch.bool, device=video.device)
+        similarity = similarity.masked_fill((faulty.T & ~right).repeat_interleave(len(text) // len(video), 1), FAR)
+    return F.softplus((video.float() @ chatter.float().T).logsumexp(1) - similarity.logsumexp(1)).mean()
+
+
 def _both_ways(video: Tensor, text: Tensor, faulty: Tensor | None, config: LossConfig) -> Tensor:
     text_to_video, video_to_text = info_nce(video, text, faulty, config.soft_targets)
     return text_to_video + video_to_text

@@ -47,6 +47,10 @@ class Packed:
         parts = self.split()
         return Packed(torch.cat([parts[i] for i in wanted]), self.lengths[list(wanted)])
 
+    def followed_by(self, other: "Packed") -> "Packed":
+        """The sequences of both."""
+        return Packed(torch.cat([self.values, other.values]), torch.cat([self.lengths, other.lengths]))
+
     def padded(self) -> tuple[Tensor, Tensor]:
         """The sequences padded with zeros at the end, (B, L, …), and where they are, (B, L) bool."""
         mask = torch.arange(int(self.lengths.max()))[None] < self.lengths[:, None]

@@ -53,6 +53,8 @@ class ClipConfig:
     """Tokens that are kept of each caption."""
     by_certainty: bool = False
     """Whether texts begin the more often at a caption, the surer it is that what it says is shown (``realign``)."""
+    chatter: Annotated[int, Range(0, 10_000)] = 0
+    """Of each video, sentences about nothing that is shown (``realign``), as texts that no clip of the batch fits."""
 
     def __post_init__(self):
         if self.rule not in CLIP_RULES:
@@ -197,6 +199,7 @@ class Batch:
     owner: Tensor  # (B,) int, which of the batch's videos the pair is from
     shown: Tensor  # (B, 2) seconds of the video clip: start, end
     spoken: Tensor  # (B, 2) seconds of the text
+    chatter: Packed | None = None  # texts of no clip
 
     def __post_init__(self):
         if len(self.text) % len(self.video):
@@ -213,11 +216,13 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         times = (x.to(device, non_blocking=True) for x in (self.owner, self.shown, self.spoken))
-        return Batch(self.video.to(device), self.text.to(device), *times)
+        chatter = self.chatter and self.chatter.to(device)
+        return Batch(self.video.to(device), self.text.to(device), *times, chatter=chatter)
 
     def pin_memory(self) -> "Batch":
         times = (x.pin_memory() for x in (self.owner, self.shown, self.spoken))
-        return Batch(self.video.pin_memory(), self.text.pin_memory(), *times)
+        chatter = self.chatter and self.chatter.pin_memory()
+        return Batch(self.video.pin_memory(), self.text.pin_memory(), *times, chatter=chatter)
 
     def overlaps(self) -> Tensor:
         """Which texts (rows) and clips (columns) are of the same video and overlap in time: (B, B) bool."""
@@ -254,7 +259,10 @@ def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tok
             shown.append((clip.start, clip.end))
             spoken.append((narration.starts[said[0]], max(narration.ends[slice(*said)])))
     when = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
-    return Batch(pack_video(features), pack_text(texts), *when)
+    chatter = [text for v in videos if v.chatter for text in rng.choices(v.chatter, k=config.chatter)]
+    token_ids = [ids[:max_text_tokens] for ids in bert_tokenizer().encode(chatter, config.max_caption_tokens)]
+    of_none = pack_text(token_ids) if chatter else None
+    return Batch(pack_video(features), pack_text(texts), *when, chatter=of_none)
 
 
 def draw_bag(narration: Narration, seconds: int, config: ClipConfig, rng: random.Random) -> tuple[Clip, list[int]]:

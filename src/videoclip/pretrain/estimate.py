@@ -177,7 +177,7 @@ def _activations(model: VideoCLIP, batch: Batch, config: PretrainConfig) -> int:
 def _rows(batch: Batch, rows: list[int]) -> Batch:
     K = len(batch.text) // len(batch)
     texts = [row * K + k for row in rows for k in range(K)]
-    times = (x[rows] for x in (batch.owner, batch.shown, batch.spoken))
+    times = batch.owner[rows], batch.shown[rows], batch.spoken[rows]
     return Batch(batch.video.rows(rows), batch.text.rows(texts), *times)
 
 

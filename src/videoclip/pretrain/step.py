@@ -14,14 +14,15 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ..hardware import has_bf16
-from ..model.loss import contrastive_loss
+from ..model.loss import chatter_loss, contrastive_loss
 from ..model.videoclip import VideoCLIP
 from .clips import Batch, overlapping
 from .config import PretrainConfig
 from .distributed import Ranks
 
 Cast = Callable[[], AbstractContextManager]
-Pooled = tuple[Tensor, Tensor]
+Pooled = tuple[Tensor, Tensor, Tensor]
+"""Vectors of B clips, of their B × K texts, and of C texts that belong to none: (B, D), (B × K, D), (C, D)."""
 
 
 class NotFinite(ArithmeticError):
@@ -69,7 +70,7 @@ def train_step(
     if not (math.isfinite(measured) and math.isfinite(size)):
         raise NotFinite(f"the loss is {measured:.4g} and the gradient's norm {size:.4g}")
     optimizer.step()
-    vectors = [video_vectors(v.detach(), t.detach(), b.owner) for (v, t), b in zip(pooled, batches, strict=True)]
+    vectors = [video_vectors(v.detach(), t.detach(), b.owner) for (v, t, _), b in zip(pooled, batches, strict=True)]
     return measured, vectors
 
 
@@ -81,12 +82,12 @@ def _batch_by_batch(
     losses, pooled = [], []
     for i, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
         with _in_the_end(model, i == len(batches) - 1):
-            video, text = _forward(model, batch, seed, cast)
+            vectors = _forward(model, batch, seed, cast)
             faulty = batch.overlaps() if config.loss.mask_overlaps else None
-            loss = contrastive_loss(video, text, config.loss, faulty) / len(batches)
-            loss.backward()
-        losses.append(loss.detach())
-        pooled.append((video, text))
+            loss = contrastive_loss(*vectors[:2], config.loss, faulty) + _chatter(batch, vectors, config)
+            (loss / len(batches)).backward()
+        losses.append(loss.detach() / len(batches))
+        pooled.append(vectors)
     return torch.stack(losses).sum(), pooled
 
 
@@ -102,30 +103,36 @@ def _as_one_batch(
     caching = len(batches) > 1
     with torch.no_grad() if caching else nullcontext():
         pooled = [_forward(model, batch, seed, cast) for batch, seed in zip(batches, seeds, strict=True)]
-    video, text = (torch.cat(parts) for parts in zip(*pooled, strict=True))
     if caching:
-        video.requires_grad_()
-        text.requires_grad_()
+        pooled = [(v.requires_grad_(), t.requires_grad_(), c.requires_grad_()) for v, t, c in pooled]
+    video, text, _ = (torch.cat(parts) for parts in zip(*pooled, strict=True))
     faulty = _overlaps(batches, videos, ranks) if config.loss.mask_overlaps else None
     loss = contrastive_loss(ranks.gathered(video), ranks.gathered(text), config.loss, faulty)
+    own = [_chatter(batch, vectors, config) for batch, vectors in zip(batches, pooled, strict=True)]
+    loss = loss + torch.stack(own).mean()
     loss.backward()
     if caching:
-        assert video.grad is not None
-        assert text.grad is not None
-        gradients = zip(
-            video.grad.split([len(v) for v, _ in pooled]), text.grad.split([len(t) for _, t in pooled]), strict=True
-        )
-        for i, (batch, seed, gradient) in enumerate(zip(batches, seeds, gradients, strict=True)):
+        for i, (batch, seed, vectors) in enumerate(zip(batches, seeds, pooled, strict=True)):
             with _in_the_end(model, i == len(batches) - 1):
-                torch.autograd.backward(_forward(model, batch, seed, cast), gradient)
-    return loss, pooled
+                again = zip(_forward(model, batch, seed, cast), vectors, strict=True)
+                of_loss = [(now, then.grad) for now, then in again if then.grad is not None]
+                torch.autograd.backward([now for now, _ in of_loss], [gradient for _, gradient in of_loss])
+    return loss.detach(), pooled
+
+
+def _chatter(batch: Batch, vectors: Pooled, config: PretrainConfig) -> Tensor:
+    """The loss of a batch's clips by its own texts that belong to none; 0 where it has none."""
+    if batch.chatter is None:
+        return vectors[0].new_zeros(())
+    return chatter_loss(*vectors, batch.overlaps() if config.loss.mask_overlaps else None)
 
 
 def _forward(model, batch: Batch, seed: int, cast: Cast) -> Pooled:
     torch.manual_seed(seed)  # dropout does not depend on what ran before
     with cast():
-        video, text = model(batch.video, batch.text)
-    return video.float(), text.float()
+        video, text = model(batch.video, batch.text.followed_by(batch.chatter) if batch.chatter else batch.text)
+    text, chatter = text.float().tensor_split([len(batch.text)])
+    return video.float(), text, chatter
 
 
 def _in_the_end(model, is_last: bool) -> AbstractContextManager:
@@ -158,7 +165,7 @@ def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def pooled(model: VideoCLIP, batch: Batch, cast: Cast) -> Pooled:
+def pooled(model: VideoCLIP, batch: Batch, cast: Cast) -> tuple[Tensor, Tensor]:
     """Vectors of a batch's clips (B, D) and texts (B × K, D), without training on it."""
     batch = batch.to(model.device)
     with cast():

@@ -23,7 +23,8 @@ from ..provenance import provenance
 from ..report.plots import growth
 from ..storage.folders import claim
 from ..storage.places import write_whole
-from .experiment import FIGURES, SMALL
+from .experiment import FIGURES
+from .experiments import SMALL
 
 SIZES = (25, 50, 100, 200, 400)
 """Videos to train on, beside those of validation and test."""
