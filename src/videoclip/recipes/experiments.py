@@ -72,7 +72,8 @@ DEMO = ("model.similarity=cosine", "loss.mask_overlaps=true", "loss.soft_targets
 FIRST, EQUAL = "random batches", "random batches, twice as long"
 REALIGNED = RANDOM.following(FIRST, "clips.rule=aligned")
 SHORT = REALIGNED.with_("clips.min_text_tokens=1", "clips.max_text_tokens=8")
-ROUNDS = RANDOM.following(FIRST, "clips.rule=placed", "clips.min_text_tokens=1").with_(*DEMO)
+PLACED = RANDOM.following(FIRST, "clips.rule=placed", "clips.min_text_tokens=1").with_(*DEMO)
+ROUNDS = PLACED.with_("clips.chatter=2")
 SIMILAR = ("batches.rule=retrieved", "loss.mask_alike=0.95", "loss.soft_targets=0")
 """Batches of similar videos, where clips of the same meaning are not each other's negatives."""
 FEW, MANY = 8, 64
@@ -92,7 +93,8 @@ def _rounds() -> dict[str, Variant]:
         "placed, drawn by certainty, aligned clips": REALIGNED.with_("realign.drop=false", "clips.by_certainty=true"),
         "realigned, short texts": SHORT,
         "two rounds": ROUNDS,
-        "two rounds, single sentences": ROUNDS.with_("clips.max_text_tokens=1"),
+        "two rounds without chatter": PLACED,
+        "two rounds without chatter, single sentences": PLACED.with_("clips.max_text_tokens=1"),
         "two rounds, short texts of neighbours": SHORT.with_(*DEMO),
         "two rounds, long texts of neighbours": SHORT.with_(*DEMO, "clips.max_text_tokens=24"),
         "two rounds, similar batches": ROUNDS.with_(*SIMILAR),
@@ -161,8 +163,9 @@ EXPERIMENTS = {
             ),
             "single captions": RANDOM.with_("clips.min_text_tokens=1", "clips.max_text_tokens=1"),
             "two rounds": ROUNDS,
-            "two rounds, sentences placed alone": ROUNDS.with_("realign.context=0"),
-            "two rounds, single sentences": ROUNDS.with_("clips.max_text_tokens=1"),
+            "two rounds without chatter": PLACED,
+            "two rounds without chatter, sentences placed alone": PLACED.with_("realign.context=0"),
+            "two rounds without chatter, single sentences": PLACED.with_("clips.max_text_tokens=1"),
             "two rounds, short texts of neighbours": SHORT.with_(*DEMO),
             "best": Variant("best"),
         },
