@@ -1,12 +1,13 @@
 import hashlib
 import json
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from golden_cases import assert_close, cases, s3d_input, s3d_weight, shapes
 
-from videoclip.encoders.s3d import S3D
+from videoclip.encoders.s3d import S3D, max_of_slices
 
 
 @pytest.mark.parametrize("path", cases("s3d_*.npz"), ids=lambda p: p.stem)
@@ -23,3 +24,14 @@ def test_golden_s3d_features_are_those_of_the_published_network(path):
         feature = net.fc(mixed)
     assert_close(mixed, case["mixed_5c"], within=1e-4, least=0)
     assert_close(feature, case["video_embedding"], within=1e-4, least=0)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [((3, 3, 3), (1, 1, 1), 1), ((1, 3, 3), (1, 2, 2), 0), ((3, 3, 3), (2, 2, 2), 0), ((2, 2, 2), (2, 2, 2), 0)],
+)
+def test_pools_of_slices_are_those_of_the_library(kernel, stride, padding):
+    for shape in product((3, 5, 8), (7, 8, 14), (7, 15)):
+        x = torch.randn(2, 3, *shape).relu()
+        wanted = torch.nn.functional.max_pool3d(x, kernel, stride, padding, ceil_mode=True)
+        assert torch.equal(max_of_slices(x, kernel, stride, padding), wanted), shape

@@ -5,6 +5,7 @@ shallower one is the small encoder of the demo.
 """
 
 import copy
+import functools
 import hashlib
 import json
 from collections.abc import Callable
@@ -106,7 +107,7 @@ class Inception(nn.Module):
                 self.gating_b0(self.conv_b0(x)),
                 self.gating_b1(self.conv_b1_b(self.conv_b1_a(x))),
                 self.gating_b2(self.conv_b2_b(self.conv_b2_a(x))),
-                self.gating_b3(self.conv_b3_b(F.max_pool3d(x, 3, stride=1, padding=1))),
+                self.gating_b3(self.conv_b3_b(max_pool(x, (3, 3, 3), (1, 1, 1), padding=1))),
             ],
             1,
         )
@@ -194,12 +195,46 @@ def max_pool_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, in
     """
     axes = list(zip(x.shape[2:], kernel, stride, strict=True))
     if not any(_needs_zeros(*axis) for axis in axes):
-        return F.max_pool3d(x, kernel, stride, ceil_mode=True)
+        return max_pool(x, kernel, stride)
     padding: list[int] = []
     for _, k, s in reversed(axes):
         total = max(k - s, 0)
         padding += [total // 2, total - total // 2]
-    return F.max_pool3d(F.pad(x, padding), kernel, stride, ceil_mode=True)
+    return max_pool(F.pad(x, padding), kernel, stride)
+
+
+def max_pool(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int], padding: int = 0) -> Tensor:
+    """``max_pool3d`` in ceil mode, of what is not below zero, the way that is fastest on the device."""
+    if x.is_cuda:
+        return max_of_slices(x, kernel, stride, padding)
+    return F.max_pool3d(x, kernel, stride, padding, ceil_mode=True)
+
+
+def max_of_slices(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int], padding: int = 0) -> Tensor:
+    """``max_pool`` as maxima along one axis after another, of slices that are shifted against each other.
+
+    Compiled for a GPU they become part of what is around them, where the library's pool writes indices that nobody
+    reads.
+    """
+    for axis, (k, s) in enumerate(zip(kernel, stride, strict=True), 2):
+        x = _max_along(x, axis, k, s, padding)
+    return x
+
+
+def _max_along(x: Tensor, axis: int, kernel: int, stride: int, padding: int) -> Tensor:
+    if kernel == stride == 1:
+        return x
+    windows = (x.shape[axis] + 2 * padding - kernel + stride - 1) // stride + 1
+    windows -= (windows - 1) * stride >= x.shape[axis] + padding  # a window begins within the values
+    beyond = max((windows - 1) * stride + kernel - x.shape[axis] - padding, 0)
+    around = [0, 0] * (4 - axis) + [padding, beyond]
+    x = F.pad(x, around) if any(around) else x
+    span = (windows - 1) * stride + 1
+    parts = [x.narrow(axis, i, span) for i in range(kernel)]
+    if stride > 1:
+        every = [slice(None)] * axis + [slice(None, None, stride)]
+        parts = [part[tuple(every)] for part in parts]
+    return functools.reduce(torch.maximum, parts)
 
 
 def _needs_zeros(size: int, kernel: int, stride: int) -> bool:

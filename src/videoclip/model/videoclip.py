@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..config import from_note
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import ConfigError, VideoclipError
-from .attention import attend
+from .attention import attend, has_short_attention, short_attention
 from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
 from .mil_nce import MIL_NCE, MilNce, MilNceConfig
@@ -53,9 +53,21 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """(ΣL, D) -> (ΣL, D)."""
-        p = self.dropout if self.training else 0.0
-        heads = self.query_key_value(x).view(len(x), 3, self.heads, -1)
-        return self.after_attention(x, attend(heads, layout, p))
+        if has_short_attention(x, x.shape[1] // self.heads, layout.longest):
+            return self.of_short(x, layout.offsets, layout.longest > 64)
+        return self.after_attention(x, attend(self._heads(x), layout, self._dropout))
+
+    def of_short(self, x: Tensor, ends: Tensor, is_longer: bool) -> Tensor:
+        """All of the layer, for short sequences on a GPU (``short_attention``): (ΣL, D), (B + 1,) int32 -> (ΣL, D)."""
+        return self.after_attention(x, short_attention(self._heads(x), ends, is_longer, self._dropout))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """Queries, keys and values: (ΣL, D) -> (ΣL, 3, heads, D / heads)."""
+        return self.query_key_value(x).view(len(x), 3, self.heads, -1)
+
+    @property
+    def _dropout(self) -> float:
+        return self.dropout if self.training else 0.0
 
     def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
         """The rest of the layer, which knows nothing of sequences: (ΣL, D), (ΣL, D) -> (ΣL, D)."""
@@ -359,6 +371,7 @@ class VideoCLIP(
         """Fuse what lies between the matrix products of each layer, for any number of tokens; attention stays as is."""
         for layer in self.modules():
             if isinstance(layer, Layer):
+                layer.of_short = torch.compile(layer.of_short, dynamic=True)
                 layer.after_attention = torch.compile(layer.after_attention, dynamic=True)
 
     def parameter_counts(self) -> dict[str, int]:
