@@ -14,7 +14,7 @@ from torch.library import triton_op, wrap_triton
 
 
 @triton.jit
-def _probabilities(query, key, length, scale, BLOCK: tl.constexpr):
+def _probabilities(query, key, length, scale: tl.constexpr, BLOCK: tl.constexpr):
     """Softmax over a sequence's keys, (BLOCK, BLOCK) float32; zero for what is beyond its end."""
     column = tl.arange(0, BLOCK)
     score = tl.dot(query, tl.trans(key)) * scale
@@ -24,7 +24,7 @@ def _probabilities(query, key, length, scale, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _kept(seed, program, dropout, BLOCK: tl.constexpr):
+def _kept(seed, program, dropout: tl.constexpr, BLOCK: tl.constexpr):
     """Which probabilities dropout keeps: (BLOCK, BLOCK) bool."""
     index = tl.arange(0, BLOCK)
     return tl.rand(seed, (program * BLOCK + index[:, None]) * BLOCK + index[None, :]) >= dropout
@@ -32,7 +32,7 @@ def _kept(seed, program, dropout, BLOCK: tl.constexpr):
 
 @triton.jit
 def _forward_kernel(
-    packed, ends, seeds, out, scale, dropout,
+    packed, ends, seeds, out, scale: tl.constexpr, dropout: tl.constexpr,
     HEADS: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr, DROPS: tl.constexpr,
 ):  # fmt: skip
     sequence, head = tl.program_id(0), tl.program_id(1)
@@ -55,7 +55,7 @@ def _forward_kernel(
 
 @triton.jit
 def _backward_kernel(
-    packed, ends, seeds, gradient, out, scale, dropout,
+    packed, ends, seeds, gradient, out, scale: tl.constexpr, dropout: tl.constexpr,
     HEADS: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr, DROPS: tl.constexpr,
 ):  # fmt: skip
     sequence, head = tl.program_id(0), tl.program_id(1)
