@@ -25,7 +25,15 @@ from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.step import autocast
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-BENCHES = ("train_step", "extract 60", "loader 2000 400", "neighbours index 100000", "evaluate")
+BENCHES = (
+    "train_step",
+    "train_step 1024",
+    "network",
+    "extract 60",
+    "loader 2000 400",
+    "neighbours index 100000",
+    "evaluate",
+)
 
 
 def attention() -> dict:

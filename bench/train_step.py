@@ -13,12 +13,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from unittest.mock import patch
 
 import torch
 from baselines import TEXT_TOKENS, VIDEO_TOKENS, PlainVideoCLIP, padded, plain_loss
 from result import product_rate, report
 
 from videoclip.hardware import has_bf16, has_compiler
+from videoclip.model import attention, videoclip
 from videoclip.model.config import ModelConfig
 from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.videoclip import VideoCLIP
@@ -37,8 +39,8 @@ def batch_of(pairs: int, device: torch.device) -> Batch:
     return draw_batch(videos, ClipConfig(pairs_per_video=min(pairs, 16)), 61, random.Random(0)).to(device)
 
 
-def ours(batch: Batch, device: torch.device, precision: str) -> Callable[[], None]:
-    """A step as the trainer does it."""
+def ours(batch: Batch, device: torch.device, precision: str, with_flash: bool = False) -> Callable[[], None]:
+    """A step as the trainer does it; or with flash attention in place of the kernel for short sequences."""
     torch.manual_seed(0)
     model = VideoCLIP(ModelConfig()).to(device).train()
     if device.type == "cuda" and has_compiler():
@@ -47,7 +49,8 @@ def ours(batch: Batch, device: torch.device, precision: str) -> Callable[[], Non
     cast = autocast(precision, device)
 
     def step() -> None:
-        with cast():
+        others = {"has_short_attention": lambda *_: False} if with_flash else {}
+        with cast(), patch.multiple(attention, **others), patch.multiple(videoclip, **others):
             video, text = model(batch.video, batch.text)
         loss = contrastive_loss(video, text, LossConfig())
         optimizer.zero_grad(set_to_none=True)
@@ -100,6 +103,8 @@ def main(pairs: int) -> None:
     baseline = "plain, padded, " + ("fp16 autocast" if half else "fp32")
     precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
     steps = {baseline: plain(batch, device, half)}
+    if half:
+        steps["ours, packed, bf16, flash attention"] = ours(batch, device, "bf16", with_flash=True)
     steps |= {f"ours, packed, {precision}": ours(batch, device, precision) for precision in precisions}
     taken = seconds(steps, device)
     tokens = {"video": len(batch.video.values) + 2 * pairs, "text": len(batch.text.values)}
