@@ -8,6 +8,7 @@ benches write that it calls. With an argument, checks alone.
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,7 +18,13 @@ from train_step import batch_of
 
 from videoclip.encoders.s3d import fast_network
 from videoclip.hardware import has_bf16, has_compiler
-from videoclip.model.attention import attend, flash_attention, has_flash_attention, padded_attention
+from videoclip.model.attention import (
+    flash_attention,
+    has_flash_attention,
+    has_short_attention,
+    padded_attention,
+    short_attention,
+)
 from videoclip.model.config import ModelConfig
 from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.packing import Layout
@@ -36,15 +43,19 @@ BENCHES = (
 )
 
 
-def attention() -> dict:
-    """Flash attention over packed sequences against padded attention in float32."""
+def attention() -> list[dict]:
+    """Every kind of attention that the device has, over packed sequences, against padded attention in float32."""
     lengths = torch.randint(3, 64, (64,), generator=torch.manual_seed(0))
     exact = torch.randn(int(lengths.sum()), 3, 12, 64)
     wanted = padded_attention(exact, Layout(lengths, torch.device("cpu")), 0.0)
     x, layout = exact.to(DEVICE, torch.bfloat16), Layout(lengths, DEVICE)
-    got = (flash_attention if has_flash_attention(x) else attend)(x, layout, 0.0).float().cpu()
-    kind = "flash" if has_flash_attention(x) else "padded"
-    return {"what": f"attention, {kind}, bf16", "difference": float((got - wanted).abs().max()), "limit": 0.03}
+    ways: dict[str, Callable[[torch.Tensor, Layout, float], torch.Tensor]] = {"padded": padded_attention}
+    if has_flash_attention(x):
+        ways["flash"] = flash_attention
+    if has_short_attention(x, 64, layout.longest):
+        ways["short"] = lambda x, layout, dropout: short_attention(x, layout.offsets, False, dropout)
+    apart = {name: float((way(x, layout, 0.0).float().cpu() - wanted).abs().max()) for name, way in ways.items()}
+    return [{"what": f"attention, {kind}, bf16", "difference": far, "limit": 0.03} for kind, far in apart.items()]
 
 
 def training() -> list[dict]:
@@ -87,7 +98,7 @@ def encoding() -> dict:
 
 
 def main(quick: bool) -> None:
-    rows = [attention(), *training(), encoding()]
+    rows = [*attention(), *training(), encoding()]
     rate = product_rate(DEVICE, "bf16" if has_bf16(DEVICE) else "fp32")
     wrong = [row for row in rows if not row["difference"] <= row["limit"]]
     report("gpu", len(rows) - len(wrong), len(rows), "checks passed", rows, f"products at {rate / 1e12:.3g} TFLOP/s")
