@@ -2,8 +2,8 @@
 
 The ready-made model is the demo encoder's own MIL-NCE embedding: a text side trained on the kind of videos that the
 encoder was trained on (another world, and a narrator who speaks of every step while it lasts). It meets worlds of
-another seed and with narration that lags, of which VideoCLIP has some videos to learn from. What is done is not done
-again.
+another seed and with narration that lags, of which VideoCLIP has some videos to learn from. On top of it, VideoCLIP
+learns from narration that the ready-made model has placed (``realign``). What is done is not done again.
 """
 
 import json
@@ -28,10 +28,10 @@ from .experiments import SMALL
 
 SIZES = (25, 50, 100, 200, 400)
 """Videos to train on, beside those of validation and test."""
-READY = "ready-made"
+READY, ON_TOP = "ready-made", "on top of it"
 VARIANTS = {
     READY: (),
-    "on top of it": (),
+    ON_TOP: ("clips.rule=placed", "clips.min_text_tokens=1", "clips.chatter=2", "optimizer.lr=3e-4"),
     "from scratch": ("model.similarity=cosine",),
 }
 """What is compared, and what each sets."""
@@ -159,6 +159,7 @@ def _run(out: Path, chosen: Comparison, variant: str, size: int, seed: int) -> N
     from ..corpus.store import Corpus
     from ..model.joint import load_model
     from ..pretrain.config import PretrainConfig
+    from ..pretrain.realign import realign
     from ..pretrain.trainer import pretrain
 
     torch.set_num_threads(1)
@@ -169,11 +170,16 @@ def _run(out: Path, chosen: Comparison, variant: str, size: int, seed: int) -> N
         model = load_model(ready)
     else:
         at_first, more = chosen.pairs_of_updates
-        settings = [*chosen.base, *VARIANTS[variant], f"corpus={world / f'{size}.lance'}", f"out={target.parent}"]
+        narration = world / f"{size}.lance"
+        if variant == ON_TOP:
+            placed = target.parent.with_name(f"{target.parent.name}.lance")
+            realign(Corpus(narration), load_model(ready), str(placed))
+            narration = placed
+        settings = [*chosen.base, *VARIANTS[variant], f"corpus={narration}", f"out={target.parent}"]
         config = load_config(PretrainConfig, "paper", [*settings, f"seed={seed}"])
         of_epoch = max(size // config.batches.videos, 1)
         config = replace(config, epochs=ceil((at_first + more * size) / of_epoch))
-        config = replace(config, init="" if variant == "from scratch" else f"joint:{ready}")
+        config = replace(config, init=f"joint:{ready}" if variant == ON_TOP else "")
         noted, model = dump_config(config), pretrain(config)
     trained = time.monotonic() - began
     result = evaluate_world(model, Corpus(world / "corpus.lance"), read_truth(world / "videos"))
