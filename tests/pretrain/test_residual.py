@@ -1,6 +1,7 @@
 """A model that starts from a ready-made one (``init: joint:NAME``)."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from videoclip.model.tokenizer import bert_tokenizer
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain import trainer
 from videoclip.pretrain.config import PretrainConfig, fitted
+from videoclip.pretrain.estimate import estimate
 from videoclip.pretrain.run import read_history
 from videoclip.pretrain.trainer import pretrain
 
@@ -130,3 +132,12 @@ def test_what_cannot_be_started_from_is_one_error(folder, tmp_path):
     (tmp_path / "odd" / "model.safetensors").write_bytes((folder / "videoclip" / "model.safetensors").read_bytes())
     with pytest.raises(VideoclipError, match="no kind of model 'oracle'"):
         load_model(tmp_path / "odd")
+
+
+def test_an_estimate_counts_the_ready_made_model(folder, tmp_path):
+    config = settings(folder, tmp_path / "run", names(folder)[0])
+    alone, on_top = (estimate(c)[1] for c in (replace(config, init=""), config))
+    frozen = sum(p.numel() for p in load_model(names(folder)[0]).parameters())
+    gates = on_top.parameters["gates"]
+    assert on_top.weights == alone.weights + 4 * (frozen + gates)
+    assert on_top.gradients == alone.gradients + 4 * gates

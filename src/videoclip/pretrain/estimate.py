@@ -19,6 +19,7 @@ from .clips import Batch, draw_batch
 from .config import PretrainConfig, fitted
 from .loading import split
 from .step import Training, autocast, train_step
+from .trainer import random_model
 
 HOWTO100M = 1_100_000
 """Videos of the corpus that the paper trained on, each of about 390 s with 110 captions."""
@@ -40,6 +41,7 @@ class Estimate:
     updates_per_epoch: int
     epochs: int
     weights: int
+    """With those of a ready-made model that the towers are added to, which has neither of the next two."""
     gradients: int
     optimizer_state: int
     activations: int
@@ -79,12 +81,13 @@ class Estimate:
 
 
 def estimate(config: PretrainConfig) -> tuple[PretrainConfig, Estimate]:
-    """The effective configuration, and what a run of it would take. Nothing is written, and no weights are fetched.
+    """The effective configuration, and what a run of it would take. Nothing is written, and BERT is not fetched.
 
-    Without a corpus the figures are for one of HowTo100M's size, with clips cut out of made-up videos of its lengths.
+    Without a corpus the figures are for one of HowTo100M's size, with clips cut out of made-up videos of its lengths,
+    and without a ready-made model that the run may start from.
 
     Raises:
-        ConfigError, CorpusError: the run could not be started either.
+        ConfigError, CorpusError, WeightsError: the run could not be started either.
     """
     first, *further = [_of_round(of_round) for of_round in config.of_rounds()]
     corpus = Corpus(config.corpus) if config.corpus else None
@@ -102,8 +105,8 @@ def _of_round(config: PretrainConfig) -> Estimate:
         some = [made_up(i, config.model.feature_size) for i in range(config.batches.videos)]
     pairs = config.batches.videos * config.clips.pairs_per_video
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = VideoCLIP(config.model).to(device)
-    count = sum(p.numel() for p in model.parameters())
+    model = (random_model(config, corpus) if corpus else VideoCLIP(config.model)).to(device)
+    count, frozen = (sum(p.numel() for p in model.parameters() if p.requires_grad is t) for t in (True, False))
     batch = draw_batch(some, config.clips, config.model.max_text_tokens, random.Random(config.seed))
     few, many = (8, 24) if device.type == "cpu" and count > SMALL else (64, 256)
     few, many = min(few, max(pairs // 2, 1)), min(many, pairs)
@@ -124,7 +127,7 @@ def _of_round(config: PretrainConfig) -> Estimate:
         pairs_per_update=pairs,
         updates_per_epoch=len(train) // config.batches.videos,
         epochs=config.epochs,
-        weights=4 * count,
+        weights=4 * (count + frozen),
         gradients=4 * count,
         optimizer_state=8 * count,
         activations=activations,

@@ -268,13 +268,21 @@ def _new_model(config: PretrainConfig, corpus: Corpus) -> VideoCLIP:
     Raises:
         VideoclipError: what it is to start from is not there, or does not understand the corpus's features.
     """
-    if config.ready_made:
-        model = VideoCLIP.starting_from(load_start(config.ready_made, corpus.kind, corpus.path), config.model)
-    else:
-        model = VideoCLIP(config.model)
+    model = random_model(config, corpus)
     if config.bert:
         model.load_state_dict(bert_tensors(config.model, config.bert), strict=False)
     return model
+
+
+def random_model(config: PretrainConfig, corpus: Corpus) -> VideoCLIP:
+    """A model whose towers are random, on top of the ready-made one if the configuration names one.
+
+    Raises:
+        VideoclipError: the ready-made model is not there, or does not understand the corpus's features.
+    """
+    if config.ready_made:
+        return VideoCLIP.starting_from(load_start(config.ready_made, corpus.kind, corpus.path), config.model)
+    return VideoCLIP(config.model)
 
 
 @torch.inference_mode()
