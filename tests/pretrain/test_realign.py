@@ -94,6 +94,7 @@ def test_sentences_move_to_where_they_are_shown_and_chatter_is_left_out(tmp_path
         for was, now in zip(spoken, after.captions, strict=True):
             assert (now.start + now.end) / 2 == pytest.approx((was.start + was.end) / 2 + LAG, abs=1.5)
         assert list(after.chatter) == [CHATTER] * 8
+        assert made.texts([made.row(after.id)]) == [after.texts]
     assert not [name for name in (tmp_path / "r.lance").rglob("*") if name.stat().st_size > 200_000]  # no features
 
 

@@ -57,6 +57,11 @@ class NarratedVideo:
     def seconds(self) -> int:
         return len(self.features)
 
+    @property
+    def texts(self) -> list[str]:
+        """All that is said: the captions in their order, then the chatter."""
+        return [*(caption.text for caption in self.captions), *self.chatter]
+
 
 class Corpus:
     """Narrated videos on disk, read by row number or id.
@@ -159,13 +164,26 @@ class Corpus:
         features = self.source._features(patiently(lambda: self.source._dataset.take(held, columns=["features"])))
         found = []
         for i, captions in enumerate(table["captions"].to_pylist()):
-            kept = sorted((c for c in captions if c["kept"]), key=lambda c: (c["start"], c["end"]))
+            kept, chatter = _kept(captions)
             said = [Caption(c["start"], c["end"], c["text"]) for c in kept]
             video, path, duration = (column[i] for column in columns)
             sure = [c["probability"] for c in kept]
-            chatter = [c["text"] for c in captions if not c["kept"]]
             found.append(NarratedVideo(video, features[i], said, opened(path), duration, sure, chatter))
         return found
+
+    def texts(self, rows: Sequence[int]) -> list[list[str]]:
+        """What is said in the videos of these rows, as ``NarratedVideo.texts``; their features are not read."""
+        table = patiently(lambda: self._dataset.take(list(rows), columns=["captions"]))
+        said = table["captions"].to_pylist()
+        if not self.origin:
+            return [[c["text"] for c in captions] for captions in said]
+        parts = (_kept(captions) for captions in said)
+        return [[*(c["text"] for c in kept), *chatter] for kept, chatter in parts]
+
+    @property
+    def version(self) -> str:
+        """Of what the corpus holds: another after each change, and for another corpus in its place."""
+        return str(patiently(lambda: max(v["timestamp"] for v in self._dataset.versions())))
 
     def _features(self, table) -> list[np.ndarray]:
         """Of each row of a table its features, (seconds, F)."""
@@ -287,6 +305,12 @@ class Corpus:
 
     def __getstate__(self) -> dict:
         return {name: value for name, value in self.__dict__.items() if name != "_opened"} | {"_owner": -1}
+
+
+def _kept(captions: list[dict]) -> tuple[list[dict], list[str]]:
+    """Of a realigned video the captions that are shown, in the order of their moments, and the texts of the others."""
+    kept = sorted((c for c in captions if c["kept"]), key=lambda c: (c["start"], c["end"]))
+    return kept, [c["text"] for c in captions if not c["kept"]]
 
 
 def _schema(kind: FeatureKind):

@@ -65,11 +65,16 @@ def pack_video(videos: Sequence[np.ndarray | Tensor]) -> Packed:
     return Packed(values, torch.tensor([len(video) for video in videos]))
 
 
-def pack_text(texts: Sequence[Sequence[int]]) -> Packed:
-    """B lists of token ids, each as ``[CLS] text [SEP]``, packed: (ΣL,) int64."""
+def pack_text(texts: Sequence[Sequence[int] | np.ndarray]) -> Packed:
+    """B sequences of token ids, each as ``[CLS] text [SEP]``, packed: (ΣL,) int64."""
     tokenizer = bert_tokenizer()
-    ids = [i for text in texts for i in (tokenizer.cls, *text, tokenizer.sep)]
-    return Packed(torch.tensor(ids), torch.tensor([len(text) + 2 for text in texts]))
+    lengths = np.array([len(text) + 2 for text in texts])
+    ends = lengths.cumsum()
+    ids = np.empty(lengths.sum(), np.int64)
+    ids[ends - lengths], ids[ends - 1] = tokenizer.cls, tokenizer.sep
+    for text, end in zip(texts, ends.tolist(), strict=True):
+        ids[end - len(text) - 1 : end - 1] = text
+    return Packed(torch.from_numpy(ids), torch.from_numpy(lengths))
 
 
 @dataclass(frozen=True)

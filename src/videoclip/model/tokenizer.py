@@ -1,7 +1,8 @@
 """BERT's WordPiece tokenizer from the vocabulary that ships in the package: the ids of bert-base-uncased, offline."""
 
+import hashlib
 import re
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 CLS, SEP, PAD = "[CLS]", "[SEP]", "[PAD]"
@@ -25,6 +26,11 @@ class Tokenizer:
 
     def __len__(self) -> int:
         return self._backend.get_vocab_size()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that token ids depend on."""
+        return hashlib.sha256(self._backend.to_str().encode()).hexdigest()
 
     def encode(self, texts: list[str], max_tokens: int | None = None) -> list[list[int]]:
         """Token ids of each text, at most ``max_tokens`` of them, without ``[CLS]`` and ``[SEP]`` around it."""

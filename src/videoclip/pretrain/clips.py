@@ -9,7 +9,6 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated
 
 import torch
@@ -18,8 +17,8 @@ from torch import Tensor
 from ..corpus.store import NarratedVideo
 from ..errors import ConfigError, CorpusError
 from ..model.packing import Packed, pack_text, pack_video
-from ..model.tokenizer import bert_tokenizer
 from ..ranges import Range, ranged
+from .tokens import Said, tokenised
 
 SECONDS, TOKENS = Range(1, 100_000), Range(1, 100_000)
 
@@ -235,33 +234,42 @@ def overlapping(owner: Tensor, shown: Tensor, spoken: Tensor) -> Tensor:
     return same & (spoken[:, None, 0] < shown[:, 1]) & (shown[:, 0] < spoken[:, None, 1])
 
 
-def draw_batch(videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tokens: int, rng: random.Random) -> Batch:
-    """``config.pairs_per_video`` pairs of each video, in the videos' order."""
+def draw_batch(
+    videos: Sequence[NarratedVideo], config: ClipConfig, max_text_tokens: int, rng: random.Random,
+    tokens: Sequence[Said] | None = None,
+) -> Batch:  # fmt: skip
+    """``config.pairs_per_video`` pairs of each video, in the videos' order.
+
+    Args:
+        tokens: what is said in each video, by default tokenised now.
+    """
     features, texts, owner, shown, spoken = [], [], [], [], []
-    said_in_all = [caption.text for video in videos for caption in video.captions]
-    encoded = iter(bert_tokenizer().encode(said_in_all, config.max_caption_tokens))
-    for number, video in enumerate(videos):
-        token_ids = list(islice(encoded, len(video.captions)))
+    tokens = tokens or tokenised(videos, config.max_caption_tokens)
+    for number, (video, own) in enumerate(zip(videos, tokens, strict=True)):
         times = [c.start for c in video.captions], [c.end for c in video.captions]
         sure = video.certainty if config.by_certainty else ()
-        narration = Narration(*times, [len(ids) for ids in token_ids], sure)
+        narration = Narration(*times, own.lengths[: len(video.captions)], sure)
         for _ in range(config.pairs_per_video):
             if config.rule == "mil-nce":
                 clip, bag = draw_bag(narration, video.seconds, config, rng)
-                texts += [token_ids[i][:max_text_tokens] for i in bag]
+                texts += [own.between(i, i + 1)[:max_text_tokens] for i in bag]
                 said = min(bag), max(bag) + 1
             else:
                 clip = draw_clip(narration, video.seconds, config, rng)
-                texts.append([token for ids in token_ids[clip.first : clip.last] for token in ids][:max_text_tokens])
+                texts.append(own.between(clip.first, clip.last)[:max_text_tokens])
                 said = clip.first, clip.last
             features.append(video.features[clip.start : clip.end])
             owner.append(number)
             shown.append((clip.start, clip.end))
             spoken.append((narration.starts[said[0]], max(narration.ends[slice(*said)])))
     when = (torch.tensor(owner), torch.tensor(shown, dtype=torch.float32), torch.tensor(spoken, dtype=torch.float32))
-    chatter = [text for v in videos if v.chatter for text in rng.choices(v.chatter, k=config.chatter)]
-    token_ids = [ids[:max_text_tokens] for ids in bert_tokenizer().encode(chatter, config.max_caption_tokens)]
-    of_none = pack_text(token_ids) if chatter else None
+    chatter = [
+        own.between(i, i + 1)[:max_text_tokens]
+        for video, own in zip(videos, tokens, strict=True)
+        if video.chatter
+        for i in rng.choices(range(len(video.captions), len(video.texts)), k=config.chatter)
+    ]
+    of_none = pack_text(chatter) if chatter else None
     return Batch(pack_video(features), pack_text(texts), *when, chatter=of_none)
 
 

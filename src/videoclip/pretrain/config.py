@@ -67,8 +67,8 @@ class PretrainConfig:
     epochs: Annotated[int, COUNT] = 25
     precision: str = "auto"
     """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
-    workers: Annotated[int, PROCESSES] = 0
-    """Processes that read and cut clips; 0: the training process does."""
+    workers: Annotated[int | None, PROCESSES] = None
+    """Processes that read and cut clips; 0: the training process does. By default up to four beside a GPU, else 0."""
     seed: Annotated[int, SEED] = 0
     log_every: Annotated[int, COUNT] = 20
     checkpoint_minutes: Annotated[float, Range(0, 1e6)] = 10.0

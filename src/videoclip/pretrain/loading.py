@@ -1,5 +1,6 @@
 """Which videos of a corpus are trained on, and batches of them, drawn ahead of time, the same whoever draws them."""
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,10 @@ from ..processes import START, apart_from_main
 from .clips import Batch, draw_batch
 from .config import PretrainConfig
 from .run import State
+from .tokens import Tokens
+
+WORKERS = 4
+"""Processes that draw batches for a GPU, where there are cores for them: what one trains on in a second, they draw."""
 
 
 def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]:
@@ -42,11 +47,18 @@ def split(corpus: Corpus, config: PretrainConfig) -> tuple[list[int], list[int]]
     return train, held_out
 
 
+def workers_here() -> int:
+    """How many processes draw batches by default: none beside a training that takes all cores itself."""
+    return min(WORKERS, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
+
+
 class Draws(Dataset):
     """The batches of one epoch: batch ``i`` is the same whoever draws it, and whenever."""
 
-    def __init__(self, corpus: Corpus, plan: list[list[int]], config: PretrainConfig, epoch: int):
-        self.corpus, self.plan, self.config, self.epoch = corpus, plan, config, epoch
+    def __init__(
+        self, corpus: Corpus, plan: list[list[int]], config: PretrainConfig, epoch: int, tokens: Tokens | None = None
+    ):
+        self.corpus, self.plan, self.config, self.epoch, self.tokens = corpus, plan, config, epoch, tokens
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -55,21 +67,27 @@ class Draws(Dataset):
         if i >= len(self.plan):
             raise IndexError(i)
         rng = random.Random(f"{self.config.seed} {self.epoch} {i}")
-        videos = self.corpus.read(self.plan[i])
-        return draw_batch(videos, self.config.clips, self.config.model.max_text_tokens, rng)
+        rows = self.plan[i]
+        tokens = [self.tokens[row] for row in rows] if self.tokens else None
+        return draw_batch(self.corpus.read(rows), self.config.clips, self.config.model.max_text_tokens, rng, tokens)
 
 
 def load_batches(
-    corpus: Corpus, state: State, config: PretrainConfig, which: Sequence[int] | None = None
+    corpus: Corpus,
+    state: State,
+    config: PretrainConfig,
+    which: Sequence[int] | None = None,
+    tokens: Tokens | None = None,
 ) -> Iterator[Batch]:
     """These batches of an epoch, or the rest of it; ``config.workers`` processes draw them ahead of time."""
     rest = range(state.batch, len(state.plan)) if which is None else which
+    workers = workers_here() if config.workers is None else config.workers
     batches = DataLoader(
-        Draws(corpus, state.plan, config, state.epoch),
+        Draws(corpus, state.plan, config, state.epoch, tokens),
         batch_size=None,
         sampler=rest,
-        num_workers=config.workers,
-        multiprocessing_context=START if config.workers else None,
+        num_workers=workers,
+        multiprocessing_context=START if workers else None,
         pin_memory=torch.cuda.is_available(),
     )
     with apart_from_main():

@@ -38,6 +38,7 @@ from .neighbours import plan_epoch
 from .realign import realign
 from .run import Interruption, Log, exclusive, not_finite, resume, save
 from .step import Cast, NotFinite, Training, autocast, pooled, train_step, video_vectors
+from .tokens import tokens_of
 from .validation import diagnose, validate
 
 Probe = Callable[[VideoCLIP], dict[str, float]]
@@ -136,6 +137,8 @@ class _Run:
             fused=True,
         )
         with ranks.first_before_others():
+            self.tokens = tokens_of(corpus, config.clips.max_caption_tokens)
+        with ranks.first_before_others():
             self.state = resume(self.out, self.model, self.optimizer)
         if self.state.vectors is None and config.batches.vector_from == "training":
             self.state.vectors = torch.full((len(train), self.model.size), torch.nan, dtype=torch.float16)
@@ -198,7 +201,7 @@ class _Run:
 
     def _updates(self) -> Iterator[list[Batch]]:
         """The rest of an epoch's updates, each with the batches of it that are this process's."""
-        batches = load_batches(self.corpus, self.state, self.config, self._mine())
+        batches = load_batches(self.corpus, self.state, self.config, self._mine(), self.tokens)
         while update := list(islice(batches, self.own)):
             yield update
 

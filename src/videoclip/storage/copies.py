@@ -12,9 +12,9 @@ from .places import Place, write_whole
 from .remote import Remote
 
 
-def working_copy(where: Place) -> Path:
-    """The folder of this machine in which a remote folder is worked on; a local one is its own."""
-    if not isinstance(where, Remote):
+def working_copy(where: Place, always: bool = False) -> Path:
+    """The folder of this machine in which a remote folder is worked on; a local one is its own, unless ``always``."""
+    if not isinstance(where, Remote) and not always:
         return where
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "videoclip" / "copies"
     return cache / hashlib.blake2b(str(where).encode(), digest_size=10).hexdigest()
