@@ -28,10 +28,12 @@ CASES = {
     f"{negatives}, {name}, dropout {dropout}": (negatives, loss, dropout)
     for negatives in ("update", "batch")
     for name, loss in {
-        "infonce": LossConfig(), "masked": LossConfig(mask_overlaps=True, soft_targets=0.2, mask_alike=0.9)
+        "infonce": LossConfig(),
+        "overlaps": LossConfig(mask_overlaps=True),
+        "masked": LossConfig(mask_overlaps=True, soft_targets=0.2, mask_alike=0.9),
     }.items()
     for dropout in (0.0, 0.1)
-}  # fmt: skip
+}
 
 
 def config_of(case: str) -> PretrainConfig:

@@ -31,6 +31,11 @@ class LossConfig:
     mask_alike: Annotated[float, Range(-1, 1)] = 1.0
     """Texts whose vectors have a larger cosine than this are not each other's negatives; 1: all are."""
 
+    @property
+    def is_by_rows(self) -> bool:
+        """Whether parts of a batch can be judged apart (``info_nce_of_rows``)."""
+        return self.kind == "info-nce" and not self.soft_targets and self.mask_alike == 1
+
     def __post_init__(self):
         if self.kind not in LOSSES:
             raise ConfigError(f"kind is '{self.kind}'; choose from {', '.join(LOSSES)}")
@@ -71,6 +76,31 @@ def info_nce(
     if soft_targets:
         target = (1 - soft_targets) * right + soft_targets * transport(similarity.detach())
     return F.cross_entropy(similarity, target), F.cross_entropy(similarity.T, target.T)
+
+
+def info_nce_of_rows(
+    video: Tensor, text: Tensor, videos: Tensor, texts: Tensor, first: int,
+    text_is_faulty: Tensor | None = None, video_is_faulty: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """What b pairs of a batch of B add to its InfoNCE, both directions, a scalar: ``info_nce`` without soft targets.
+
+    The mean over parts of a batch that are equally large is the loss of the batch, in b × B memory instead of B × B.
+
+    Args:
+        video, text: pooled pairs, (b, D) each, which are the pairs from ``first`` on of the following.
+        videos, texts: of the whole batch, (B, D) each.
+        text_is_faulty: (b, B) bool, which videos these texts are no negatives of; none if left out.
+        video_is_faulty: (b, B) bool, which texts are no negatives of these videos.
+    """
+    right = torch.arange(first, first + len(video), device=video.device)
+    total = video.new_zeros(())
+    for own, others, faulty in ((text, videos, text_is_faulty), (video, texts, video_is_faulty)):
+        similarity = own.float() @ others.float().T
+        if faulty is not None:
+            is_own = right[:, None] == torch.arange(len(others), device=video.device)
+            similarity = similarity.masked_fill(faulty & ~is_own, FAR)
+        total = total + F.cross_entropy(similarity, right)
+    return total
 
 
 def contrastive_loss(video: Tensor, text: Tensor, config: LossConfig, faulty: Tensor | None = None) -> Tensor:

@@ -73,6 +73,13 @@ class Ranks:
         """
         return x if self.size == 1 else _Gathered.apply(x, self.rank, self.size)  # type: ignore[return-value]
 
+    def shared(self, x: Tensor) -> Tensor:
+        """As ``gathered``, where each process computes a loss of its own, and the loss is their mean.
+
+        A gradient is the sum of all processes', so that it has to be asked for.
+        """
+        return x if self.size == 1 else _Shared.apply(x, self.rank, self.size)  # type: ignore[return-value]
+
     def sum(self, x: Tensor) -> Tensor:
         """The sum over all processes, in place."""
         if self.size > 1:
@@ -124,13 +131,30 @@ class _Gathered(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, rank: int, size: int) -> Tensor:  # type: ignore[override]
         ctx.place, ctx.size = slice(rank * len(x), (rank + 1) * len(x)), size
-        everyone = x.new_empty(size * len(x), *x.shape[1:])
-        dist.all_gather(list(everyone.chunk(size)), x.contiguous())
-        return everyone
+        return _all_rows(x, size)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):  # type: ignore[override]
         return gradient[ctx.place] * ctx.size, None, None
+
+
+class _Shared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, rank: int, size: int) -> Tensor:  # type: ignore[override]
+        ctx.place = slice(rank * len(x), (rank + 1) * len(x))
+        return _all_rows(x, size)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):  # type: ignore[override]
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total[ctx.place], None, None
+
+
+def _all_rows(x: Tensor, size: int) -> Tensor:
+    everyone = x.new_empty(size * len(x), *x.shape[1:])
+    dist.all_gather(list(everyone.chunk(size)), x.contiguous())
+    return everyone
 
 
 def device_here() -> torch.device:

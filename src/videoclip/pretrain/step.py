@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ..hardware import has_bf16
-from ..model.loss import chatter_loss, contrastive_loss
+from ..model.loss import chatter_loss, contrastive_loss, info_nce_of_rows
 from ..model.videoclip import VideoCLIP
-from .clips import Batch, overlapping
+from .clips import Batch
 from .config import PretrainConfig
 from .distributed import Ranks
 
@@ -106,8 +106,12 @@ def _as_one_batch(
     if caching:
         pooled = [(v.requires_grad_(), t.requires_grad_(), c.requires_grad_()) for v, t, c in pooled]
     video, text, _ = (torch.cat(parts) for parts in zip(*pooled, strict=True))
-    faulty = _overlaps(batches, videos, ranks) if config.loss.mask_overlaps else None
-    loss = contrastive_loss(ranks.gathered(video), ranks.gathered(text), config.loss, faulty)
+    times = _times(batches, videos) if config.loss.mask_overlaps else None
+    if config.loss.is_by_rows and ranks.size > 1:
+        loss = _loss_of_rows(video, text, times, ranks)
+    else:
+        faulty = None if times is None else _overlaps(everyone := ranks.gathered(times), everyone)
+        loss = contrastive_loss(ranks.gathered(video), ranks.gathered(text), config.loss, faulty)
     own = [_chatter(batch, vectors, config) for batch, vectors in zip(batches, pooled, strict=True)]
     loss = loss + torch.stack(own).mean()
     loss.backward()
@@ -140,15 +144,32 @@ def _in_the_end(model, is_last: bool) -> AbstractContextManager:
     return model.no_sync() if isinstance(model, DistributedDataParallel) and not is_last else nullcontext()
 
 
-@torch.no_grad()
-def _overlaps(batches: Sequence[Batch], videos: Sequence[Sequence[int]], ranks: Ranks) -> Tensor:
-    """``Batch.overlaps`` over all pairs of the update; a video may be in several of its batches."""
+def _loss_of_rows(video: Tensor, text: Tensor, times: Tensor | None, ranks: Ranks) -> Tensor:
+    """The loss of all pairs of the update, of which this process compares its own with all."""
+    faulty = ()
+    if times is not None:
+        everyone = ranks.gathered(times)
+        faulty = _overlaps(times, everyone), _overlaps(everyone, times).T
+    of_all = ranks.shared(video), ranks.shared(text)
+    return info_nce_of_rows(video, text, *of_all, ranks.rank * len(video), *faulty)
+
+
+def _times(batches: Sequence[Batch], videos: Sequence[Sequence[int]]) -> Tensor:
+    """Of each pair the row of its video in the corpus, and when it is shown and spoken: (B, 5) float64."""
     of_pair = [
         torch.cat([torch.tensor(rows, device=b.owner.device)[b.owner, None].double(), b.shown, b.spoken], 1)
         for b, rows in zip(batches, videos, strict=True)
     ]
-    everyone = ranks.gathered(torch.cat(of_pair))
-    return overlapping(everyone[:, 0], everyone[:, 1:3], everyone[:, 3:])
+    return torch.cat(of_pair)
+
+
+def _overlaps(texts: Tensor, clips: Tensor) -> Tensor:
+    """Which texts (rows) and clips (columns) of pairs with these ``_times`` are of a video and overlap: (A, B) bool.
+
+    A video may be in several batches of an update.
+    """
+    same = texts[:, None, 0] == clips[:, 0]
+    return same & (texts[:, None, 3] < clips[:, 2]) & (clips[:, 1] < texts[:, None, 4])
 
 
 def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
