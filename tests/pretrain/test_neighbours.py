@@ -2,11 +2,13 @@ import random
 
 import numpy as np
 import pytest
+import torch
 from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
 from videoclip.errors import ConfigError
+from videoclip.pretrain import neighbours
 from videoclip.pretrain.neighbours import BatchConfig, nearest, plan_epoch, retrieved_batches
 
 
@@ -101,3 +103,16 @@ def test_without_vectors_batches_are_random_and_differ_between_epochs():
     a, b = (plan_epoch(80, config, random.Random(seed), None) for seed in (0, 1))
     assert a != b
     assert len(a) == 10
+
+
+@pytest.mark.parametrize(("videos", "k", "block"), [(1, 1, 64), (50, 50, 16), (333, 20, 64), (200, 8, 1 << 16)])
+def test_search_by_blocks_finds_what_faiss_finds(videos, k, block, monkeypatch):
+    """On whatever device: what is done on a GPU, here on the CPU."""
+    rng = np.random.default_rng(videos)
+    vectors = rng.standard_normal((videos, 24)).astype(np.float32)
+    vectors[videos // 2 :] = vectors[: videos - videos // 2]  # each twice: equally near
+    queries = vectors[::3] + 1e-3
+    wanted = nearest(vectors, queries, k, BatchConfig())
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(neighbours, "_nearest", lambda v, q, k, _: neighbours.nearest_by_blocks(v, q, k, cpu, block))
+    assert np.array_equal(nearest(vectors, queries, k, BatchConfig()), wanted)

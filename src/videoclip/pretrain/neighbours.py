@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 
 from ..errors import ConfigError
 from ..ranges import COUNT, FROM_NONE, Range, ranged
@@ -17,6 +18,9 @@ from ..ties import TOLERANCE, ranking
 
 SPARE = 8
 """Neighbours that are looked at beyond those that are asked for, among which equally near ones are put in order."""
+
+BLOCK = 1 << 16
+"""Vectors that are compared at a time on a GPU: with a sixteenth of it queries, 1 GB of scores."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class BatchConfig:
     """Where a pair's negatives are from: its own ``batch``, as in the paper; or all pairs of the ``update``, of all
     processes. With one batch in an update it is the same."""
     exhaustive_up_to: Annotated[int, Range(0, 10**12)] = 2_000_000
-    """Corpora up to this many videos are searched exactly, larger ones through an inverted file.
+    """Corpora up to this many videos are searched exactly, larger ones by an inverted file; all that fit onto a GPU are.
 
     An exact search is one matrix product, at the machine's full rate; an inverted file scans its lists query by query
     at a tenth of that, and only wins where it can leave nearly all of them out.
@@ -126,10 +130,12 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfi
 
 
 def _nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances and numbers of the nearest, in FAISS's own order."""
+    """Squared distances and numbers of the nearest, in no order that can be relied on where they are equally near."""
     import faiss
 
     vectors, queries = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
+    if torch.cuda.is_available() and 2 * vectors.nbytes < torch.cuda.mem_get_info()[0]:
+        return nearest_by_blocks(vectors, queries, k, torch.device("cuda"))
     if len(vectors) <= config.exhaustive_up_to:
         return faiss.knn(queries, vectors, k)
     cells = min(int(4 * len(vectors) ** 0.5), len(vectors))
@@ -142,6 +148,31 @@ def _nearest(vectors: np.ndarray, queries: np.ndarray, k: int, config: BatchConf
     if few.any():
         distances[few], numbers[few] = faiss.knn(queries[few], vectors, k)
     return distances, numbers
+
+
+@torch.inference_mode()
+def nearest_by_blocks(
+    vectors: np.ndarray, queries: np.ndarray, k: int, device: torch.device, block: int = BLOCK
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exact search by matrix products: squared distances (Q, k) float32 and numbers (Q, k) int64, nearest first.
+
+    Args:
+        block: vectors, and a sixteenth of it queries, that are compared at a time.
+    """
+    found, blocks = [], torch.from_numpy(vectors).to(device).split(block)
+    for queried in torch.from_numpy(queries).split(max(block // 16, 1)):
+        queried = queried.to(device)
+        best = queried.new_empty(len(queried), 0), torch.empty(len(queried), 0, dtype=torch.long, device=device)
+        for number, among in enumerate(blocks):
+            scores = torch.addmm(among.square().sum(1), queried, among.T, alpha=-2)  # without the query's own length
+            near, places = scores.topk(min(k, len(among)), largest=False)
+            scores, numbers = torch.cat([best[0], near], 1), torch.cat([best[1], places + number * block], 1)
+            near, places = scores.topk(min(k, scores.shape[1]), largest=False)
+            best = near, numbers.gather(1, places)
+        distances = (best[0] + queried.square().sum(1, keepdim=True)).clamp(min=0)
+        found.append((distances.cpu().numpy(), best[1].cpu().numpy()))
+    distances, numbers = zip(*found, strict=True)
+    return np.concatenate(distances), np.concatenate(numbers)
 
 
 def _full_batches(order: Sequence[int], size: int) -> list[list[int]]:
