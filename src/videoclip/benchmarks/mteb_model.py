@@ -22,6 +22,7 @@ from torch import Tensor
 from ..corpus.store import Corpus, NarratedVideo
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError, MediaWarning, VideoclipError
+from ..installing import command_for
 from ..model.joint import JointModel, encoder_for, load_model
 from ..progress import track
 from ..storage.places import Place
@@ -177,7 +178,7 @@ def _card(model: JointModel) -> Any:
     try:
         from mteb.models.model_meta import ModelMeta, ScoringFunction  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise VideoclipError(f"mteb is not installed ({error}); pip install 'videoclip[mteb]' brings it") from error
+        raise VideoclipError(f"mteb is not installed ({error}); {command_for('mteb')} brings it") from error
     words = "-".join(re.findall(r"[\w.-]+", model.name)[-2:]) or "unnamed"  # of a folder no more, since it is published
     is_of_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", model.name) and not Path(model.name).is_dir()
     return ModelMeta.create_empty(

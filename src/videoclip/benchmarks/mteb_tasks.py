@@ -12,6 +12,7 @@ import numpy as np
 
 from ..corpus.store import Corpus
 from ..errors import CorpusError, MediaError, VideoclipError
+from ..installing import command_for
 from ..model.joint import JointModel, encoder_for
 from ..tasks.retrieval import NORMALIZATIONS, Retrieval, normalized_scores
 from .benchmark import Benchmark, Options
@@ -30,7 +31,7 @@ def benchmark_of(name: str) -> Benchmark:
     try:
         from mteb import get_task  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise VideoclipError(f"mteb is not installed ({error}); pip install 'videoclip[mteb]' brings it") from error
+        raise VideoclipError(f"mteb is not installed ({error}); {command_for('mteb')} brings it") from error
     try:
         return benchmark_from(get_task(name))
     except KeyError as error:

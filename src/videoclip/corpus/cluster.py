@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MediaError, VideoclipError
+from ..installing import command_for
 from ..media.files import VideoFile
 from .extract import Engine, ExtractOptions, Outcome, outcome_of
 from .store import NarratedVideo
@@ -36,7 +37,7 @@ def on_ray(address: str, encoder: str, weights: str = "") -> Engine:
     try:
         import ray
     except ImportError as error:
-        raise VideoclipError("--ray needs Ray: pip install 'videoclip[ray]'") from error
+        raise VideoclipError(f"--ray needs Ray: {command_for('ray')}") from error
 
     def outcomes(todo: Sequence[VideoFile], options: ExtractOptions) -> Iterator[tuple[VideoFile, Outcome]]:
         if not todo:

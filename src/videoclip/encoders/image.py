@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoclipError, WeightsError
+from ..installing import command_for
 from .encoder import Encoder
 
 FRAMES = 2
@@ -27,7 +28,7 @@ def image_encoder(name: str, frames: int = FRAMES) -> Encoder:
     try:
         from transformers import AutoConfig, AutoImageProcessor, AutoModel
     except ImportError as error:
-        raise VideoclipError("image encoders need the transformers package: pip install 'videoclip[image]'") from error
+        raise VideoclipError(f"image encoders need the transformers package: {command_for('image')}") from error
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)

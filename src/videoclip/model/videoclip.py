@@ -148,9 +148,7 @@ class TextTower(nn.Module):
         return Packed(self.transformer(self.word_embedding(text.values), positions, layout), text.lengths)
 
 
-class VideoCLIP(
-    nn.Module, PyTorchModelHubMixin, library_name="videoclip", repo_url="https://github.com/videoclip/videoclip"
-):
+class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
     """Video and text in one space: dot products of ``encode_video`` and ``encode_text`` are similarities.
 
     A model on disk is a folder with ``config.json`` and ``model.safetensors``.

@@ -51,7 +51,7 @@ class BatchConfig:
     """Where a pair's negatives are from: its own ``batch``, as in the paper; or all pairs of the ``update``, of all
     processes. With one batch in an update it is the same."""
     exhaustive_up_to: Annotated[int, Range(0, 10**12)] = 2_000_000
-    """Corpora up to this many videos are searched exactly, larger ones by an inverted file; all that fit onto a GPU are.
+    """Corpora up to this many videos are searched exactly, as are all that fit onto a GPU; others by inverted files.
 
     An exact search is one matrix product, at the machine's full rate; an inverted file scans its lists query by query
     at a tenth of that, and only wins where it can leave nearly all of them out.

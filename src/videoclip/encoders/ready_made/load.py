@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import VideoclipError, WeightsError
+from ...installing import command_for
 from ...published.hub import SAFE, check_weights, hub_folder
 from ..encoder import COMBINED, Encoder
 from . import of_open_clip, of_sentence_transformers, of_transformers
@@ -83,7 +84,7 @@ def load_ready_made(name: str) -> ReadyMade:
     except VideoclipError:
         raise
     except ImportError as error:
-        raise VideoclipError(f"{name}: needs {library} ({error.msg}): pip install 'videoclip[{extra}]'") from error
+        raise VideoclipError(f"{name}: needs {library} ({error.msg}): {command_for(extra)}") from error
     except Exception as error:  # of whatever kind a made-up file ends in
         raise WeightsError(f"{name}: no model there that can be loaded ({_first_line(error)})") from error
     label = f"{folder.resolve().name.replace(COMBINED, '-')}-{_digest(folder)}" if is_folder else source

@@ -7,11 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import ConfigError, VideoclipError, WeightsError
+from ...installing import command_for
 from ...published.download import offline
 from .transcriber import Transcriber
 
 WHEN = ("auto", "always", "never")
-EXTRA = "pip install 'videoclip[speech]'"
+EXTRA = "speech"
 ON_CPU, ON_GPU = "small", "large-v3-turbo"
 
 
@@ -95,7 +96,7 @@ def is_installed() -> bool:
 def check_installed() -> None:
     """Raise ``VideoclipError`` if the extra that hears is not installed."""
     if not is_installed():
-        raise VideoclipError(f"speech recognition is not installed: {EXTRA}")
+        raise VideoclipError(f"speech recognition is not installed: {command_for(EXTRA)}")
 
 
 def load_transcriber(model: str = "", told: Callable[[str], None] = print) -> Transcriber:
@@ -123,7 +124,7 @@ def load_transcriber(model: str = "", told: Callable[[str], None] = print) -> Tr
 
 def _onnx(folder: Path, name: str) -> Transcriber:
     if not find_spec("onnx_asr"):
-        raise VideoclipError(f"'{name}' needs onnx-asr, which is not installed: {EXTRA}")
+        raise VideoclipError(f"'{name}' needs onnx-asr, which is not installed: {command_for(EXTRA)}")
     from .onnx import Onnx
 
     return Onnx(folder, name)
