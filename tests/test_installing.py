@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import videoclip
-from videoclip import installing
+from videoclip import errors
 
 
 class Installed:
@@ -31,12 +31,12 @@ class Installed:
 )
 def test_the_command_is_that_of_a_clone_or_of_the_index(note, command, monkeypatch):
     text = json.dumps(note) if isinstance(note, dict) else note
-    monkeypatch.setattr(installing, "distribution", lambda _: Installed(text))
-    assert installing.command_for("ray") == command
+    monkeypatch.setattr(errors, "distribution", lambda _: Installed(text))
+    assert errors.command_for("ray") == command
 
 
 def test_no_remedy_writes_that_command_itself():
-    sources = [p for p in Path(videoclip.__file__).parent.rglob("*.py") if p.name != "installing.py"]
+    sources = [p for p in Path(videoclip.__file__).parent.rglob("*.py") if p.name != "errors.py"]
     assert not [str(p) for p in sources if re.search(r"pip install '?videoclip", p.read_text())]
 
 

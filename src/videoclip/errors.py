@@ -3,6 +3,11 @@
 The command line prints these without a traceback and exits with code 2; anything else is a bug and shows where.
 """
 
+import json
+from importlib.metadata import PackageNotFoundError, distribution
+from shlex import quote
+from urllib.parse import unquote, urlsplit
+
 
 class VideoclipError(Exception):
     """The user's input cannot be used; the message says which, why and what to do."""
@@ -37,3 +42,20 @@ class Stopped(BaseException):
 
 class MediaWarning(UserWarning):
     """A file is damaged or unclear, but what can be had of it was read."""
+
+
+def command_for(extra: str) -> str:
+    """The remedy where an extra is missing: from the folder that the package was installed from, or from the index."""
+    return f"pip install {_where(f'[{extra}]')}"
+
+
+def _where(extra: str) -> str:
+    try:
+        note = json.loads(distribution("videoclip").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        note = {}
+    address = urlsplit(note.get("url", ""))
+    if address.scheme != "file" or "dir_info" not in note:
+        return quote(f"videoclip{extra}")
+    editable = "-e " if note["dir_info"].get("editable") else ""
+    return editable + quote(unquote(address.path) + extra)

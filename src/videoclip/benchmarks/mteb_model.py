@@ -21,8 +21,7 @@ from torch import Tensor
 
 from ..corpus.store import Corpus, NarratedVideo
 from ..encoders.encoder import AnyEncoder
-from ..errors import MediaError, MediaWarning, VideoclipError
-from ..installing import command_for
+from ..errors import MediaError, MediaWarning, VideoclipError, command_for
 from ..model.joint import JointModel, encoder_for, load_model
 from ..progress import track
 from ..storage.places import Place

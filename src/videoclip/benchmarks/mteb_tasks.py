@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..corpus.store import Corpus
-from ..errors import CorpusError, MediaError, VideoclipError
-from ..installing import command_for
+from ..errors import CorpusError, MediaError, VideoclipError, command_for
 from ..model.joint import JointModel, encoder_for
 from ..tasks.retrieval import NORMALIZATIONS, Retrieval, normalized_scores
 from .benchmark import Benchmark, Options

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MediaError, VideoclipError
-from ..installing import command_for
+from ..errors import MediaError, VideoclipError, command_for
 from ..media.files import VideoFile
 from .extract import Engine, ExtractOptions, Outcome, outcome_of
 from .store import NarratedVideo

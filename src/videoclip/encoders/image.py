@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import VideoclipError, WeightsError
-from ..installing import command_for
+from ..errors import VideoclipError, WeightsError, command_for
 from .encoder import Encoder
 
 FRAMES = 2

@@ -78,6 +78,7 @@ def info_nce(
     return F.cross_entropy(similarity, target), F.cross_entropy(similarity.T, target.T)
 
 
+# Parameters: a part of a batch and the whole, and what is no negative of what.
 def info_nce_of_rows(
     video: Tensor, text: Tensor, videos: Tensor, texts: Tensor, first: int,
     text_is_faulty: Tensor | None = None, video_is_faulty: Tensor | None = None,

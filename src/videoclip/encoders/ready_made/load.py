@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import VideoclipError, WeightsError
-from ...installing import command_for
+from ...errors import VideoclipError, WeightsError, command_for
 from ...published.hub import SAFE, check_weights, hub_folder
 from ..encoder import COMBINED, Encoder
 from . import of_open_clip, of_sentence_transformers, of_transformers

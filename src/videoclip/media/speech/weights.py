@@ -6,8 +6,7 @@ from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...errors import ConfigError, VideoclipError, WeightsError
-from ...installing import command_for
+from ...errors import ConfigError, VideoclipError, WeightsError, command_for
 from ...published.download import offline
 from .transcriber import Transcriber
 
