@@ -15,6 +15,7 @@ from .options import (
     SpeechModel,
     Transcribe,
     about,
+    example,
     local_argument,
     local_name,
     local_option,
@@ -35,7 +36,11 @@ OwnVideo = Annotated[Path, local_argument(help="A video file.")]
 Json = Annotated[Path | None, local_option(help="File to write the result into.")]
 
 
-@app.command("index", rich_help_panel=PANEL)
+@app.command(
+    "index",
+    rich_help_panel=PANEL,
+    epilog=example("videoclip index my-videos --library my-library --model google/siglip2-base-patch16-224"),
+)
 def index_(
     library: LibraryFolder,
     videos: Annotated[
@@ -100,7 +105,7 @@ def index_(
             print_indexed(result, folder)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip transcribe talk.mp4 --out transcripts --format vtt"))
 def transcribe(
     files: Annotated[list[Path], local_argument(help="Videos or recordings, or folders of them.")],
     out: Annotated[Path, local_option(help="Folder for what is heard, by the names of the files.")],
@@ -123,7 +128,7 @@ def transcribe(
     print_transcribed(written, out)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip search --library my-library 'someone slices an onion'"))
 def search(
     library: LibraryFolder,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
@@ -177,7 +182,10 @@ def search(
         typer.echo(f"{export}: {len(made)} clips", err=form != "list")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip segment talk.mp4 --labels labels.txt --model runs/mine/model --out labels.vtt"),
+)
 def segment(
     video: OwnVideo,
     labels: Annotated[Path, local_option(help="Text file: a label a line.")],
@@ -203,7 +211,9 @@ def segment(
     _write_segments(found, names, len(features), video, out, picture, json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL, epilog=example("videoclip steps talk.mp4 --steps steps.txt --model runs/mine/model")
+)
 def steps(
     video: OwnVideo,
     steps: Annotated[Path, local_option("--steps", help="Text file: a step a line, in their order.")],
@@ -226,7 +236,10 @@ def steps(
     _write_segments(found, names, len(features), video, out, picture, json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip ask talk.mp4 'slicing an onion' 'frying an egg' --model runs/mine/model"),
+)
 def ask(
     video: OwnVideo,
     choices: Annotated[list[str], typer.Argument(help="Possible answers.")],
@@ -290,7 +303,7 @@ def _write_segments(
         write_whole(json, json_module.dumps(result, indent=1))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip serve --library my-library"))
 def serve(
     library: LibraryFolder,
     port: Annotated[int, number_option(Range(0, 65_535), help="0: any free one.")] = 8400,

@@ -5,6 +5,7 @@ elsewhere to a path of this machine, and an address of an object store is refuse
 a range, in which NaN is not.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,16 @@ def _number(value: float | None, param: typer.CallbackParam) -> float | None:
     return value
 
 
+def example(command: str) -> str:
+    """The end of a command's help: how it is used."""
+    return f"Example: {command}"
+
+
+def print_json(result: object) -> None:
+    """A result for another program, on standard output."""
+    typer.echo(json.dumps(result, indent=1, ensure_ascii=False))
+
+
 @contextmanager
 def about(path: Path) -> Iterator[None]:
     """Errors in here are about what is in a file, and name it."""
@@ -72,9 +83,11 @@ def _name(text: str) -> str:
     return str(local(text)) if "://" in text else text
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonFile = Annotated[Path | None, local_option("--json", help="File to write the result into, as JSON.")]
 Transcribe = Annotated[
     str,
-    typer.Option(help="Hear videos without captions: auto (where videoclip[speech] is installed), always or never."),
+    typer.Option(help="Hear videos without captions: auto (where videoclip\\[speech] is installed), always or never."),
 ]
 SpeechModel = Annotated[
     str,

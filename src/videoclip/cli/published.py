@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from ..ranges import SECONDS
-from .options import AnyPlace, local_argument, local_option, number_option, place_argument, place_option
+from .options import AnyPlace, example, local_argument, local_option, number_option, place_argument, place_option
 
 app = typer.Typer()
 PANEL = "Published weights and data"
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip download s3d-howto100m"))
 def download(
     name: Annotated[str, typer.Argument(help="videoclip, s3d-howto100m or mil-nce.")],
     out: Annotated[
@@ -31,7 +31,7 @@ def download(
         typer.echo("next: videoclip convert with this path and a folder for the model")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip convert checkpoint_best.pt published-model"))
 def convert(
     checkpoint: Annotated[Path, local_argument(help="checkpoint_best.pt, or a state dict of it.")],
     folder: Annotated[Path, local_argument(help="Folder for the model.")],
@@ -49,7 +49,11 @@ def convert(
         typer.echo(f"left unread: objects of {', '.join(official.inert[:SHOWN])}")
 
 
-@app.command("import", rich_help_panel=PANEL)
+@app.command(
+    "import",
+    rich_help_panel=PANEL,
+    epilog=example("videoclip import features --captions captions --out howto100m.lance"),
+)
 def import_(
     features: Annotated[
         Path, local_argument(help="Folder of .npy or .pth.tar files, or of the published code's shards.")
@@ -84,7 +88,7 @@ def import_(
     typer.echo(f"{out}: {summary}; features of {summary.kind}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip export my.lance features --format npy"))
 def export(
     corpus: Annotated[AnyPlace, place_argument(help="A corpus.")],
     folder: Annotated[Path, local_argument(help="Folder to write into.")],

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from ..ranges import SEED, Range
-from .options import local_argument, local_option, number_option
+from .options import example, local_argument, local_option, number_option
 
 app = typer.Typer()
 PANEL = "Start here"
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip demo --out demo --videos 100"))
 def demo(
     out: Annotated[Path, local_option(help="Folder for videos, corpus, model, metrics and report.")],
     videos: Annotated[int, number_option(Range(20, 1_000_000), help="One-minute videos to render.")] = 400,
@@ -30,7 +30,7 @@ def demo(
     typer.echo(f"Search its test videos: videoclip serve --library {out / 'library'}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip world narrated --videos 100"))
 def world(
     folder: Annotated[Path, local_argument(help="Folder to render into.")],
     videos: Annotated[int, number_option(Range(1, 1_000_000), help="One-minute videos to render.")] = 400,
@@ -50,7 +50,7 @@ def world(
     typer.echo(f"rendered {videos} videos; what happens in them: {truth}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip doctor"))
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Tell versions, processor, GPU, codecs and what is broken, for a report of a fault; nothing private."""
     import json
@@ -61,7 +61,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     typer.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else as_text(facts))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip inspect talk.mp4"))
 def inspect(
     files: Annotated[list[Path], local_argument(help="Video files, or folders of them.")],
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",

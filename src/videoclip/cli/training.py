@@ -13,6 +13,7 @@ from .options import (
     AnyPlace,
     SpeechModel,
     Transcribe,
+    example,
     local_argument,
     local_name,
     local_option,
@@ -29,7 +30,7 @@ PANEL = "From your own videos to a model"
 REACH = 15.0
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip extract my-videos --out my.lance"))
 def extract(
     videos: Annotated[Path, local_argument(help="Folder of videos (searched with its subfolders), or one file.")],
     out: Annotated[AnyPlace, place_option(help="Corpus to make or to add to, such as my.lance.")],
@@ -82,7 +83,7 @@ def extract(
         print_inventory(summary.inventory)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip pretrain --config best corpus=my.lance out=runs/mine"))
 def pretrain(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as corpus=my.lance epochs=10.")
@@ -119,7 +120,9 @@ def pretrain(
         typer.echo(f"the model: {place(run_config.out) / 'model'}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL, epilog=example("videoclip realign my.lance --model runs/mine/model --out placed.lance")
+)
 def realign(
     corpus: Annotated[AnyPlace, place_argument(help="Corpus whose narration is placed, such as my.lance.")],
     model: Annotated[str, local_name(help="Model that places it: a folder or a hub name.")],
@@ -154,7 +157,7 @@ def realign(
     typer.echo(json.dumps(asdict(placed) | {"advice": placed.advice}, indent=1) if as_json else f"{out}: {placed}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip rerun runs/mine"))
 def rerun(
     made: Annotated[Path, local_argument(help="A run's folder, or what evaluate --json wrote.")],
     out: Annotated[
@@ -171,7 +174,11 @@ def rerun(
     raise typer.Exit(int(compared.verdict == "different"))
 
 
-@app.command("train-encoder", rich_help_panel=PANEL)
+@app.command(
+    "train-encoder",
+    rich_help_panel=PANEL,
+    epilog=example("videoclip train-encoder my-videos --out my-encoder updates=800"),
+)
 def train_encoder(
     videos: Annotated[Path, local_argument(help="Folder of narrated videos.")],
     out: Annotated[Path, local_option(help="Folder for the encoder.")],

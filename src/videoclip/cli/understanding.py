@@ -11,7 +11,7 @@ from ..ranges import PROCESSES, SEED, Range, check
 from ..recipes.experiments import EXPERIMENTS
 from ..storage.folders import output_file
 from ..storage.places import write_whole
-from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
+from .options import AnyPlace, about, example, local_argument, local_name, local_option, number_option, place_option
 
 app = typer.Typer()
 PANEL = "What a model understands"
@@ -20,7 +20,10 @@ CorpusOption = Annotated[
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip evaluate youcook2 --model runs/mine/model --data youcook2 --json scores.json"),
+)
 def evaluate(
     name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}, or mteb:TASK.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
@@ -28,10 +31,10 @@ def evaluate(
     corpus: CorpusOption = None,
     json: Annotated[Path | None, local_option(help="File to write figures and predictions into.")] = None,
     report: Annotated[Path | None, local_option(help="Page to write: figures, confusions, examples (.html).")] = None,
-    split: Annotated[str, typer.Option(help="Which videos, such as val or train [default: test].")] = "",
+    split: Annotated[str, typer.Option(help="Which videos, such as val or train (default: mostly test).")] = "",
     rule: Annotated[
         str,
-        typer.Option(help="Of segmentation: spread (ours), paper, background (after fine-tuning) [default: spread]."),
+        typer.Option(help="Of segmentation: spread (ours), paper, background (after fine-tuning); default: spread."),
     ] = "",
     per_class: Annotated[bool, typer.Option("--per-class", help="Also print the figures of each class.")] = False,
     template: Annotated[
@@ -63,7 +66,10 @@ def evaluate(
         write_evaluation(report, result)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip align talk.mp4 --captions talk.srt --model runs/mine/model --out shown.srt"),
+)
 def align(
     video: Annotated[Path, local_argument(help="A narrated video.")],
     captions: Annotated[Path, local_option(help="What is said in it, and when: .srt, .vtt, .ass or .json.")],
@@ -104,7 +110,10 @@ def align(
         write_whole(out.with_suffix(".json"), json_module.dumps([asdict(s) for s in sentences], indent=1))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip finetune coin --model runs/mine/model --data coin --out runs/coin epochs=5"),
+)
 def finetune(
     name: Annotated[str, typer.Argument(help=f"One with training videos, of {', '.join(BENCHMARKS)}.")],
     model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
@@ -132,7 +141,7 @@ def finetune(
     typer.echo(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {out / 'model'}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip experiment beyond --out experiments --seeds 1,2,3"))
 def experiment(
     name: Annotated[str, typer.Argument(help=f"{', '.join(EXPERIMENTS)}; in one folder they share runs.")],
     out: Annotated[Path, local_option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
