@@ -18,7 +18,7 @@ import numpy as np
 
 from ..corpus.store import is_finite
 from ..encoders.encoder import AnyEncoder
-from ..errors import MediaError
+from ..errors import MediaError, Stopped
 from ..media.captions import Caption, Narration
 from ..media.container import pictures
 from ..media.dates import recorded_at
@@ -507,5 +507,11 @@ def watch(places: Sequence[Path], run: Callable[[], Indexed], stop: threading.Ev
     from watchfiles import watch as changes
 
     yield run()
-    for _ in changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=True):
+    waiting = iter(changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=True))
+    while True:
+        try:
+            if next(waiting, None) is None:
+                return
+        except Stopped:  # while nothing was to be done
+            return
         yield run()

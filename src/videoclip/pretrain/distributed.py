@@ -26,6 +26,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import ConfigError, VideoclipError
+from ..hardware import device_of
 
 if TYPE_CHECKING:
     from ..model.videoclip import VideoCLIP
@@ -135,8 +136,8 @@ class _Gathered(torch.autograd.Function):
 
 def device_here() -> torch.device:
     """The GPU of this process, or the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
+    if (wanted := device_of()).type != "cuda" or wanted.index is not None:
+        return wanted
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     return device
