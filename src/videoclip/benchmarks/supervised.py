@@ -1,11 +1,12 @@
 """Training on a benchmark and measuring what it brought, on the test videos before and after."""
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..config import defaults, dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError
+from ..model.card import About
 from ..model.joint import load_videoclip
 from ..provenance import provenance
 from ..storage.folders import claim
@@ -55,6 +56,15 @@ def train_and_test(name: str, model: str, corpus: Corpus, data: Path, config: Fi
     before = measured()
     lines = train(start, examples, validation, config, out)
     after = measured()
+    task_and_metric = " ".join(FIGURES[task]).replace("_", " ")
+    start.save_pretrained(
+        out / "model",
+        About(
+            f"By `videoclip finetune {name} --task {task}`, from {PurePath(model).name}.",
+            f"{len(examples):,} examples of the training set.",
+            {f"{task_and_metric} {rule}".strip(): figure_of(task, result) for rule, result in after.items()},
+        ),
+    )
     validated = [line["validation"] for line in lines]
     by_rule = {rule: (figure_of(task, before[rule]), figure_of(task, after[rule])) for rule in before}
     return provenance(config.seed, settings) | {

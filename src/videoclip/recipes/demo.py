@@ -90,7 +90,8 @@ def advice_on_demo(encoder: str, videos: Sequence[Path]) -> str:
     The demo's has seen nothing but drawn worlds, which are known by their ``truth.json``.
     """
     rendered = [(folder / "truth.json").is_file() for path in videos for folder in (path, *path.resolve().parents)]
-    if encoder != load_encoder("demo").name or any(rendered):
+    there = any(path.exists() for path in videos)
+    if not there or encoder != load_encoder("demo").name or any(rendered):
         return ""
     return "the demo's model knows drawn worlds only and finds little in real videos; name a model of the hub (--model)"
 
