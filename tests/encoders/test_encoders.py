@@ -216,7 +216,7 @@ def test_encoders_go_to_other_processes_and_devices_or_refuse_in_one_line():
     assert pickle.loads(pickle.dumps(both)).kind == both.kind
     hidden = Encoder("own", 3, 2, 8, lambda pixels: pixels)
     for refused in (lambda: pickle.dumps(hidden), lambda: own.to("cpu"), lambda: both.to("cpu")):
-        with pytest.raises(VideoclipError, match="^encoder 'own': ") as error:
+        with pytest.raises(VideoclipError, match=r"^encoder 'own': ") as error:
             refused()
         assert "\n" not in str(error.value)
     with pytest.raises(ConfigError, match="device 'gpu7': is not here"):

@@ -86,7 +86,7 @@ def test_wrong_input_is_one_error_that_says_what_is_expected(model):
     for wrong in ("a.mp4", Path("a.mp4"), ["a.mp4"]):
         with pytest.raises(VideoclipError, match=r"'a\.mp4' is no array of features; .*encode_file"):
             model.encode_video(wrong)
-    for wrong in ({"a": 1}, 7, [None]):
+    for wrong in ({"a": 1}, 7, None):
         with pytest.raises(VideoclipError, match=r"(dict|int|NoneType) is no array of features"):
             model.encode_video(wrong)
     for wrong in (np.ones((5, 8)), np.ones((0, 16)), np.ones(16)):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..corpus.store import is_finite
 from ..encoders.encoder import AnyEncoder
-from ..errors import MediaError, Stopped
+from ..errors import MediaError
 from ..media.captions import Caption, Narration
 from ..media.container import pictures
 from ..media.dates import recorded_at
@@ -503,15 +503,12 @@ def note_state(folder: Place) -> Callable[[dict], None]:
 
 
 def watch(places: Sequence[Path], run: Callable[[], Indexed], stop: threading.Event | None = None) -> Iterable[Indexed]:
-    """Index now, and again whenever something changes in these places; yields what each run did."""
+    """Index now, and again whenever something changes in these places; yields what each run did.
+
+    Ctrl-C and SIGTERM end the waiting, when all is done that there was to do; a run they interrupt.
+    """
     from watchfiles import watch as changes
 
     yield run()
-    waiting = iter(changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=True))
-    while True:
-        try:
-            if next(waiting, None) is None:
-                return
-        except Stopped:  # while nothing was to be done
-            return
+    for _ in changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=False):
         yield run()
