@@ -33,6 +33,10 @@ def test_every_export_is_what_its_module_defines(name):
     assert getattr(videoclip, name).__module__ == f"videoclip{videoclip._WHERE[name]}"
 
 
+def test_what_there_is_can_be_listed():
+    assert dir(videoclip) == sorted(videoclip.__all__)
+
+
 def test_a_name_that_is_not_exported_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Corpora'"):
         videoclip.Corpora  # noqa: B018

@@ -4,11 +4,15 @@ Presets lie in ``presets/*.yaml``. Unknown keys and values of the wrong kind are
 nearest that exists. What was written down grows with the versions: a key that a note lacks has its default.
 """
 
+import ast
 import difflib
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent, wrap
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from .errors import ConfigError
@@ -94,6 +98,42 @@ def dump_config(config: Any) -> dict:
     from pydantic import TypeAdapter
 
     return TypeAdapter(type(config)).dump_python(config, mode="json")
+
+
+def explained(config: Any) -> str:
+    """A configuration as YAML, each key below what it means and the range of its numbers."""
+    return "\n".join(_explained(config, "")) + "\n"
+
+
+def _explained(config: Any, indent: str) -> Iterator[str]:
+    import yaml
+
+    kind, values = type(config), dump_config(config)
+    sentences, ranges = sentences_of(kind), ranges_of(kind)
+    for key, value in values.items():
+        range_ = f" ({ranges[key][0]})" if key in ranges else ""
+        for line in wrap(f"{sentences.get(key, '')}{range_}", 116 - len(indent)):
+            yield f"{indent}# {line}"
+        if is_dataclass(getattr(config, key)):
+            yield f"{indent}{key}:"
+            yield from _explained(getattr(config, key), f"{indent}  ")
+        else:
+            for line in yaml.safe_dump({key: value}, sort_keys=False, width=1000).splitlines():
+                yield f"{indent}{line}"
+
+
+def sentences_of(kind: type) -> dict[str, str]:
+    """What each key of a configuration means: the docstring below it in the class, in one line."""
+    body = ast.parse(dedent(inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
+    return {
+        key.target.id: " ".join(below.value.value.replace("``", "").split())
+        for key, below in pairwise(body)
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(key.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def defaults(kind: type) -> dict:

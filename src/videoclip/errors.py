@@ -36,7 +36,7 @@ class UnsafeFileError(VideoclipError):
 class Stopped(BaseException):
     """The process was asked politely to end (SIGTERM); like ``KeyboardInterrupt``, no error.
 
-    What is done is kept on the way out, and the command line exits with code 0.
+    What is done is kept on the way out, and the command line exits with code 143.
     """
 
 

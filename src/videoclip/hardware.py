@@ -6,11 +6,34 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+from .errors import ConfigError
+
 if TYPE_CHECKING:
     import torch
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 """Numbers of the settings in glibc's malloc.h."""
+
+
+def device_of(name: str = "") -> "torch.device":
+    """A device by name, such as ``cpu``, ``cuda:1`` or ``mps``.
+
+    By default it is the one that ``VIDEOCLIP_DEVICE`` in the environment names, or the GPU if there is one.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    import torch
+
+    name = name or os.environ.get("VIDEOCLIP_DEVICE", "")
+    if not name:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"device '{name}': is not here ({str(error).splitlines()[0][:100]}); choose cpu") from error
+    return device
 
 
 def has_bf16(device: "torch.device") -> bool:

@@ -5,6 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_is_shown = True
+
+
+def show_progress(shown: bool) -> None:
+    """Whether this process shows progress at all, from here on."""
+    global _is_shown
+    _is_shown = shown
+
+
 QUIET_SECONDS = 15.0
 """Seconds between lines where the output is not a terminal."""
 
@@ -16,7 +25,7 @@ def track(label: str, total: int, unit: str, done: int = 0, shown: bool = True) 
     On a terminal that is a bar; elsewhere, a line now and then. ``done`` was done before (by an interrupted run) and
     does not count for the rate.
     """
-    if not shown:
+    if not (shown and _is_shown):
         yield lambda *_, **__: None
         return
     show = _on_terminal if sys.stderr.isatty() else _in_lines

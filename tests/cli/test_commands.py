@@ -134,7 +134,7 @@ def demo(tmp_path_factory):
     The experiment of ``recipes`` does the same in float32.
     """
     out = tmp_path_factory.mktemp("demo") / "demo"
-    small = ["epochs=2", "batches.videos=8", "model.hidden_size=32", "model.heads=2", "model.intermediate_size=64"]
+    small = ["epochs=2", "model.hidden_size=32", "model.heads=2", "model.intermediate_size=64"]
     arguments = ["demo", "--out", str(out), "--videos", "20", *(part for key in small for part in ("--set", key))]
     command = [sys.executable, "-m", "videoclip", *arguments]
     bf16 = os.environ | {"VIDEOCLIP_BF16": "1"}
@@ -226,9 +226,13 @@ def test_finetune_says_what_it_brought_and_leaves_a_model(demo, videoclip, tmp_p
     arguments = ("--model", out / "model", "--data", out, "--out", tmp_path / "ft", "epochs=1", "batch=32")
     code, printed, err = videoclip("finetune", "world", *arguments, "--task", "segmentation")
     assert code == 0, err
-    assert "segmentation frame accuracy:" in printed
+    assert "segmentation frame accuracy, rule spread:" in printed
+    assert "segmentation frame accuracy, rule background:" in printed
     result = json.loads((tmp_path / "ft" / "result.json").read_text())
     assert result["figure"] == ["segmentation", "frame_accuracy"]
+    figures = result["by_rule"].values()
+    worse = max(figure["after"] for figure in figures) < max(figure["before"] for figure in figures)
+    assert ("is worse than the one before" in err) == result["is_worse"] == worse
     assert result["test"]["segmentation"]["rule"] == "background"
     assert (tmp_path / "ft" / "model" / "model.safetensors").is_file()
     code, _, err = videoclip("finetune", "world", *arguments, "--task", "moments")

@@ -46,7 +46,7 @@ def test_from_a_folder_of_videos_to_moments_in_every_form(videoclip, videos, mod
     _, out, _ = videoclip("search", "--library", library, "sharpening chisels", "--mode", "speech")
     assert f"  said  {videos / 'a.mp4'}\n" in out
     assert "“we sharpen the chisel”" in out
-    _, out, _ = videoclip("search", "--library", library, "chisel sharpening", "--form", "json", "--mode", "speech")
+    _, out, _ = videoclip("search", "--library", library, "chisel sharpening", "--format", "json", "--mode", "speech")
     (hit,) = json.loads(out)["hits"]
     assert (hit["said"], hit["sight"]) == ("we sharpen the chisel", None)
     _, same, _ = videoclip("search", "--library", library, "chisel sharpening", "--json", "--mode", "speech")
@@ -78,7 +78,7 @@ def test_mistakes_are_one_line_with_the_remedy(videoclip, videos, model, tmp_pat
         (("--after", "yesterday"), "2026-01-31"),
         (("--form", "docx"), "choose from json"),
         (("--out", tmp_path / "x.docx"), "choose from json"),
-        (("--json", "--form", "csv"), "choose one"),
+        (("--json", "--format", "csv"), "choose one"),
     ):
         code, _, err = videoclip("search", "--library", library, "x", *arguments)
         assert (code, words in err) == (2, True), err

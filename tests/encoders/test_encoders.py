@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import save_file
 
 from videoclip import load_encoder
 from videoclip.encoders.config import EncoderConfig
-from videoclip.encoders.encoder import batches
+from videoclip.encoders.encoder import CombinedEncoder, Encoder, batches
 from videoclip.encoders.s3d import S3D, blocks_of, fast_network, folded, max_pool_same
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.media.video import seconds_of
@@ -198,3 +199,25 @@ def test_malicious_weights_do_nothing_and_are_refused(tmp_path, name, wrap):
     with pytest.raises(WeightsError, match="not a file of tensors alone, and was not run"):
         load_encoder("s3d", tmp_path / "s3d_howto100m.pth")
     assert not (tmp_path / "ran").exists()
+
+
+def brightness(pixels: torch.Tensor) -> torch.Tensor:
+    return pixels.float().mean((1, 2, 3))
+
+
+def test_encoders_go_to_other_processes_and_devices_or_refuse_in_one_line():
+    demo, own = load_encoder("demo", device="cpu"), Encoder("own", 3, 2, 8, brightness)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, demo.fps, demo.frame_size, demo.frame_size, 3), np.uint8)
+    for again in (pickle.loads(pickle.dumps(demo)), demo.to("cpu"), pickle.loads(pickle.dumps(demo.to("cpu")))):
+        assert again.kind == demo.kind
+        assert np.array_equal(again.encode(pixels), demo.encode(pixels))
+    assert pickle.loads(pickle.dumps(own)) == own
+    both = CombinedEncoder((demo, own))
+    assert pickle.loads(pickle.dumps(both)).kind == both.kind
+    hidden = Encoder("own", 3, 2, 8, lambda pixels: pixels)
+    for refused in (lambda: pickle.dumps(hidden), lambda: own.to("cpu"), lambda: both.to("cpu")):
+        with pytest.raises(VideoclipError, match=r"^encoder 'own': ") as error:
+            refused()
+        assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match="device 'gpu7': is not here"):
+        load_encoder("demo", device="gpu7")

@@ -1,3 +1,4 @@
+import pickle
 import time
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +31,12 @@ def test_a_moment_is_found_with_its_boundaries(library):
         assert abs(best.start - start) <= 1
         assert abs(best.end - end) <= 1
         assert best.sight > 0.5
+
+
+def test_a_library_goes_to_another_process_by_its_folder(library):
+    again = pickle.loads(pickle.dumps(library))
+    assert [video.path for video in again.videos] == [video.path for video in library.videos]
+    assert names(again.search("a red thing")) == names(library.search("a red thing"))
 
 
 def test_what_is_not_there_is_said_so(library):

@@ -248,7 +248,7 @@ def test_transcripts_are_written_in_every_form_and_read_again_as_captions(tmp_pa
 def test_the_command_writes_transcripts(videoclip, monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "load_transcriber", lambda *_: Echo())
     write_sound(tmp_path / "memo.mp4", speech())
-    code, out, _ = videoclip("transcribe", tmp_path / "memo.mp4", "--out", tmp_path / "out", "--form", "vtt")
+    code, out, _ = videoclip("transcribe", tmp_path / "memo.mp4", "--out", tmp_path / "out", "--format", "vtt")
     assert (code, (tmp_path / "out" / "memo.vtt").is_file()) == (0, True)
     assert "1 sentences" in out
     code, _, err = videoclip("transcribe", tmp_path / "memo.mp4", "--out", tmp_path / "out", "--form", "doc")

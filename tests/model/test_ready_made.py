@@ -1,6 +1,7 @@
 """Ready-made models give the vectors of their own library through every door, without a hub."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -267,6 +268,17 @@ def test_an_encoder_is_loaded_by_its_folder_and_by_its_name_while_its_model_is_i
     assert load_encoder(f"joint:{own('clip').folder}").kind == model.features
     with pytest.raises(VideoclipError, match="name that encoder's folder"):
         encoder_named("joint:clip-00000000@1")
+
+
+def test_a_ready_made_model_and_its_encoder_go_to_other_processes_and_devices(own):
+    folder = str(own("clip").folder)
+    model = load_model(folder, device="cpu")
+    for again in (pickle.loads(pickle.dumps(model)), model.to("cpu")):
+        assert (again.name, again.fingerprint, again.device.type) == (model.name, model.fingerprint, "cpu")
+        assert torch.allclose(again.encode_text(TEXTS[0]), model.encode_text(TEXTS)[0], atol=1e-5)
+    assert not model.encode_text(TEXTS).is_inference()
+    encoder = encoder_for(model)
+    assert pickle.loads(pickle.dumps(encoder)).kind == encoder.to("cpu").kind == encoder.kind
 
 
 @pytest.mark.parametrize("name", ["clip", "open_clip clip"])

@@ -1,3 +1,5 @@
+import os
+import pickle
 import re
 import warnings
 from dataclasses import replace
@@ -6,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
 import videoclip
 from videoclip import VideoCLIP, load_model
 from videoclip.encoders.encoder import FeatureKind
-from videoclip.errors import VideoclipError, WeightsError
+from videoclip.errors import ConfigError, VideoclipError, WeightsError
+from videoclip.model.card import PAPER, About
 from videoclip.model.config import ModelConfig
 from videoclip.model.fingerprint import fingerprint_of
 from videoclip.model.joint import encoder_for
@@ -76,11 +80,76 @@ def test_use_leaves_training_mode_as_it_was_and_is_without_dropout(model):
 
 
 def test_wrong_input_is_one_error_that_says_what_is_expected(model):
-    with pytest.raises(VideoclipError, match="takes a list of texts"):
-        model.encode_text("slice the onion")
+    for wrong in (7, None, ["slice", 7], [["slice"]], {"slice": 1}.values()):
+        with pytest.raises(VideoclipError, match=r"takes a text or a list of texts, not (int|NoneType|list)"):
+            model.encode_text(wrong)
+    for wrong in ("a.mp4", Path("a.mp4"), ["a.mp4"]):
+        with pytest.raises(VideoclipError, match=r"'a\.mp4' is no array of features; .*encode_file"):
+            model.encode_video(wrong)
+    for wrong in ({"a": 1}, 7, None):
+        with pytest.raises(VideoclipError, match=r"(dict|int|NoneType) is no array of features"):
+            model.encode_video(wrong)
     for wrong in (np.ones((5, 8)), np.ones((0, 16)), np.ones(16)):
         with pytest.raises(VideoclipError, match=r"video 1: .*expected \(seconds, 16\)"):
             model.encode_video([*features(3), wrong])
+
+
+def test_a_single_text_or_video_has_a_single_vector(model):
+    assert torch.equal(model.encode_text("slice it"), model.encode_text(["slice it"])[0])
+    (video,) = features(5)
+    assert torch.equal(model.encode_video(video), model.encode_video([video])[0])
+    assert torch.equal(model.encode_video(torch.from_numpy(video)), model.encode_video(video))
+    assert model.encode_video(np.stack([video, video])).shape == (2, 32)
+
+
+def test_similarity_is_the_dot_product_of_each_with_each(model):
+    texts, videos = model.encode_text(["a", "b", "c"]), model.encode_video(features(3, 4))
+    assert torch.allclose(model.similarity(texts, videos), texts @ videos.T)
+    assert model.similarity(texts[0], videos.numpy()).shape == (1, 2)
+
+
+def test_heads_can_be_trained_on_what_a_model_gives(model):
+    (video,) = features(5)
+    for given in (model.encode_text(["a"]), model.encode_video([video]), model.video_tokens(video)):
+        assert not given.is_inference()
+        assert not given.requires_grad
+        head = torch.nn.Linear(32, 2)
+        head(given).sum().backward()
+        assert head.weight.grad is not None
+
+
+def test_a_model_goes_to_another_process(model):
+    again = pickle.loads(pickle.dumps(model))
+    assert torch.equal(again.encode_text(["a"]), model.encode_text(["a"]))
+    assert again.to("cpu") is again
+
+
+def test_a_model_is_loaded_onto_the_device_that_is_named(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    assert load_model(tmp_path, device="meta").device.type == "meta"
+    with pytest.raises(ConfigError, match="device 'gpu7': is not here"):
+        load_model(tmp_path, device="gpu7")
+
+
+def test_what_is_saved_can_be_read_by_others_and_says_what_it_is(model, tmp_path):
+    before = os.umask(0o022)
+    try:
+        model.save_pretrained(tmp_path)
+    finally:
+        os.umask(before)
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("config.json", "model.safetensors", "README.md"), "0o644"
+    )
+    card = (tmp_path / "README.md").read_text()
+    assert "How it was trained is not noted." in card
+    assert PAPER in card
+    about = About("By hand.", "On nothing.", {"R@1": 0.5}, "mit")
+    model.save_pretrained(tmp_path, about)
+    model.save_pretrained(tmp_path)  # which leaves the card as it is
+    told = ModelCard.load(tmp_path / "README.md")
+    assert (told.data.license, told.data.library_name) == ("mit", "videoclip")
+    assert "By hand. On nothing." in told.text
+    assert "| R@1 | 0.5 |" in told.text
 
 
 def test_features_of_another_encoder_are_an_error_that_explains_itself(model):

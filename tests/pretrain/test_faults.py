@@ -58,7 +58,7 @@ def until_updates(process: subprocess.Popen, out: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_polite_kill_saves_and_exits_with_0_and_a_second_run_is_refused_meanwhile(corpus, tmp_path):
+def test_a_polite_kill_saves_and_exits_with_143_and_a_second_run_is_refused_meanwhile(corpus, tmp_path):
     out = tmp_path / "run"
     first = job(corpus, out, "epochs=3000")
     until_updates(first, out, 3)
@@ -68,7 +68,7 @@ def test_a_polite_kill_saves_and_exits_with_0_and_a_second_run_is_refused_meanwh
     assert "another job is training into it" in complaint
     first.send_signal(signal.SIGTERM)
     _, said = first.communicate(timeout=PATIENCE)
-    assert first.returncode == 0
+    assert first.returncode == 143
     assert "the same command goes on from here" in said
     reached = newest_checkpoint(out, torch.device("cpu"))["state"]["update"]
     assert reached >= len(losses(out)) >= 3

@@ -1,10 +1,25 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from painted import COLOURS, Painted
 
 from videoclip.errors import VideoclipError
 from videoclip.media.captions import Caption
-from videoclip.tasks.one_video import aligned, answers, part_of, read_lines, said_within, segments, steps
+from videoclip.model.curves import moving_mean
+from videoclip.tasks.localization import locate_steps
+from videoclip.tasks.one_video import (
+    aligned,
+    answers,
+    part_of,
+    read_lines,
+    said_within,
+    segments,
+    steps,
+    stretches_of_steps,
+)
 
 
 def shown(*stretches) -> np.ndarray:
@@ -104,3 +119,20 @@ def test_nothing_is_found_for_no_words_or_in_no_time(texts):
 def test_an_answer_that_is_named_twice_is_refused():
     with pytest.raises(VideoclipError, match="answer 'red' is named twice"):
         answers(Painted(), SHORT, ["red", "blue", "red"])
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 6), st.integers(0, 60), st.integers(0, 2**32 - 1))
+def test_steps_keep_their_order_and_each_holds_its_second(count, more, seed):
+    rng = np.random.default_rng(seed)
+    scores = moving_mean(rng.normal(size=(count + more, count)), 5)
+    seconds = locate_steps(scores)
+    spans = stretches_of_steps(scores, seconds)
+    assert all(start <= second < end for (start, end), second in zip(spans, seconds, strict=True))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+    assert spans == stretches_of_steps(scores + rng.normal(size=scores.shape) * 1e-9, seconds)
+
+
+def test_neighbouring_steps_part_where_both_together_score_best():
+    scores = np.array([[9, 0], [9, 0], [9, 0], [8, 7], [7, 8], [0, 9], [0, 9], [0, 0]], float)
+    assert stretches_of_steps(scores, [1, 5]) == [(0, 4), (4, 7)]

@@ -1,11 +1,12 @@
 """Training on a benchmark and measuring what it brought, on the test videos before and after."""
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..config import defaults, dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError
+from ..model.card import About
 from ..model.joint import load_videoclip
 from ..provenance import provenance
 from ..storage.folders import claim
@@ -22,14 +23,17 @@ FIGURES = {
     "moments": ("moments", "rank_at_1"),
 }
 """Where the metric that training for a task improves stands in a result."""
-RULES = {"segmentation": "background"}
-"""Of segmentation, for a model that was trained for a task: it has learnt a text for background."""
+RULES = {"segmentation": ("spread", "background")}
+"""Of segmentation, the rules by which models are compared: the one for zero-shot, and the one for a model that was
+trained, which has learnt a text for background."""
 LEFT_OUT = ("items", "videos", "similarity", "seed", "versions", "commit", "machine", "date")
 """What a result after training does without: predictions, and what the result of the training says itself."""
 
 
 def train_and_test(name: str, model: str, corpus: Corpus, data: Path, config: FinetuneConfig, out: Path) -> dict:
     """Train a model for a task of a benchmark into ``out``; what ``result.json`` holds.
+
+    ``by_rule`` has the metric of the model before and after, by each rule of segmentation (``""`` where there is none).
 
     Raises:
         ConfigError: ``out`` holds something else, or the model cannot be trained, or not for this task.
@@ -42,19 +46,38 @@ def train_and_test(name: str, model: str, corpus: Corpus, data: Path, config: Fi
     check_features(start, corpus)
     examples, validation = chosen.trains[task](corpus, data)
     claim(out, "finetune", settings, defaults(FinetuneConfig))
-    before = evaluate(name, start, corpus, data, split=chosen.trained_split)
+
+    def measured() -> dict[str, dict]:
+        return {
+            rule: evaluate(name, start, corpus, data, split=chosen.trained_split, rule=rule)
+            for rule in RULES.get(task, ("",))
+        }
+
+    before = measured()
     lines = train(start, examples, validation, config, out)
-    after = evaluate(name, start, corpus, data, split=chosen.trained_split, rule=RULES.get(task, ""))
+    after = measured()
+    task_and_metric = " ".join(FIGURES[task]).replace("_", " ")
+    start.save_pretrained(
+        out / "model",
+        About(
+            f"By `videoclip finetune {name} --task {task}`, from {PurePath(model).name}.",
+            f"{len(examples):,} examples of the training set.",
+            {f"{task_and_metric} {rule}".strip(): figure_of(task, result) for rule, result in after.items()},
+        ),
+    )
     validated = [line["validation"] for line in lines]
+    by_rule = {rule: (figure_of(task, before[rule]), figure_of(task, after[rule])) for rule in before}
     return provenance(config.seed, settings) | {
         "figure": FIGURES[task],
-        "zero_shot": figure_of(task, before),
-        "fine_tuned": figure_of(task, after),
+        "zero_shot": next(iter(by_rule.values()))[0],
+        "fine_tuned": list(by_rule.values())[-1][1],
+        "by_rule": {rule: {"before": a, "after": b} for rule, (a, b) in by_rule.items()},
+        "is_worse": max(b for _, b in by_rule.values()) < max(a for a, _ in by_rule.values()),
         "best_epoch": validated.index(max(validated)),
         "epochs": lines,
         "examples": len(examples),
         "validation_examples": len(validation),
-        "test": {key: value for key, value in after.items() if key not in LEFT_OUT},
+        "test": {key: value for key, value in list(after.values())[-1].items() if key not in LEFT_OUT},
     }
 
 

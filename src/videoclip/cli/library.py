@@ -12,14 +12,21 @@ from ..storage.folders import output_file
 from ..storage.places import local, write_whole
 from .options import (
     AnyPlace,
+    AsJson,
+    Device,
+    JsonFile,
     SpeechModel,
     Transcribe,
     about,
+    example,
+    is_stdout,
     local_argument,
     local_name,
     local_option,
     number_option,
     place_option,
+    print_json,
+    write_json,
 )
 
 if TYPE_CHECKING:
@@ -32,10 +39,13 @@ ModelName = Annotated[str, typer.Option(help="A model's folder or hub name, ours
 EncoderName = Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")]
 Weights = Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")]
 OwnVideo = Annotated[Path, local_argument(help="A video file.")]
-Json = Annotated[Path | None, local_option(help="File to write the result into.")]
 
 
-@app.command("index", rich_help_panel=PANEL)
+@app.command(
+    "index",
+    rich_help_panel=PANEL,
+    epilog=example("videoclip index my-videos --library my-library --model google/siglip2-base-patch16-224"),
+)
 def index_(
     library: LibraryFolder,
     videos: Annotated[
@@ -60,7 +70,8 @@ def index_(
     replace_heard: Annotated[
         bool, typer.Option("--replace-heard", help="With --transcribe always: also what another recogniser heard.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    as_json: AsJson = False,
+    device: Device = "",
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from dataclasses import asdict
@@ -71,6 +82,7 @@ def index_(
     from ..library.store.about import LibraryError, read_about
     from ..media.speech.weights import ears_for
     from ..model.joint import encoder_for, load_model
+    from ..recipes.demo import advice_on_demo
     from ..report.lines import complain, print_indexed
 
     folder = library
@@ -88,6 +100,8 @@ def index_(
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
     told, options = note_state(folder), IndexOptions(prune, language, workers, ears=ears)
+    if advice := advice_on_demo(seer.name, videos):
+        complain(advice)
 
     def run() -> "Indexed":
         return index(videos, folder, loaded, seer, options, told)
@@ -100,13 +114,18 @@ def index_(
             print_indexed(result, folder)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip transcribe talk.mp4 --out transcripts --format vtt"))
 def transcribe(
     files: Annotated[list[Path], local_argument(help="Videos or recordings, or folders of them.")],
     out: Annotated[Path, local_option(help="Folder for what is heard, by the names of the files.")],
-    form: Annotated[list[str], typer.Option(help="srt, vtt or json (with word times); may be given again.")] = ["srt"],  # noqa: B006
+    format: Annotated[
+        list[str] | None,
+        typer.Option(help="srt, vtt or json (with word times); may be given again (default: srt)."),
+    ] = None,
+    form: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     speech_model: SpeechModel = "",
     language: Annotated[str, typer.Option(help="Of the sound track that is preferred where there are several.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Write down what is said in videos, by speech recognition; resumes where it was interrupted."""
     from ..media.files import look_for_videos
@@ -115,15 +134,20 @@ def transcribe(
     from ..media.speech.writing import check_forms, transcribe_files
     from ..report.lines import complain, print_transcribed
 
-    check_forms(form)
+    forms = format or form or ["srt"]
+    check_forms(forms)
     sources = look_for_videos(files).videos
     if not sources:
         raise VideoclipError(f"{files[0]}: no videos or recordings in it")
-    written = transcribe_files(sources, load_transcriber(speech_model, complain), out, form, wanted_language(language))
-    print_transcribed(written, out)
+    written = transcribe_files(sources, load_transcriber(speech_model, complain), out, forms, wanted_language(language))
+    if as_json:
+        done = {"model": written.model, "heard": list(written.heard), "unheard": written.unheard}
+        print_json(done | {"present": written.present})
+    else:
+        print_transcribed(written, out)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip search --library my-library 'someone slices an onion'"))
 def search(
     library: LibraryFolder,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
@@ -138,12 +162,14 @@ def search(
     language: Annotated[str, typer.Option(help="Only videos with captions in this language.")] = "",
     by_video: Annotated[bool, typer.Option("--by-video", help="List the moments of a video together.")] = False,
     everything: Annotated[bool, typer.Option("--everything", help="Also what merely comes closest.")] = False,
-    form: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --form json.")] = False,
+    format: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
+    form: Annotated[str, typer.Option(hidden=True)] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     out: Annotated[Path | None, local_option(help="File to write, in the form of its suffix.")] = None,
     export: Annotated[Path | None, local_option(help="Folder for clips of the moments.")] = None,
     encode: Annotated[bool, typer.Option("--encode", help="Cut clips at the very frame, encoding anew.")] = False,
     weights: Weights = "",
+    device: Device = "",
 ) -> None:
     """Find moments of your videos by describing them."""
     from ..library.exports import export_clips, in_form
@@ -151,9 +177,10 @@ def search(
     from ..media.dates import asked
     from ..report.lines import print_hits
 
-    if as_json and form not in ("list", "json"):
-        raise VideoclipError(f"--json and --form {form}: choose one, and write the other into a file by --out")
-    form = "json" if as_json else form
+    format = form or format
+    if as_json and format not in ("list", "json"):
+        raise VideoclipError(f"--json and --format {format}: choose one, and write the other into a file by --out")
+    format = "json" if as_json else format
     opened = Library(library)
     query = Query(
         text=text, mode=mode, limit=limit, folder=folder, after=asked(after, "--after"),
@@ -166,28 +193,32 @@ def search(
     found, title = opened.search(query, vector), text or f"like {like}"
     if out:
         write_whole(output_file(out), in_form(out.suffix.lstrip(".").lower(), found.hits, title))
-    if form != "list":
-        typer.echo(in_form(form, found.hits, title), nl=False)
+    made, failed = export_clips(found.hits, export, encode) if export and found.hits else ([], {})
+    if format != "list":
+        typer.echo(in_form(format, found.hits, title), nl=False)
     else:
         print_hits(found)
+    for reason in failed.values():
+        typer.echo(f"not cut: {reason}", err=True)
     if export and found.hits:
-        made, failed = export_clips(found.hits, export, encode)
-        for reason in failed.values():
-            typer.echo(f"not cut: {reason}", err=True)
-        typer.echo(f"{export}: {len(made)} clips", err=form != "list")
+        typer.echo(f"{export}: {len(made)} clips", err=format != "list")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip segment talk.mp4 --labels labels.txt --model runs/mine/model --out labels.vtt"),
+)
 def segment(
     video: OwnVideo,
     labels: Annotated[Path, local_option(help="Text file: a label a line.")],
     model: ModelName,
     out: Annotated[Path | None, local_option(help="Captions to write, .srt or .vtt.")] = None,
     picture: Annotated[Path | None, local_option(help="Timeline to write (.svg).")] = None,
-    json: Json = None,
+    json: JsonFile = None,
     rule: Annotated[str, typer.Option(help="spread (ours), paper, or background (after fine-tuning).")] = "spread",
     encoder: EncoderName = "",
     weights: Weights = "",
+    device: Device = "",
 ) -> None:
     """Say which of your labels each second of a video shows."""
     from ..tasks.one_video import read_lines, segments
@@ -203,16 +234,19 @@ def segment(
     _write_segments(found, names, len(features), video, out, picture, json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL, epilog=example("videoclip steps talk.mp4 --steps steps.txt --model runs/mine/model")
+)
 def steps(
     video: OwnVideo,
     steps: Annotated[Path, local_option("--steps", help="Text file: a step a line, in their order.")],
     model: ModelName,
     out: Annotated[Path | None, local_option(help="Captions to write, .srt or .vtt.")] = None,
     picture: Annotated[Path | None, local_option(help="Timeline to write (.svg).")] = None,
-    json: Json = None,
+    json: JsonFile = None,
     encoder: EncoderName = "",
     weights: Weights = "",
+    device: Device = "",
 ) -> None:
     """Find out when each of ordered steps is shown in a video."""
     from ..tasks.one_video import read_lines
@@ -226,7 +260,10 @@ def steps(
     _write_segments(found, names, len(features), video, out, picture, json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip ask talk.mp4 'slicing an onion' 'frying an egg' --model runs/mine/model"),
+)
 def ask(
     video: OwnVideo,
     choices: Annotated[list[str], typer.Argument(help="Possible answers.")],
@@ -234,9 +271,10 @@ def ask(
     question: Annotated[str, typer.Option(help="Stands before each answer.")] = "",
     start: Annotated[float, number_option(SECONDS, help="Second from which on the video counts.")] = 0.0,
     end: Annotated[float | None, number_option(SECONDS, help="Second until which it counts.")] = None,
-    json: Json = None,
+    json: JsonFile = None,
     encoder: EncoderName = "",
     weights: Weights = "",
+    device: Device = "",
 ) -> None:
     """Choose which of several answers fits a video."""
     from ..tasks.one_video import answers, check_choices, part_of
@@ -248,17 +286,18 @@ def ask(
     joint, features = _understood(video, model, encoder, weights)
     with about(video):
         shares = answers(joint, part_of(features, start, end), choices, question)
-    for share, choice in sorted(zip(shares, choices, strict=True), reverse=True):
-        typer.echo(f"{100 * share:5.1f} %  {choice}")
     if json:
         answer = choices[shares.index(max(shares))]
         result = {"video": str(video), "question": question, "answer": answer}
-        write_whole(json, json_module.dumps(result | {"shares": dict(zip(choices, shares, strict=True))}, indent=1))
+        write_json(json, result | {"shares": dict(zip(choices, shares, strict=True))})
+    if not is_stdout(json):
+        for share, choice in sorted(zip(shares, choices, strict=True), reverse=True):
+            typer.echo(f"{100 * share:5.1f} %  {choice}")
 
 
 def _check_outputs(inputs: tuple[Path, ...], *paths: Path | None) -> None:
     for path in paths:
-        if path:
+        if path and not is_stdout(path):
             output_file(path, *inputs)
 
 
@@ -280,17 +319,17 @@ def _write_segments(
     from ..report.plots import stretches
     from ..tasks.one_video import as_captions
 
-    print_segments(found, seconds)
     if out:
         write_captions(out, as_captions(found))
     if picture:
         write_whole(picture, stretches(seconds, [(p.start, p.end, p.label) for p in found], names))
     if json:
-        result = {"video": str(video), "seconds": seconds, "segments": [asdict(part) for part in found]}
-        write_whole(json, json_module.dumps(result, indent=1))
+        write_json(json, {"video": str(video), "seconds": seconds, "segments": [asdict(part) for part in found]})
+    if not is_stdout(json):
+        print_segments(found, seconds)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip serve --library my-library"))
 def serve(
     library: LibraryFolder,
     port: Annotated[int, number_option(Range(0, 65_535), help="0: any free one.")] = 8400,
@@ -303,6 +342,7 @@ def serve(
     ] = None,
     token: Annotated[str, typer.Option(hidden=True)] = "",
     uploads: Annotated[bool, typer.Option("--uploads", help="Allow searching by an uploaded image or clip.")] = False,
+    device: Device = "",
 ) -> None:
     """Search your videos in the browser."""
     from ..serve.access import Options

@@ -1,10 +1,12 @@
 """The command line as a whole; commands import what they need when they run, so that ``--help`` is quick."""
 
 import errno
+import logging
 import os
 import re
 import signal
 import sys
+import warnings
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -12,6 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import Stopped, VideoclipError
+from ..progress import show_progress
 from ..storage.remote import is_cut_off
 from . import library, published, start, training, understanding
 
@@ -21,12 +24,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
 )
 for panel in (start, training, understanding, published, library):
     app.add_typer(panel.app)
+log = logging.getLogger(__name__)
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as Typer gives it."""
+STOPPED = 143
+"""Exit code after SIGTERM, as shells give it: the work is not whole, and what comes after ``&&`` waits for it."""
 GO_ON = "and run the same command again: it goes on from here"
 SMALLER = "choose smaller sizes, such as batches.videos, clips.pairs_per_video or model.hidden_size, or fewer workers"
 FAULTS = {
@@ -56,7 +61,20 @@ def videoclip(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-) -> None: ...
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors alone.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what is loaded and done, and where an error comes from.")
+    ] = False,
+) -> None:
+    if quiet and verbose:
+        raise VideoclipError("--quiet and --verbose: choose one")
+    show_progress(not quiet)
+    if verbose:
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+        logging.getLogger("videoclip").setLevel(logging.DEBUG)
+    if quiet:
+        logging.getLogger().setLevel(logging.ERROR)
+        warnings.simplefilter("ignore")
 
 
 def main() -> None:
@@ -69,7 +87,9 @@ def main() -> None:
         app()
     except Stopped:
         typer.echo("videoclip: stopped as asked; the same command goes on from here", err=True)
+        sys.exit(STOPPED)
     except VideoclipError as error:
+        log.debug("where the error comes from", exc_info=True)
         typer.echo(f"videoclip: {error}", err=True)
         sys.exit(2)
     except (OSError, RuntimeError, MemoryError) as error:

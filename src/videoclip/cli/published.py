@@ -6,13 +6,23 @@ from typing import Annotated
 import typer
 
 from ..ranges import SECONDS
-from .options import AnyPlace, local_argument, local_option, number_option, place_argument, place_option
+from .options import (
+    AnyPlace,
+    AsJson,
+    example,
+    local_argument,
+    local_option,
+    number_option,
+    place_argument,
+    place_option,
+    print_json,
+)
 
 app = typer.Typer()
 PANEL = "Published weights and data"
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip download s3d-howto100m"))
 def download(
     name: Annotated[str, typer.Argument(help="videoclip, s3d-howto100m or mil-nce.")],
     out: Annotated[
@@ -21,20 +31,26 @@ def download(
     mirror: Annotated[str, typer.Option(metavar="URL", help="Address of a folder with copies.")] = "",
     source: Annotated[Path | None, local_option("--from", help="A copy of yours: the file, or its folder.")] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Get it anew, whatever came before.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Get published weights; resumes, retries, and checks that they are still the same."""
     from ..published.download import download as run
 
-    for path in run(name, out, mirror, source, forget):
+    paths = run(name, out, mirror, source, forget)
+    if as_json:
+        print_json([str(path) for path in paths])
+        return
+    for path in paths:
         typer.echo(path)
     if name == "videoclip":
         typer.echo("next: videoclip convert with this path and a folder for the model")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip convert checkpoint_best.pt published-model"))
 def convert(
     checkpoint: Annotated[Path, local_argument(help="checkpoint_best.pt, or a state dict of it.")],
     folder: Annotated[Path, local_argument(help="Folder for the model.")],
+    as_json: AsJson = False,
 ) -> None:
     """Turn the published VideoCLIP checkpoint into a model's folder; nothing in the file is run."""
     from ..model.convert import convert as run
@@ -42,6 +58,9 @@ def convert(
 
     model, official = run(checkpoint, folder)
     towers = model.parameter_counts()
+    if as_json:
+        print_json({"model": str(folder), "parameters": towers, "unused": official.unused, "unread": official.inert})
+        return
     typer.echo(f"{folder}: {sum(towers.values()):,} parameters ({', '.join(f'{n} {c:,}' for n, c in towers.items())})")
     if official.unused:
         typer.echo(f"not needed: {', '.join(official.unused)}")
@@ -49,7 +68,11 @@ def convert(
         typer.echo(f"left unread: objects of {', '.join(official.inert[:SHOWN])}")
 
 
-@app.command("import", rich_help_panel=PANEL)
+@app.command(
+    "import",
+    rich_help_panel=PANEL,
+    epilog=example("videoclip import features --captions captions --out howto100m.lance"),
+)
 def import_(
     features: Annotated[
         Path, local_argument(help="Folder of .npy or .pth.tar files, or of the published code's shards.")
@@ -73,26 +96,37 @@ def import_(
         float, number_option(SECONDS, help="How long a sentence lasts of which only the time is known (HTM-AA).")
     ] = 5.0,
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring other people's features and captions into a corpus; goes on where it was interrupted."""
+    from dataclasses import asdict
+
     from ..corpus.importers import ImportConfig, import_features
     from ..report.lines import print_set_aside
 
     config = ImportConfig(encoder, normalize, keep_repeats, allow_silent, sentence_seconds=sentence_seconds)
     summary = import_features(features, out, captions, ids, config)
     print_set_aside(summary.set_aside, f"{out}.set-aside.json")
-    typer.echo(f"{out}: {summary}; features of {summary.kind}")
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        typer.echo(f"{out}: {summary}; features of {summary.kind}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip export my.lance features --format npy"))
 def export(
     corpus: Annotated[AnyPlace, place_argument(help="A corpus.")],
     folder: Annotated[Path, local_argument(help="Folder to write into.")],
     format: Annotated[str, typer.Option(help="npy (a file per video) or safetensors (many videos a file).")] = "npy",
     match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+    as_json: AsJson = False,
 ) -> None:
     """Write a corpus as .npy or safetensors files, with its captions as JSON."""
     from ..corpus.export import export as run
     from ..corpus.store import Corpus
 
-    typer.echo(f"{folder}: {run(Corpus(corpus), folder, format, match)} videos")
+    count = run(Corpus(corpus), folder, format, match)
+    if as_json:
+        print_json({"folder": str(folder), "videos": count})
+    else:
+        typer.echo(f"{folder}: {count} videos")

@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..config import presets
 from ..errors import VideoclipError
 from ..ranges import PROCESSES, Range
 from ..storage.places import place
 from .options import (
     AnyPlace,
+    AsJson,
+    Device,
     SpeechModel,
     Transcribe,
+    example,
+    keys_option,
     local_argument,
     local_name,
     local_option,
     number_option,
     place_argument,
     place_option,
+    print_json,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +35,7 @@ PANEL = "From your own videos to a model"
 REACH = 15.0
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip extract my-videos --out my.lance"))
 def extract(
     videos: Annotated[Path, local_argument(help="Folder of videos (searched with its subfolders), or one file.")],
     out: Annotated[AnyPlace, place_option(help="Corpus to make or to add to, such as my.lance.")],
@@ -49,10 +55,10 @@ def extract(
     ray: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, ray://HOST:PORT, or local.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    as_json: AsJson = False,
+    device: Device = "",
 ) -> None:
     """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
-    import json
     from dataclasses import asdict
 
     from ..corpus.extract import ExtractOptions
@@ -76,50 +82,64 @@ def extract(
     summary = run(sources, load_encoder(encoder, weights), out, options, made, engine)
     print_set_aside(summary.set_aside, f"{out}.set-aside.json", summary.warnings)
     if as_json:
-        typer.echo(json.dumps(asdict(summary) | {"inventory": summary.inventory.as_json()}, indent=1))
+        print_json(asdict(summary) | {"inventory": summary.inventory.as_json()})
     else:
         typer.echo(f"{out}: {summary}")
         print_inventory(summary.inventory)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip pretrain --config best corpus=my.lance out=runs/mine"))
 def pretrain(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Such as corpus=my.lance epochs=10.")
     ] = None,
-    config: Annotated[str, local_name(help="A preset's name (demo, paper) or a YAML file.")] = "paper",
-    show: Annotated[bool, typer.Option("--show", help="Print the configuration and stop.")] = False,
+    config: Annotated[str, local_name(help=f"A preset's name ({', '.join(presets())}) or a YAML file.")] = "paper",
+    show: Annotated[
+        bool, typer.Option("--show", help="Print every key with what it means, its range and value, and stop.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the configuration, sizes, memory and expected time, and stop.")
     ] = False,
+    as_json: AsJson = False,
+    device: Device = "",
 ) -> None:
     """Train a model on a corpus; resumes by itself."""
-    from ..config import dump_config, load_config
+    from dataclasses import asdict
+
+    from ..config import dump_config, explained, load_config
     from ..pretrain.config import PretrainConfig
     from ..pretrain.trainer import pretrain as run
 
     run_config = load_config(PretrainConfig, config, settings or [])
     if show:
-        import yaml
-
-        typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False), nl=False)
+        if as_json:
+            print_json(dump_config(run_config))
+        else:
+            typer.echo(explained(run_config), nl=False)
         return
     if dry_run:
-        import yaml
-
         from ..pretrain.estimate import estimate
         from ..report.lines import print_estimate
 
         run_config, estimated = estimate(run_config)
-        typer.echo(yaml.safe_dump(dump_config(run_config), sort_keys=False))
-        print_estimate(estimated)
+        if as_json:
+            print_json({"config": dump_config(run_config), "estimate": asdict(estimated)})
+        else:
+            typer.echo(explained(run_config))
+            print_estimate(estimated)
         return
     run(run_config)
     if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
-        typer.echo(f"the model: {place(run_config.out) / 'model'}")
+        made = str(place(run_config.out) / "model")
+        if as_json:
+            print_json({"model": made})
+        else:
+            typer.echo(f"the model: {made}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL, epilog=example("videoclip realign my.lance --model runs/mine/model --out placed.lance")
+)
 def realign(
     corpus: Annotated[AnyPlace, place_argument(help="Corpus whose narration is placed, such as my.lance.")],
     model: Annotated[str, local_name(help="Model that places it: a folder or a hub name.")],
@@ -137,10 +157,10 @@ def realign(
         bool, typer.Option("--keep-all", help="Also keep sentences that seem to be about nothing that is shown.")
     ] = False,
     match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what became of the captions as JSON.")] = False,
+    as_json: AsJson = False,
+    device: Device = "",
 ) -> None:
     """Move narration to where a model sees what it says, to train another on; goes on where it was interrupted."""
-    import json
     from dataclasses import asdict
 
     from ..corpus.store import Corpus
@@ -151,27 +171,43 @@ def realign(
     narrated = Corpus(corpus).source
     config = RealignConfig(reach, context, not keep_all)
     placed = run(narrated, load_model(model), out, config, narrated.matching(match))
-    typer.echo(json.dumps(asdict(placed) | {"advice": placed.advice}, indent=1) if as_json else f"{out}: {placed}")
+    if as_json:
+        print_json(asdict(placed) | {"advice": placed.advice})
+    else:
+        typer.echo(f"{out}: {placed}")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip rerun runs/mine"))
 def rerun(
     made: Annotated[Path, local_argument(help="A run's folder, or what evaluate --json wrote.")],
     out: Annotated[
         Path | None, local_option(help="Folder for what is made anew (default: beside it, …-again).")
     ] = None,
+    as_json: AsJson = False,
+    device: Device = "",
 ) -> None:
     """Repeat a run or an evaluation from what lies beside it, and compare; exits with 1 where they differ."""
+    from dataclasses import asdict
+
     from ..recipes.rerun import rerun as run
     from ..report.screen import print_comparison
 
     compared = run(made, out or made.with_name(f"{made.stem}-again"))
-    print_comparison(compared.differing, len(compared.figures), compared.same_weights, compared.other_versions)
-    typer.echo(f"{compared.verdict}: {len(compared.figures)} metrics compared; what was made anew: {compared.folder}")
+    if as_json:
+        print_json(asdict(compared) | {"folder": str(compared.folder), "verdict": compared.verdict})
+    else:
+        print_comparison(compared.differing, len(compared.figures), compared.same_weights, compared.other_versions)
+        typer.echo(
+            f"{compared.verdict}: {len(compared.figures)} metrics compared; what was made anew: {compared.folder}"
+        )
     raise typer.Exit(int(compared.verdict == "different"))
 
 
-@app.command("train-encoder", rich_help_panel=PANEL)
+@app.command(
+    "train-encoder",
+    rich_help_panel=PANEL,
+    epilog=example("videoclip train-encoder my-videos --out my-encoder updates=800"),
+)
 def train_encoder(
     videos: Annotated[Path, local_argument(help="Folder of narrated videos.")],
     out: Annotated[Path, local_option(help="Folder for the encoder.")],
@@ -182,6 +218,8 @@ def train_encoder(
         Path | None, local_option(help="Folder of captions; by default they lie beside the videos.")
     ] = None,
     match: Annotated[str, typer.Option(help="Which videos, as a shell pattern over their ids.")] = "*",
+    show: Annotated[bool, keys_option("encoders.config", "EncoderConfig")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a small video encoder on narrated videos, by MIL-NCE."""
     from fnmatch import fnmatchcase
@@ -194,7 +232,10 @@ def train_encoder(
     sources = _videos_of(videos, captions)
     pairs = [(s.path, s.captions) for s in sources if isinstance(s.captions, Path) and fnmatchcase(s.id, match)]
     run(pairs, config, out)
-    typer.echo(f"the encoder: {out}")
+    if as_json:
+        print_json({"encoder": str(out)})
+    else:
+        typer.echo(f"the encoder: {out}")
 
 
 def _videos_of(videos: Path, captions: Path | None, language: str = "en") -> "list[VideoFile]":

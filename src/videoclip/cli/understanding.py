@@ -10,8 +10,23 @@ from ..errors import VideoclipError
 from ..ranges import PROCESSES, SEED, Range, check
 from ..recipes.experiments import EXPERIMENTS
 from ..storage.folders import output_file
-from ..storage.places import write_whole
-from .options import AnyPlace, about, local_argument, local_name, local_option, number_option, place_option
+from .options import (
+    AnyPlace,
+    AsJson,
+    Device,
+    JsonFile,
+    about,
+    example,
+    is_stdout,
+    keys_option,
+    local_argument,
+    local_name,
+    local_option,
+    number_option,
+    place_option,
+    print_json,
+    write_json,
+)
 
 app = typer.Typer()
 PANEL = "What a model understands"
@@ -20,18 +35,21 @@ CorpusOption = Annotated[
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip evaluate youcook2 --model runs/mine/model --data youcook2 --json scores.json"),
+)
 def evaluate(
     name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}, or mteb:TASK.")],
     model: Annotated[str, typer.Option(help="A model's folder or hub name, or mil-nce for that baseline.")],
     data: Annotated[Path, local_option(help="Folder with the benchmark's files (mteb: to keep features in).")],
     corpus: CorpusOption = None,
-    json: Annotated[Path | None, local_option(help="File to write figures and predictions into.")] = None,
+    json: JsonFile = None,
     report: Annotated[Path | None, local_option(help="Page to write: figures, confusions, examples (.html).")] = None,
-    split: Annotated[str, typer.Option(help="Which videos, such as val or train [default: test].")] = "",
+    split: Annotated[str, typer.Option(help="Which videos, such as val or train (default: mostly test).")] = "",
     rule: Annotated[
         str,
-        typer.Option(help="Of segmentation: spread (ours), paper, background (after fine-tuning) [default: spread]."),
+        typer.Option(help="Of segmentation: spread (ours), paper, background (after fine-tuning); default: spread."),
     ] = "",
     per_class: Annotated[bool, typer.Option("--per-class", help="Also print the figures of each class.")] = False,
     template: Annotated[
@@ -40,30 +58,34 @@ def evaluate(
     normalization: Annotated[
         str, typer.Option(help="Of retrieval scores: dual-softmax or query-bank (default: none).")
     ] = "",
+    device: Device = "",
 ) -> None:
     """Measure a model on a benchmark, without training on it."""
-    import json as json_module
-
     from ..benchmarks.evaluate import evaluate as run
     from ..report.screen import print_classes, print_scores
 
     for written in (json, report):
-        if written:
+        if written and not is_stdout(written):
             output_file(written)
     options = {"split": split, "rule": rule, "normalization": normalization, "templates": template or []}
     result = run(name, model, corpus, data, **options)
-    print_scores(result)
-    if per_class:
-        print_classes(result)
-    if json:
-        write_whole(json, json_module.dumps(result, indent=1))
     if report:
         from ..report.evaluation import write_evaluation
 
         write_evaluation(report, result)
+    if json:
+        write_json(json, result)
+    if is_stdout(json):
+        return
+    print_scores(result)
+    if per_class:
+        print_classes(result)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip align talk.mp4 --captions talk.srt --model runs/mine/model --out shown.srt"),
+)
 def align(
     video: Annotated[Path, local_argument(help="A narrated video.")],
     captions: Annotated[Path, local_option(help="What is said in it, and when: .srt, .vtt, .ass or .json.")],
@@ -76,9 +98,10 @@ def align(
     reach: Annotated[
         float, number_option(Range(1, 1e7), help="Seconds from the speech where it is looked for.")
     ] = 15.0,
+    json: JsonFile = None,
+    device: Device = "",
 ) -> None:
     """Find out which sentences of a narration describe something that is seen, and when."""
-    import json as json_module
     from dataclasses import asdict
 
     from ..media.captions import read_captions, write_captions
@@ -86,8 +109,8 @@ def align(
     from ..report.lines import print_aligned
     from ..tasks.one_video import aligned, said_within, shown_captions
 
-    if out:
-        for written in (out, out.with_suffix(".json")):
+    for written in (*((out, out.with_suffix(".json")) if out else ()), json):
+        if written and not is_stdout(written):
             output_file(written, video, captions)
     joint, said = load_model(model), read_captions(captions)
     if not said:
@@ -98,13 +121,19 @@ def align(
     if len(within) < len(said):
         typer.echo(f"{captions}: left out {len(said) - len(within)} captions after the video's end", err=True)
     sentences = aligned(joint, features, within, reach)
-    print_aligned(sentences)
     if out:
         write_captions(out, shown_captions(sentences))
-        write_whole(out.with_suffix(".json"), json_module.dumps([asdict(s) for s in sentences], indent=1))
+        write_json(out.with_suffix(".json"), [asdict(s) for s in sentences])
+    if json:
+        write_json(json, [asdict(s) for s in sentences])
+    if not is_stdout(json):
+        print_aligned(sentences)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=example("videoclip finetune coin --model runs/mine/model --data coin --out runs/coin epochs=5"),
+)
 def finetune(
     name: Annotated[str, typer.Argument(help=f"One with training videos, of {', '.join(BENCHMARKS)}.")],
     model: Annotated[str, typer.Option(help="The model to start from: a folder or hub name.")],
@@ -115,24 +144,30 @@ def finetune(
     ] = None,
     corpus: CorpusOption = None,
     task: Annotated[str, typer.Option(help="Of a benchmark with several, such as segmentation.")] = "",
+    show: Annotated[bool, keys_option("tasks.finetune", "FinetuneConfig")] = False,
+    as_json: AsJson = False,
+    device: Device = "",
 ) -> None:
     """Train a model further on a benchmark's training set; goes on where it was interrupted."""
-    import json as json_module
-
     from ..benchmarks.evaluate import open_corpus
     from ..benchmarks.supervised import train_and_test
     from ..config import load_config
+    from ..report.screen import print_finetuned
     from ..tasks.finetune import FinetuneConfig
 
-    config = load_config(FinetuneConfig, "", [*(settings or []), *([f"task={task}"] if task else [])])
+    for setting in settings or []:
+        if setting.startswith("task="):
+            raise VideoclipError(f"{setting}: write --{setting.replace('=', ' ')}")
+    config = load_config(FinetuneConfig, "", [*(settings or []), f"task={task}"])
     result = train_and_test(name, model, open_corpus(corpus, data), data, config, out)
-    write_whole(out / "result.json", json_module.dumps(result, indent=1))
-    figure = " ".join(result["figure"]).replace("_", " ")
-    typer.echo(f"{figure}: {100 * result['zero_shot']:.1f} % before, {100 * result['fine_tuned']:.1f} % after")
-    typer.echo(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {out / 'model'}")
+    write_json(out / "result.json", result)
+    if as_json:
+        print_json(result)
+    else:
+        print_finetuned(result, out / "model")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip experiment beyond --out experiments --seeds 1,2,3"))
 def experiment(
     name: Annotated[str, typer.Argument(help=f"{', '.join(EXPERIMENTS)}; in one folder they share runs.")],
     out: Annotated[Path, local_option(help="Folder for worlds, runs, NAME.json and NAME.html.")],
@@ -140,6 +175,7 @@ def experiment(
     only: Annotated[list[str] | None, typer.Option(help="Run this variant alone; can be given several times.")] = None,
     videos: Annotated[int, number_option(Range(20, 1_000_000), help="Videos of each world.")] = 400,
     workers: Annotated[int, number_option(PROCESSES, help="Trainings at the same time; 0: one per core.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Train variants of the method on rendered videos and compare them; goes on where it was interrupted."""
     from ..recipes.experiment import run_experiment
@@ -156,6 +192,9 @@ def experiment(
     result = run_experiment(name, out, numbers, only or [], videos, workers)
     page = out / f"{name}.html"
     write_comparison(page, result)
+    if as_json:
+        print_json(result)
+        return
     for line in in_lines(result):
         typer.echo(line)
     typer.echo(f"{result['seconds'] / 60:.0f} minutes. The report: {page}")

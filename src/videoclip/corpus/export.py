@@ -12,7 +12,7 @@ from ..progress import track
 from ..provenance import provenance
 from ..storage.folders import claim
 from ..storage.places import write_whole
-from ..storage.whole import remove_unfinished, whole
+from ..storage.whole import remove_unfinished, share, whole
 from .importers import KIND
 from .store import Corpus, NarratedVideo
 
@@ -100,3 +100,4 @@ def _safetensors(folder: Path, videos: list[NarratedVideo], corpus: Corpus) -> N
         metadata = {key: str(value) for key, value in asdict(corpus.kind).items()}
         with whole(path) as new:
             save_file({video.id: np.ascontiguousarray(video.features) for video in videos}, new, metadata)
+            share(new)

@@ -9,6 +9,7 @@ another for its features; it is read in the same way.
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from functools import cached_property
 from itertools import chain
 from queue import Queue
 from threading import Thread
+from typing import SupportsIndex, overload
 
 import numpy as np
 
@@ -35,8 +37,28 @@ FORMAT = "2.0"
 """Lance's file format: written twice as fast as the next one, in less memory, read as fast, and by older versions."""
 BATCH_BYTES = 4 << 20
 """Features that are handed to the disk at a time."""
+AT_ONCE = 16
+"""Videos that are read together, of all of them."""
 COMMIT_BYTES = 512 << 20
 """Features that a killed job can lose, of those that were added one by one, in bytes."""
+
+
+_is_forked = False
+"""Whether this process was forked from one that had loaded Lance, whose threads are gone here."""
+
+
+def is_forked() -> bool:
+    """Whether no corpus can be opened in this process."""
+    return _is_forked
+
+
+def _note_fork() -> None:
+    global _is_forked
+    _is_forked = _is_forked or "lance" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,12 @@ class NarratedVideo:
 
 class Corpus:
     """Narrated videos on disk, read by row number or id.
+
+        corpus = Corpus("my.lance")
+        corpus[0], corpus["talk"], corpus[-3:]  # videos: one, one, a list
+        for video in corpus: ...
+
+    It goes to other processes by its path. ``corpus.dataset`` has it for PyTorch's ``DataLoader``.
 
     Raises:
         CorpusError: there is no corpus at the path.
@@ -198,11 +226,41 @@ class Corpus:
             raise CorpusError(f"{self.path}: has no video '{video}'")
         return self._row[video]
 
-    def __getitem__(self, video: str) -> NarratedVideo:
-        return self.read([self.row(video)])[0]
+    @overload
+    def __getitem__(self, which: str | SupportsIndex) -> NarratedVideo: ...
 
-    def __contains__(self, video: str) -> bool:
+    @overload
+    def __getitem__(self, which: slice) -> list[NarratedVideo]: ...
+
+    def __getitem__(self, which: str | SupportsIndex | slice) -> NarratedVideo | list[NarratedVideo]:
+        """The video with an id, or of a row; the videos of a slice of rows.
+
+        Raises:
+            CorpusError: there is no such id.
+            IndexError: there is no such row.
+        """
+        if isinstance(which, slice):
+            return self.read(range(len(self))[which])
+        if isinstance(which, str):
+            return self.read([self.row(which)])[0]
+        try:
+            return self.read([range(len(self))[which]])[0]
+        except IndexError:
+            raise IndexError(f"{self.path}: has no row {which}, but {len(self)} videos, counted from 0") from None
+
+    def __iter__(self) -> Iterator[NarratedVideo]:
+        """The videos in row order, a few of which are in memory at a time."""
+        for start in range(0, len(self), AT_ONCE):
+            yield from self[start : start + AT_ONCE]
+
+    def __contains__(self, video: object) -> bool:
+        """Whether there is a video with this id."""
         return video in self._row
+
+    def __repr__(self) -> str:
+        hours = sum(self.durations) / 3600
+        realigned = f", realigned from '{self.source.path}'" if self.origin else ""
+        return f"Corpus('{self.path}': {len(self):,} videos, {hours:.2f} h, {self.kind}{realigned})"
 
     def append(self, videos: Iterable[NarratedVideo]) -> None:
         """Add videos: all of them or, if the process dies, none.
@@ -290,8 +348,17 @@ class Corpus:
 
     @property
     def _dataset(self):
-        """The open Lance dataset; each process opens its own, since Lance does not survive a fork."""
+        """The open Lance dataset; each process opens its own.
+
+        Raises:
+            CorpusError: there is none, or this process was forked from one that used Lance, which ends or hangs there.
+        """
         if self._owner != os.getpid():
+            if _is_forked:
+                raise CorpusError(
+                    f"{self.path}: cannot be read in a process that was forked; start it by multiprocessing's spawn or "
+                    "forkserver, or read by videoclip.CorpusDataset"
+                )
             import lance
 
             if not place(self.path).exists():

@@ -1,14 +1,15 @@
 """Frozen encoders: from the frames of one second of video to one feature, which remembers whose it is."""
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import MediaError
+from ..errors import MediaError, VideoclipError
 from ..media.video import seconds_of, warn_of_damage
 from .windows import vector_per_second, windows_of
 
@@ -56,11 +57,14 @@ class Features(np.ndarray):
     def __array_finalize__(self, source: object) -> None:
         self.kind = getattr(source, "kind", None)
 
+    def __reduce__(self) -> tuple:
+        return with_kind, (np.asarray(self), self.kind)
+
     def __array_wrap__(self, array, context=None, return_scalar=False):
         return array[()] if return_scalar else np.asarray(array)
 
 
-def with_kind(features: np.ndarray, kind: FeatureKind) -> Features:
+def with_kind(features: np.ndarray, kind: FeatureKind | None) -> Features:
     """The same array, remembering its kind."""
     known = features.view(Features)
     known.kind = kind
@@ -91,6 +95,31 @@ class Encoder:
     """Seconds that the network sees together; a second's feature is the mean over the windows that hold it."""
     squeezed: bool = False
     """Whether it sees whole frames, squeezed into a square; else their middle."""
+    loaded_by: "Callable[..., Encoder] | None" = None
+    """Makes it again, by default where it is, or on a ``device``; None for one that is made of a function."""
+
+    def to(self, device: "str | torch.device") -> "Encoder":
+        """The same encoder on another device, loaded again; this one stays where it is.
+
+        Raises:
+            VideoclipError: it was not made by ``load_encoder``, so that nobody knows how to load it.
+        """
+        if not self.loaded_by:
+            raise VideoclipError(f"encoder '{self.name}': was made of a function; have that compute on {device}")
+        return self.loaded_by(device=str(device))
+
+    def __reduce__(self) -> tuple:
+        """Another process loads it anew, by its name; a network that is a plain function is handed on."""
+        if self.loaded_by:
+            return self.loaded_by, ()
+        try:
+            pickle.dumps(self.network)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise VideoclipError(
+                f"encoder '{self.name}': its network cannot go to another process ({error}); make it there, or of a "
+                "function of a module"
+            ) from error
+        return Encoder, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def kind(self) -> FeatureKind:
@@ -149,6 +178,10 @@ class CombinedEncoder:
     """Several encoders, whose features of a second are put side by side, each normalised by itself."""
 
     encoders: tuple[Encoder, ...]
+
+    def to(self, device: "str | torch.device") -> "CombinedEncoder":
+        """The same encoders on another device, loaded again."""
+        return CombinedEncoder(tuple(encoder.to(device) for encoder in self.encoders))
 
     @property
     def kind(self) -> FeatureKind:

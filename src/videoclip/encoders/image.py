@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoclipError, WeightsError, command_for
+from ..hardware import device_of
 from .encoder import Encoder
 
 FRAMES = 2
 """Frames per second that are looked at by default."""
 
 
-def image_encoder(name: str, frames: int = FRAMES) -> Encoder:
+def image_encoder(name: str, frames: int = FRAMES, device: str = "") -> Encoder:
     """CLIP, SigLIP, DINOv2, ViT…: a folder or hub name; features are the model's image embedding.
 
     ``NAME@4`` looks at 4 frames a second.
@@ -35,14 +36,14 @@ def image_encoder(name: str, frames: int = FRAMES) -> Encoder:
     except (OSError, ValueError) as error:
         raise WeightsError(f"image:{name}: {str(error).splitlines()[0]}") from error
     size = _side(processor, config)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device)
+    there = device_of(device)
+    model.to(there)
     mean, std = (
-        torch.tensor(getattr(processor, key, None) or default, device=device).view(3, 1, 1) for key, default in _SCALE
+        torch.tensor(getattr(processor, key, None) or default, device=there).view(3, 1, 1) for key, default in _SCALE
     )
 
     def network(pixels: Tensor) -> Tensor:
-        images = pixels.to(device).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+        images = pixels.to(there).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
         return _embed(model, (images - mean) / std).view(*pixels.shape[:2], -1).mean(1)
 
     probe = network(torch.zeros(1, 1, size, size, 3, dtype=torch.uint8))

@@ -5,6 +5,8 @@
 (``demo``), and folders written by ``videoclip train-encoder``; and several of them side by side (``s3d+image:NAME``).
 """
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import VideoclipError
@@ -14,24 +16,26 @@ from .encoder import COMBINED, AnyEncoder, CombinedEncoder, Encoder
 SHIPPED = Path(__file__).parent.parent / "data" / "demo-encoder"
 
 
-def load_encoder(name: str, weights: str | Path = "") -> AnyEncoder:
+def load_encoder(name: str, weights: str | Path = "", device: str = "") -> AnyEncoder:
     """An encoder by name: ``s3d``, ``image:NAME``, ``joint:NAME``, ``demo``, a trained one's folder, several with +.
 
     Args:
         weights: for ``s3d``, the path of ``s3d_howto100m.pth``; by default the one that was downloaded.
+        device: where it is to run, such as ``cpu`` or ``cuda:1``; by default on the GPU if there is one.
 
     Raises:
         WeightsError: weights are missing or do not fit.
+        ConfigError: there is no such device here.
         VideoclipError: there is no such encoder.
     """
     if COMBINED not in name or Path(name).is_dir():
-        return _load(name, weights)
+        return _again_by_name(name, weights, device)
     names = name.split(COMBINED)
     if len(set(names)) < len(names) or not all(names):
         raise VideoclipError(
             f"encoder '{name}': name several different encoders with + between, such as s3d+image:NAME"
         )
-    return CombinedEncoder(tuple(_load(part, weights) for part in names))
+    return CombinedEncoder(tuple(_again_by_name(part, weights, device) for part in names))
 
 
 def encoder_named(identity: str, weights: str | Path = "") -> AnyEncoder:
@@ -58,24 +62,32 @@ def _is_known(part: str) -> bool:
     return part in ("demo", "s3d") or part.startswith("image:")
 
 
-def _load(name: str, weights: str | Path) -> Encoder:
+def _again_by_name(name: str, weights: str | Path, device: str) -> Encoder:
+    """An encoder that knows how to load it again: on another device, or in another process."""
+    made = _load(name, weights, device)
+    where = str(Path(name).resolve()) if Path(name).is_dir() else name
+    again = partial(_again_by_name, where, str(weights), device=device)
+    return made if made.loaded_by else replace(made, loaded_by=again)
+
+
+def _load(name: str, weights: str | Path, device: str) -> Encoder:
     if name == "s3d":
         from .s3d import published_s3d
 
-        return published_s3d(Path(weights) if weights else published_path("s3d-howto100m", "s3d_howto100m.pth"))
+        return published_s3d(Path(weights) if weights else published_path("s3d-howto100m", "s3d_howto100m.pth"), device)
     if name.startswith("image:"):
         from .image import image_encoder
 
-        return image_encoder(name.removeprefix("image:"))
+        return image_encoder(name.removeprefix("image:"), device=device)
     if name.startswith("joint:"):
         from .ready_made.load import ready_made_encoder
 
-        return ready_made_encoder(name)
+        return ready_made_encoder(name, device)
     folder = SHIPPED if name == "demo" else Path(name)
     if (folder / "config.json").is_file():
         from .s3d import trained_s3d
 
-        return trained_s3d(folder)
+        return trained_s3d(folder, device)
     raise VideoclipError(
         f"no encoder '{name}'; choose s3d, demo, image:NAME, joint:NAME, the folder of a trained encoder, or several "
         "with + between"

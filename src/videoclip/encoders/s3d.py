@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..config import from_note
 from ..errors import WeightsError
-from ..hardware import has_bf16, has_compiler, keep_memory
+from ..hardware import device_of, has_bf16, has_compiler, keep_memory
 from ..published.arrays import read_words
 from .config import EncoderConfig
 from .encoder import Encoder
@@ -254,14 +254,14 @@ def folded(net: S3D) -> S3D:
     return net
 
 
-def published_s3d(path: Path) -> Encoder:
+def published_s3d(path: Path, device: str = "") -> Encoder:
     """S3D with the weights of ``s3d_howto100m.pth``, as the published extractor used it (SPEC 2.2, 2.4).
 
     Raises:
         WeightsError: no such file, or its tensors are not those of S3D.
     """
     state = {name: tensor for name, tensor in read_state(path).items() if not name.startswith(TEXT)}
-    return _encoder("s3d", _loaded(S3D(), state, path), fps=30, frame_size=224, batch_seconds=4)
+    return _encoder("s3d", _loaded(S3D(), state, path), fps=30, frame_size=224, batch_seconds=4, device=device)
 
 
 def published_text(path: Path, words: Path) -> SentenceEmbedding:
@@ -298,7 +298,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def trained_s3d(folder: Path) -> Encoder:
+def trained_s3d(folder: Path, device: str = "") -> Encoder:
     """A narrow S3D from a folder that ``videoclip train-encoder`` wrote."""
     from safetensors.torch import load_file
 
@@ -306,7 +306,7 @@ def trained_s3d(folder: Path) -> Encoder:
     made = from_note(EncoderConfig, json.loads(note.read_text())["config"], note)
     net = _loaded(S3D(made.feature_size, made.width, made.blocks), load_file(weights), weights)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
-    return _encoder(f"{made.name}@{digest}", net, made.fps, made.frame_size, batch_seconds=64)
+    return _encoder(f"{made.name}@{digest}", net, made.fps, made.frame_size, batch_seconds=64, device=device)
 
 
 def _loaded(net: Net, state: dict[str, Tensor], path: Path) -> Net:
@@ -318,9 +318,8 @@ def _loaded(net: Net, state: dict[str, Tensor], path: Path) -> Net:
     return net
 
 
-def _encoder(name: str, net: S3D, fps: int, frame_size: int, batch_seconds: int) -> Encoder:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = fast_network(net, device)
+def _encoder(name: str, net: S3D, fps: int, frame_size: int, batch_seconds: int, device: str) -> Encoder:
+    network = fast_network(net, device_of(device))
     return Encoder(name, net.fc.out_features, fps, frame_size, network, batch_seconds=batch_seconds)
 
 

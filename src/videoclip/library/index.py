@@ -503,9 +503,12 @@ def note_state(folder: Place) -> Callable[[dict], None]:
 
 
 def watch(places: Sequence[Path], run: Callable[[], Indexed], stop: threading.Event | None = None) -> Iterable[Indexed]:
-    """Index now, and again whenever something changes in these places; yields what each run did."""
+    """Index now, and again whenever something changes in these places; yields what each run did.
+
+    Ctrl-C and SIGTERM end the waiting, when all is done that there was to do; a run they interrupt.
+    """
     from watchfiles import watch as changes
 
     yield run()
-    for _ in changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=True):
+    for _ in changes(*places, debounce=2000, step=500, stop_event=stop, raise_interrupt=False):
         yield run()

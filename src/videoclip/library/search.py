@@ -145,7 +145,7 @@ class Library:
 
     def __init__(self, folder: str | Place, model: JointModel | None = None):
         self.store = Store(folder)
-        self._model = model
+        self._model = self._given = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)
 
@@ -163,6 +163,10 @@ class Library:
                 remedy = f"videoclip index VIDEOS --library {self.store.folder} --model PLACE"
                 raise LibraryError(f"{error}; if the library's model was moved, say where to: {remedy}") from error
         return self._model
+
+    def __reduce__(self) -> tuple:
+        """Another process opens it by its folder, and loads its model when that is asked for."""
+        return Library, (str(self.store.folder), self._given)
 
     @property
     def videos(self) -> list[Video]:

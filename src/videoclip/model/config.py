@@ -18,16 +18,27 @@ class ModelConfig:
     """Sizes of the two towers (the defaults are the paper's) and the encoder whose features they understand."""
 
     feature_size: Annotated[int, SIZE] = 512
+    """Numbers in the feature of a second, F; the corpus says it."""
     hidden_size: Annotated[int, SIZE] = 768
+    """Numbers in a token's vector, and in a result, D."""
     heads: Annotated[int, SIZE] = 12
+    """Attention heads of a layer; a divisor of ``hidden_size``."""
     intermediate_size: Annotated[int, SIZE] = 3072
+    """Width of a layer's perceptron."""
     video_layers: Annotated[int, Range(1, 1000)] = 6
+    """Layers of the video tower."""
     text_layers: Annotated[int, Range(1, 1000)] = 12
+    """Layers of the text tower."""
     vocab_size: Annotated[int, Range(1, 10_000_000)] = 30522
+    """Word pieces that the text tower knows."""
     positions: Annotated[int, SIZE] = 512
+    """Position embeddings: at least the longest sequence and 2."""
     max_seconds: Annotated[int, SIZE] = 32
+    """Seconds that the video tower sees together; longer videos are cut into windows."""
     max_text_tokens: Annotated[int, SIZE] = 61
+    """Word pieces of a text that are read; the rest is cut off."""
     dropout: Annotated[float, Range(0, 0.99)] = 0.1
+    """Share of a layer's values that is dropped in training."""
     pooling: str = "mean"
     """``mean`` of the tokens without ``[CLS]``, or ``cls`` (the paper's ablation)."""
     similarity: str = "dot"

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..provenance import provenance
 from ..storage.folders import claim
 from ..storage.places import write_whole
+from .card import About
 from .official import Official, load_official
 from .videoclip import VideoCLIP
 
@@ -24,6 +25,7 @@ def convert(checkpoint: Path, folder: Path) -> tuple[VideoCLIP, Official]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     claim(folder, "conversion", {"checkpoint": checkpoint.name, "sha256": digest, "unused_tensors": official.unused})
     model = VideoCLIP.from_tensors(official.config, official.tensors)
-    model.save_pretrained(folder)
+    trained = "The authors' published weights, converted by `videoclip convert`; not trained here."
+    model.save_pretrained(folder, About(trained, "HowTo100M, by its automatic captions."))
     write_whole(folder / "provenance.json", json.dumps(provenance(0, asdict(official.config)), indent=1))
     return model, official

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from ..encoders.encoder import AnyEncoder, FeatureKind
 from ..encoders.load import encoder_named, load_encoder
 from ..encoders.ready_made.load import library_of, load_ready_made, with_frames
 from ..errors import ConfigError, WeightsError
+from ..hardware import device_of
 from ..storage.copies import fetch
 from ..storage.places import place
 from ..storage.remote import Remote
@@ -23,6 +23,8 @@ from .videoclip import VideoCLIP
 
 class JointModel(Protocol):
     """Texts and videos in one space. No caller asks what kind of model it has: the model knows itself.
+
+    Vectors are ordinary tensors on the CPU, from which other networks can learn; the model itself gets no gradients.
 
     Dot products are logits: where a text's score with a moment is larger by 1 than another's, it is e times as likely.
     The shares of ``tasks.one_video.answers`` and a library's calibration rely on it. A model whose similarities are
@@ -66,24 +68,29 @@ class JointModel(Protocol):
         ...
 
 
-def load_model(name: str | Path | Remote) -> JointModel:
+def load_model(name: str | Path | Remote, device: str = "") -> JointModel:
     """A model for use: a folder (also of an object store), a hub name, or ``mil-nce`` (``mil-nce:FOLDER``).
 
     A folder or hub name is of a VideoCLIP model, or of any joint model in the form of transformers, open_clip or
     sentence-transformers, of which ``NAME@4`` looks at 4 frames a second instead of 1. ``mil-nce`` is the baseline of
-    that name, published or with a text side of one's own. The model is on the GPU if there is one. Another kind of
-    model is a module with a class that has what ``JointModel`` says, and a line here.
+    that name, published or with a text side of one's own. Another kind of model is a module with a class that has what
+    ``JointModel`` says, and a line here.
+
+    Args:
+        device: where it is to be, such as ``cpu`` or ``cuda:1``; by default on the GPU if there is one. ``.to(device)``
+            moves it later.
 
     Raises:
         WeightsError: there is none, or its files do not fit together.
+        ConfigError: there is no such device here.
         VideoclipError: it needs a library that is not installed.
     """
     kind, _, rest = str(name).partition(":")
     if kind == MIL_NCE:
-        return load_mil_nce(Path(rest) if rest else None)
+        return load_mil_nce(Path(rest) if rest else None).to(device_of(device))
     if library_of(where := local_name(name)):
-        return ReadyMadeModel(load_ready_made(where), str(name))
-    return _videoclip_of(str(name), where)
+        return ReadyMadeModel(load_ready_made(where, device), str(name))
+    return _videoclip_of(str(name), where, device)
 
 
 def load_start(name: str, made: FeatureKind, what: str) -> MilNce | VideoCLIP:
@@ -117,9 +124,10 @@ def load_videoclip(name: str | Path | Remote) -> VideoCLIP:
     return _videoclip_of(str(name), where)
 
 
-def _videoclip_of(name: str, where: str) -> VideoCLIP:
+def _videoclip_of(name: str, where: str, device: str = "") -> VideoCLIP:
+    there = device_of(device)
     try:
-        model = VideoCLIP.from_pretrained(where).eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        model = VideoCLIP.from_pretrained(where).eval().to(there)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, HFValidationError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
     if "://" in name:

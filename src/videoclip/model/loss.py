@@ -22,6 +22,7 @@ class LossConfig:
     """
 
     kind: str = "info-nce"
+    """``info-nce``, ``mil-nce`` or ``sigmoid``."""
     each_positive: Annotated[float, SHARE] = 0.0
     """Share of ``mil-nce`` in which every text of a bag is a positive of its own, instead of one that fits for all."""
     soft_targets: Annotated[float, SHARE] = 0.0

@@ -24,7 +24,9 @@ from ..errors import VideoclipError, WeightsError
 from ..published.catalogue import published_path, weights_folder
 from ..ranges import Range, ranged
 from ..storage.places import write_whole
+from ..storage.whole import share
 from .fingerprint import fingerprint_of
+from .inputs import seconds_given, similarity, texts_given, videos_given
 
 MIL_NCE = "mil-nce"
 SIZE = Range(1, 1_000_000)
@@ -73,33 +75,38 @@ class MilNce(nn.Module):
         return fingerprint_of(self.text.state_dict())
 
     @property
+    def device(self) -> torch.device:
+        """Where the text side is; features stay where they are."""
+        return self.text.fc2.weight.device
+
+    @property
     def note(self) -> dict[str, Any]:
         """What a model that starts from this one writes down of it."""
         return {"kind": MIL_NCE} | asdict(self.config)
 
-    @torch.inference_mode()
-    def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Vectors of texts, (N, D) float32."""
-        device = self.text.fc2.weight.device
-        chunks = (texts[i : i + batch_size] for i in range(0, len(texts), batch_size))
-        parts = [self.text(self.text.word_ids(chunk).to(device)).float().cpu() for chunk in chunks]
-        return torch.cat(parts) if parts else torch.empty(0, self.size)
+    @torch.no_grad()
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
+        """Vectors of texts, (N, D) float32, or of a single one, (D,)."""
+        said, is_single = texts_given(texts)
+        chunks = (said[i : i + batch_size] for i in range(0, len(said), batch_size))
+        parts = [self.text(self.text.word_ids(chunk).to(self.device)).float().cpu() for chunk in chunks]
+        vectors = torch.cat(parts) if parts else torch.empty(0, self.size)
+        return vectors[0] if is_single else vectors
 
-    def encode_video(self, features: Sequence[np.ndarray | Tensor]) -> Tensor:
-        """Vectors of videos, (N, D) float32: the mean over their seconds."""
-        return torch.stack([self.video_tokens(video).mean(0) for video in features])
+    def encode_video(self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor]) -> Tensor:
+        """Vectors of videos, (N, D) float32, or of a single one, (D,): the mean over their seconds."""
+        given, is_single = videos_given(features)
+        means = [self.video_tokens(video).mean(0) for video in given]
+        vectors = torch.stack(means) if means else torch.empty(0, self.size)
+        return vectors[0] if is_single else vectors
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
         """One vector per second, (seconds, D) float32: the features as they are."""
-        kind = getattr(features, "kind", None)
-        if kind is not None:
-            self.check_features(kind, "video")
-        array = features.numpy(force=True) if isinstance(features, Tensor) else features
-        video = torch.from_numpy(np.array(array, np.float32))
-        if video.ndim != 2 or not len(video) or video.shape[1] != self.size:
-            owner = "S3D" if self.config.encoder == "s3d" else f"'{self.config.encoder}'"
-            raise VideoclipError(f"features of shape {tuple(video.shape)}, expected (seconds, {self.size}) of {owner}")
-        return video
+        return seconds_given(features, self, "video")
+
+    def similarity(self, a: Tensor | np.ndarray, b: Tensor | np.ndarray) -> Tensor:
+        """Logits of vectors with each other, (N, D), (M, D) -> (N, M); see ``inputs.similarity``."""
+        return similarity(a, b)
 
     def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if the features are not those of its encoder."""
@@ -113,6 +120,7 @@ class MilNce(nn.Module):
         """Write ``config.json`` and ``model.safetensors``, for ``load_mil_nce``."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: t.contiguous() for name, t in self.text.state_dict().items()}, folder / "model.safetensors")
+        share(folder / "model.safetensors")
         write_whole(folder / "config.json", json.dumps(asdict(self.config), indent=1))
         self.name = f"{MIL_NCE}:{folder.resolve()}"
 

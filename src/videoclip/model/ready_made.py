@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..encoders.encoder import FeatureKind
-from ..encoders.ready_made.load import ReadyMade
+from ..encoders.ready_made.load import ReadyMade, load_ready_made
 from ..errors import VideoclipError
 from .fingerprint import fingerprint_of
+from .inputs import seconds_given, similarity, texts_given, videos_given
 
 
 class ReadyMadeModel:
@@ -39,35 +40,45 @@ class ReadyMadeModel:
     def _fingerprint(self) -> str:
         return fingerprint_of(self._loaded.towers.weights())
 
-    @torch.inference_mode()
-    def encode_text(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
-        """Vectors of texts, (N, D) float32, of the length of the model's inverse temperature."""
-        if isinstance(texts, str):
-            raise VideoclipError("encode_text takes a list of texts; write encode_text([text]) for a single one")
-        towers, parts = self._loaded.towers, [torch.empty(0, self.size)]
-        for start in range(0, len(texts), batch_size):
-            with self._alone:
-                vectors = towers.embed_texts(texts[start : start + batch_size])
-            parts.append(F.normalize(vectors.float(), dim=-1).cpu() * towers.scale)
-        return torch.cat(parts)
+    @property
+    def device(self) -> torch.device:
+        """Where the towers are; vectors come back on the CPU."""
+        return self._loaded.device
 
-    def encode_video(self, features: Sequence[np.ndarray | Tensor]) -> Tensor:
-        """Vectors of videos, (N, D) float32: the mean over their seconds."""
-        means = [self.video_tokens(video).mean(0) for video in features]
-        return torch.stack(means) if means else torch.empty(0, self.size)
+    def to(self, device: str | torch.device) -> "ReadyMadeModel":
+        """The same model on another device, loaded again; this one stays where it is."""
+        return ReadyMadeModel(load_ready_made(self._loaded.name, str(device)), self.name)
+
+    def __reduce__(self) -> tuple:
+        """Another process loads it anew, by its name."""
+        return _loaded_again, (self._loaded.name, self.name)
+
+    @torch.no_grad()
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 64) -> Tensor:
+        """Vectors of texts, (N, D) float32, or of a single one, (D,), as long as the model's inverse temperature."""
+        said, is_single = texts_given(texts)
+        towers, parts = self._loaded.towers, [torch.empty(0, self.size)]
+        for start in range(0, len(said), batch_size):
+            with self._alone:
+                vectors = towers.embed_texts(said[start : start + batch_size])
+            parts.append(F.normalize(vectors.float(), dim=-1).cpu() * towers.scale)
+        vectors = torch.cat(parts)
+        return vectors[0] if is_single else vectors
+
+    def encode_video(self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor]) -> Tensor:
+        """Vectors of videos, (N, D) float32, or of a single one, (D,): the mean over their seconds."""
+        given, is_single = videos_given(features)
+        means = [self.video_tokens(video).mean(0) for video in given]
+        vectors = torch.stack(means) if means else torch.empty(0, self.size)
+        return vectors[0] if is_single else vectors
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
         """One vector per second, (seconds, D) float32: the features as they are."""
-        kind = getattr(features, "kind", None)
-        if kind is not None:
-            self.check_features(kind, "video")
-        array = features.numpy(force=True) if isinstance(features, Tensor) else features
-        video = torch.from_numpy(np.array(array, np.float32))
-        if video.ndim != 2 or not len(video) or video.shape[1] != self.size:
-            raise VideoclipError(
-                f"features of shape {tuple(video.shape)}, expected (seconds, {self.size}) of '{self.features.encoder}'"
-            )
-        return video
+        return seconds_given(features, self, "video")
+
+    def similarity(self, a: Tensor | np.ndarray, b: Tensor | np.ndarray) -> Tensor:
+        """Logits of vectors with each other, (N, D), (M, D) -> (N, M); see ``inputs.similarity``."""
+        return similarity(a, b)
 
     def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if the features are not those of its own frames' side."""
@@ -76,3 +87,7 @@ class ReadyMadeModel:
                 f"{what}: features of encoder '{kind.encoder}', but {self.name} understands those of "
                 f"'{self.features.encoder}' only; extract them again (--encoder joint:{self.name})"
             )
+
+
+def _loaded_again(source: str, name: str) -> ReadyMadeModel:
+    return ReadyMadeModel(load_ready_made(source), name)

@@ -17,15 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from ..config import from_note
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import ConfigError, VideoclipError
+from ..storage.whole import share
 from .attention import attend, has_short_attention, short_attention
+from .card import UNKNOWN, About, model_card
 from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
+from .inputs import seconds_given, similarity, texts_given, videos_given
 from .mil_nce import MIL_NCE, MilNce, MilNceConfig
 from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
 from .residual import Gate, texts_of
@@ -214,7 +217,7 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
     def _given(self, encode: Callable[[Any], Tensor], what: Any) -> Tensor:
         """Vectors of the ready-made model, which is not trained, in full precision."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            return encode(what).to(self.device).clone()  # inference tensors take no part in training
+            return encode(what).to(self.device)
 
     def _pooled(self, hidden: Packed) -> Tensor:
         layout = Layout(hidden.lengths, hidden.values.device)
@@ -230,27 +233,34 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
 
     # Use ------------------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
-    def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Vectors of texts, (N, D) float32; each text is cut at ``config.max_text_tokens`` word pieces."""
-        if isinstance(texts, str):
-            raise VideoclipError("encode_text takes a list of texts; write encode_text([text]) for a single one")
-        ids = bert_tokenizer().encode(list(texts), self.config.max_text_tokens)
-        own = self._in_batches(ids, batch_size, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
-        return own if self.start is None else own + self.start.encode_text(texts)
+    @torch.no_grad()
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
+        """Vectors of texts, (N, D) float32, or of a single one, (D,); cut at ``config.max_text_tokens`` word pieces.
 
-    @torch.inference_mode()
-    def encode_video(self, features: Sequence[np.ndarray | Tensor], batch_size: int = 256) -> Tensor:
-        """Vectors of videos, (N, D) float32, from features alone: no caption is needed.
+        Raises:
+            VideoclipError: something among them is no text.
+        """
+        said, is_single = texts_given(texts)
+        ids = bert_tokenizer().encode(said, self.config.max_text_tokens)
+        own = self._in_batches(ids, batch_size, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
+        vectors = own if self.start is None else own + self.start.encode_text(said)
+        return vectors[0] if is_single else vectors
+
+    @torch.no_grad()
+    def encode_video(
+        self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor], batch_size: int = 256
+    ) -> Tensor:
+        """Vectors of videos, (N, D) float32, or of a single one, (D,), from features alone: no caption is needed.
 
         Args:
-            features: one (seconds, F) array per video. A video longer than ``config.max_seconds`` is cut into windows
-                of that length, whose vectors are averaged, weighted by their seconds.
+            features: one (seconds, F) array per video, or one array. A video longer than ``config.max_seconds`` is cut
+                into windows of that length, whose vectors are averaged, weighted by their seconds.
 
         Raises:
             VideoclipError: a video without seconds, or features of another size than the model was made for.
         """
-        videos = [self._checked(video, i) for i, video in enumerate(features)]
+        given, is_single = videos_given(features)
+        videos = [self._checked(video, i) for i, video in enumerate(given)]
         size = self.config.max_seconds
         windows = [(i, video[s : s + size]) for i, video in enumerate(videos) for s in range(0, len(video), size)]
         vectors = self._in_batches(
@@ -263,9 +273,10 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         total = torch.zeros(len(videos)).index_add_(0, owner, seconds)
         weighted = torch.zeros(len(videos), self.size).index_add_(0, owner, vectors * seconds[:, None])
         own = weighted / total[:, None]
-        return own if self.start is None else own + self.start.encode_video(features)
+        vectors = own if self.start is None else own + self.start.encode_video(given)
+        return vectors[0] if is_single else vectors
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def video_tokens(self, features: np.ndarray | Tensor, batch_size: int = 64) -> Tensor:
         """One contextual vector per second, (seconds, D) float32, for segmentation and localisation.
 
@@ -286,6 +297,10 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
                 times[start : start + len(tokens)] += 1
         own = total / times
         return own if self.start is None else own + self.start.video_tokens(features)
+
+    def similarity(self, a: Tensor | np.ndarray, b: Tensor | np.ndarray) -> Tensor:
+        """Logits of vectors with each other, (N, D), (M, D) -> (N, M); see ``inputs.similarity``."""
+        return similarity(a, b)
 
     def check_features(self, kind: FeatureKind, what: str) -> None:
         """Raise if features were made by another encoder, or normalised otherwise, than those of training."""
@@ -317,11 +332,24 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         """What a model that starts from this one writes down of it."""
         return {"kind": "videoclip"} | asdict(self.config)
 
-    def save_pretrained(self, save_directory: "str | Path", **options: Any) -> "str | None":
-        """Write ``config.json`` and ``model.safetensors`` into a folder, which is the model's ``name`` from then on."""
-        written = super().save_pretrained(save_directory, **options)
+    def save_pretrained(self, save_directory: "str | Path", about: About | None = None, **options: Any) -> "str | None":
+        """Write ``config.json``, ``model.safetensors`` and a card into a folder, the model's ``name`` from then on.
+
+        Args:
+            about: what the card, ``README.md``, is to say; without it, a card that is there stays as it is.
+            options: those of ``huggingface_hub``'s, such as ``push_to_hub=True``.
+        """
+        card = Path(save_directory) / "README.md"
+        if about:
+            card.unlink(missing_ok=True)
+        written = super().save_pretrained(save_directory, model_card_kwargs={"about": about or UNKNOWN}, **options)
+        share(card.with_name("model.safetensors"))
         self.name = str(Path(save_directory).resolve())
         return written
+
+    def generate_model_card(self, about: About = UNKNOWN, **_: Any) -> ModelCard:  # type: ignore[override]
+        """The card that ``huggingface_hub`` writes beside the weights."""
+        return ModelCard(model_card(self.config, self.size, sum(self.parameter_counts().values()), about))
 
     @classmethod
     def _from_pretrained(cls, **arguments: Any) -> "VideoCLIP":
@@ -387,17 +415,8 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         return self.video_tower.special_tokens.device
 
     def _checked(self, features: np.ndarray | Tensor, i: int) -> Tensor:
-        kind = getattr(features, "kind", None)
-        if kind is not None:
-            self.check_features(kind, f"video {i}")
-        array = features.numpy(force=True) if isinstance(features, Tensor) else features
-        video = torch.from_numpy(np.array(array, np.float32))
-        if video.ndim != 2 or not len(video) or video.shape[1] != self.config.feature_size:
-            raise VideoclipError(
-                f"video {i}: features of shape {tuple(video.shape)}, expected (seconds, {self.config.feature_size}) "
-                "with at least one second"
-            )
-        if kind is None:
+        video = seconds_given(features, self, f"video {i}")
+        if getattr(features, "kind", None) is None:
             self._expect_unit_length(video[0])
         return video
 

@@ -38,10 +38,15 @@ class ClipConfig:
     """
 
     rule: str = "official"
+    """``official``, ``overlapped``, ``aligned``, ``placed``, ``mil-nce`` or ``beginning``."""
     pairs_per_video: Annotated[int, Range(1, 10_000)] = 16
+    """Pairs that are cut out of a video each time it is drawn."""
     min_seconds: Annotated[int, SECONDS] = 3
+    """Least seconds of a video clip whose length is drawn."""
     max_seconds: Annotated[int, SECONDS] = 32
+    """Most seconds of a video clip."""
     min_text_tokens: Annotated[int, TOKENS] = 8
+    """Least word pieces of a text whose length is drawn."""
     max_text_tokens: Annotated[int, TOKENS] = 64
     """Bounds of the drawn length of a text; a caption is never split, so a text can become longer."""
     bag: Annotated[int, Range(1, 1000)] = 5

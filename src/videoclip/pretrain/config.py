@@ -24,9 +24,13 @@ class OptimizerConfig:
     """Adam with linear warm-up and linear decay (the defaults are the paper's)."""
 
     lr: Annotated[float, LEARNING_RATE] = 5e-5
+    """The learning rate after warm-up, the largest there is."""
     betas: Annotated[tuple[float, float], Range(0, 0.99999)] = (0.9, 0.98)
+    """Adam's decay rates of the mean gradient and of its square."""
     max_gradient_norm: Annotated[float, Range(1e-6, 1e12)] = 2.0
+    """Gradients longer than this are scaled down to it."""
     warmup_updates: Annotated[int, FROM_NONE] = 1000
+    """Updates in which the learning rate grows from nothing."""
     decay_updates: Annotated[int, FROM_NONE] = 1_000_000
     """Update at which the learning rate reaches zero; 0: the last update of the run."""
 
@@ -50,28 +54,40 @@ class PretrainConfig:
     """One pre-training run; the defaults are the paper's."""
 
     corpus: str = ""
+    """The corpus to train on, made by ``videoclip extract`` or ``import``; a folder, or an address of an object
+    store."""
     out: str = "runs/pretrain"
+    """The run's folder: model, checkpoints, history and metrics."""
     train_videos: str = "*"
     """Which ids are trained on, as a shell pattern."""
     validation_videos: str = ""
     """Which ids are held out; without a pattern, one video in fifty."""
     model: ModelConfig = field(default_factory=ModelConfig)
+    """Sizes of the towers."""
     init: str = "bert-base-uncased"
     """BERT-form folder or hub name from which both towers start; empty: at random. ``joint:NAME``: a ready-made model,
     as ``load_model`` takes it, to whose vectors those of towers that start at random are added (``model.residual``);
     ``BERT+joint:NAME``: of towers that start from BERT."""
     clips: ClipConfig = field(default_factory=ClipConfig)
+    """How pairs of a video clip and a text are cut out of a video."""
     batches: BatchConfig = field(default_factory=BatchConfig)
+    """Which videos meet in a batch."""
     loss: LossConfig = field(default_factory=LossConfig)
+    """What is minimised over a batch."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """How weights are updated."""
     epochs: Annotated[int, COUNT] = 25
+    """Times that every video is trained on, of each round."""
     precision: str = "auto"
     """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
     workers: Annotated[int | None, PROCESSES] = None
     """Processes that read and cut clips; 0: the training process does. By default up to four beside a GPU, else 0."""
     seed: Annotated[int, SEED] = 0
+    """Repeats the run: first weights, and what is drawn."""
     log_every: Annotated[int, COUNT] = 20
+    """Updates between lines of ``history.jsonl``."""
     checkpoint_minutes: Annotated[float, Range(0, 1e6)] = 10.0
+    """Minutes between checkpoints, of which a killed run loses no more."""
     validate_epochs: Annotated[int, FROM_NONE] = 1
     """Epochs between validations; 0: never."""
     keep: str = "last"

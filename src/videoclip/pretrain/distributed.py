@@ -26,6 +26,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import ConfigError, VideoclipError
+from ..hardware import device_of
 
 if TYPE_CHECKING:
     from ..model.videoclip import VideoCLIP
@@ -159,8 +160,8 @@ def _all_rows(x: Tensor, size: int) -> Tensor:
 
 def device_here() -> torch.device:
     """The GPU of this process, or the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
+    if (wanted := device_of()).type != "cuda" or wanted.index is not None:
+        return wanted
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     return device

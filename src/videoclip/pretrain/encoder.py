@@ -27,6 +27,7 @@ from ..model.tokenizer import bert_tokenizer
 from ..progress import track
 from ..provenance import provenance
 from ..storage.places import write_whole
+from ..storage.whole import share
 
 
 class BagOfWords(nn.Module):
@@ -80,6 +81,7 @@ def train_encoder(videos: Sequence[tuple[Path, Path]], config: EncoderConfig, ou
                 advance(1, f"loss {np.mean(losses[-20:]):.3f}")
     out.mkdir(parents=True, exist_ok=True)
     save_file({name: t.contiguous() for name, t in net.state_dict().items()}, out / "model.safetensors")
+    share(out / "model.safetensors")
     made = provenance(config.seed, dump_config(config))
     made |= {"videos": len(videos), "seconds": time.monotonic() - began, "loss": float(np.mean(losses[-50:]))}
     write_whole(out / "config.json", json.dumps(made, indent=1))

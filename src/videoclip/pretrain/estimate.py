@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..corpus.store import Corpus, NarratedVideo
 from ..errors import ConfigError
+from ..hardware import device_of
 from ..media.captions import Caption
 from ..model.config import ModelConfig
 from ..model.loss import contrastive_loss
@@ -104,7 +105,7 @@ def _of_round(config: PretrainConfig) -> Estimate:
         train, held_out = range(HOWTO100M), range(HOWTO100M // 50)
         some = [made_up(i, config.model.feature_size) for i in range(config.batches.videos)]
     pairs = config.batches.videos * config.clips.pairs_per_video
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of()
     model = (random_model(config, corpus) if corpus else VideoCLIP(config.model)).to(device)
     count, frozen = (sum(p.numel() for p in model.parameters() if p.requires_grad is t) for t in (True, False))
     batch = draw_batch(some, config.clips, config.model.max_text_tokens, random.Random(config.seed))

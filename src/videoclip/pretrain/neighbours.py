@@ -34,9 +34,13 @@ class BatchConfig:
     """
 
     rule: str = "retrieved"
+    """``retrieved``, ``clusters`` or ``random``."""
     videos: Annotated[int, COUNT] = 32
+    """Videos in a batch."""
     candidates: Annotated[int, COUNT] = 64
+    """Nearest videos of a centre among which those of its batch are drawn, by the rule ``retrieved``."""
     cluster_size: Annotated[int, COUNT] = 4
+    """Neighbours that stay together, by the rule ``clusters``."""
     random_epochs: Annotated[int, FROM_NONE] = 1
     """First epochs with random batches, while the model cannot yet tell what is similar."""
     clips_per_vector: Annotated[int, Range(1, 10_000)] = 16

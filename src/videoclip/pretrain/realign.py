@@ -52,6 +52,7 @@ class RealignConfig:
     """Seconds before and after a sentence, of which what is said counts half in placing it, where many sentences turn
     out to be about the same moment; 0: never."""
     drop: bool = True
+    """Whether sentences that seem to be about nothing that is shown are left out."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, VideoclipError
 from ..hardware import has_compiler, is_out_of_memory
+from ..model.card import About
 from ..model.joint import load_start
 from ..model.official import bert_tensors
 from ..model.videoclip import VideoCLIP
@@ -187,13 +188,23 @@ class _Run:
         if self.ranks.is_first:
             if figures:
                 print(in_words(figures), file=sys.stderr)
-            self.model.save_pretrained(self.out / "model")
+            self.model.save_pretrained(self.out / "model", self._about(figures))
             result = provenance(config.seed, self.noted) | {
                 "updates": state.update, "processes": self.ranks.size, "weights": self.model.fingerprint
             }  # fmt: skip
             write_whole(self.out / "result.json", json.dumps(result, indent=1))
         self.ranks.wait()
         return self.model
+
+    def _about(self, figures: dict) -> About:
+        """What the model's card says of this run."""
+        config, started = self.config, self.config.init or "random weights"
+        trained = (
+            f"By `videoclip pretrain`, {config.epochs} epochs from {started}; the run's `result.json` has all of it."
+        )
+        data = f"{len(self.train_rows):,} narrated videos of `{PurePath(self.corpus.path).name}`, by their captions."
+        measured = {name: value for name, value in figures.items() if isinstance(value, float)}
+        return About(trained, data, measured)
 
     def _is_settled(self) -> bool:
         """Whether validations have been no better for as long as they may."""

@@ -5,7 +5,7 @@ Each stage is taken up where an interrupted call left it.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from ..report.page import write_report
 from ..storage.folders import claim
 from ..storage.places import write_whole
 from ..world.render import render_world
+from ..world.script import split_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
         ConfigError: ``out`` holds something else, or a demo of another configuration.
     """
     overrides = [f"corpus={out / 'corpus.lance'}", f"out={out / 'run'}", f"seed={config.seed}"]
-    overrides += ["train_videos=train/*", "validation_videos=val/*", *config.set]
+    in_a_batch = load_config(PretrainConfig, config.preset).batches.videos
+    trained = sum(split_of(number) == "train" for number in range(config.videos))
+    overrides += ["train_videos=train/*", "validation_videos=val/*", f"batches.videos={min(in_a_batch, trained)}"]
+    overrides += config.set
     training = load_config(PretrainConfig, config.preset, overrides)
     clock = Clock(claim(out, "demo", dump_config(config), defaults(DemoConfig)) / "seconds.json")
     with clock("render"):
@@ -78,6 +82,18 @@ def run_demo(out: Path, config: DemoConfig) -> dict:
     write_whole(out / "metrics.json", json.dumps(metrics, indent=1))
     write_whole(out / "predictions.json", json.dumps({"items": result["items"], "videos": result["videos"]}))
     return metrics
+
+
+def advice_on_demo(encoder: str, videos: Sequence[Path]) -> str:
+    """What is to be said before videos are read by this encoder; empty where it is fit for them.
+
+    The demo's has seen nothing but drawn worlds, which are known by their ``truth.json``.
+    """
+    rendered = [(folder / "truth.json").is_file() for path in videos for folder in (path, *path.resolve().parents)]
+    there = any(path.exists() for path in videos)
+    if not there or encoder != load_encoder("demo").name or any(rendered):
+        return ""
+    return "the demo's model knows drawn worlds only and finds little in real videos; name a model of the hub (--model)"
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,18 @@ from ..benchmarks.analysis import confusion
 
 DIFFERING = 10
 """Metrics that are shown of those that differ."""
+
+
+def print_finetuned(result: dict, model: Path) -> None:
+    """What training brought, by each rule for both models, and a warning where it brought nothing."""
+    metric = " ".join(result["figure"]).replace("_", " ")
+    for rule, figures in result["by_rule"].items():
+        named = f"{metric}, rule {rule}" if rule else metric
+        print(f"{named}: {100 * figures['before']:.1f} % before, {100 * figures['after']:.1f} % after")
+    print(f"best epoch {result['best_epoch']} of {len(result['epochs']) - 1}; the model: {model}")
+    if result["is_worse"]:
+        advice = "keep the one that you started from, or train on more examples, or with a smaller optimizer.lr"
+        print(f"the trained model is worse than the one before; {advice}", file=sys.stderr)
 
 
 def print_scores(result: dict) -> None:

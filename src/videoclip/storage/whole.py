@@ -31,6 +31,15 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
+def share(path: Path) -> None:
+    """Give a file the mode that any other new file has: safetensors keeps its own to their owner."""
+    probe = path.with_name(f".{token_hex(6)}{UNFINISHED}")
+    probe.touch()
+    mode = probe.stat().st_mode
+    probe.unlink()
+    path.chmod(mode)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what killed processes left half written in a folder; for those who know that no one writes into it."""
     for left in folder.glob(f".*{UNFINISHED}"):

@@ -83,9 +83,11 @@ class FinetuneConfig:
     batch: Annotated[int, COUNT] = 128
     """Clips, or windows of videos, of a batch."""
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(warmup_updates=122, decay_updates=0))
+    """How weights are updated."""
     patience: Annotated[int, COUNT] = 3
     """Epochs without a better validation figure after which training stops."""
     seed: Annotated[int, SEED] = 0
+    """Repeats the training: what is drawn, and in which order."""
 
     def __post_init__(self):
         if self.task and self.task not in EPOCHS:

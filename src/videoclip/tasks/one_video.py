@@ -12,6 +12,7 @@ from ..media.captions import Caption
 from ..model.joint import JointModel
 from ..ranges import Range, check
 from ..text import read_text
+from ..ties import first_of_largest, slack
 from .alignment import REACH, align
 from .boundaries import boundaries
 from .localization import locate_steps
@@ -75,17 +76,25 @@ def steps(model: JointModel, features: np.ndarray, texts: Sequence[str]) -> list
             "leave some out"
         )
     scores = model.video_tokens(features).numpy() @ model.encode_text(texts).numpy().T
-    seconds = locate_steps(scores)
-    made = []
-    for k, second in enumerate(seconds):
-        start, end = boundaries(scores[:, k], second, second + 1)
-        before = (
-            seconds[k - 1] + 1 if k else 0
-        )  # a step neither begins before the one ahead of it, nor outlasts the next
-        after = seconds[k + 1] if k + 1 < len(seconds) else len(scores)
-        first = min(max(start, before), second)
-        made.append(Segment(float(first), float(max(min(end, after), first + 1)), texts[k]))
-    return made
+    spans = stretches_of_steps(scores, locate_steps(scores))
+    return [Segment(float(start), float(end), text) for (start, end), text in zip(spans, texts, strict=True)]
+
+
+def stretches_of_steps(scores: np.ndarray, seconds: Sequence[int] | np.ndarray) -> list[tuple[int, int]]:
+    """The stretch of each step around its second, none of which overlaps another: (T, K), (K,) increasing -> K pairs.
+
+    Where the stretches of two neighbours overlap, the one ends and the next begins where both together score best.
+    """
+    spans = [tuple(int(t) for t in boundaries(scores[:, k], s, s + 1)) for k, s in enumerate(seconds)]
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    for k, (here, there) in enumerate(pairwise(seconds)):
+        ends[k] = min(ends[k], there)
+        starts[k + 1] = max(starts[k + 1], here + 1)
+        if ends[k] > starts[k + 1]:
+            first, last = starts[k + 1], ends[k]
+            gain = np.cumsum([0.0, *(scores[first:last, k] - scores[first:last, k + 1])])
+            ends[k] = starts[k + 1] = first + int(first_of_largest(gain, slack(scores) * len(gain)))
+    return list(zip(starts, ends, strict=True))
 
 
 def check_choices(choices: Sequence[str]) -> None:

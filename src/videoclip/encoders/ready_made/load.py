@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import VideoclipError, WeightsError, command_for
+from ...hardware import device_of
 from ...published.hub import SAFE, check_weights, hub_folder
 from ..encoder import COMBINED, Encoder
 from . import of_open_clip, of_sentence_transformers, of_transformers
@@ -33,8 +36,8 @@ LIBRARIES = {
     "open_clip": (of_open_clip, "open-clip"),
 }
 """Of each library the module that knows it, and the extra that brings it."""
-_loaded: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
-"""Encoders that are in memory, by name: a model and its encoder are loaded together, and once."""
+_loaded: WeakValueDictionary[tuple[str, str], Encoder] = WeakValueDictionary()
+"""Encoders that are in memory, by name and device: a model and its encoder are loaded together, and once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,7 @@ class ReadyMade:
     """What loads it again."""
     towers: Towers
     encoder: Encoder
+    device: torch.device
 
 
 def library_of(name: str) -> str:
@@ -62,15 +66,18 @@ def library_of(name: str) -> str:
     return "open_clip" if (folder / OPEN_CLIP).is_file() else ""
 
 
-def load_ready_made(name: str) -> ReadyMade:
+def load_ready_made(name: str, device: str = "") -> ReadyMade:
     """A model of the hub, or of a folder in its library's form; ``NAME@4`` looks at 4 frames a second.
+
+    Args:
+        device: where it is to be; by default on the GPU if there is one.
 
     Raises:
         WeightsError: there is none; or it needs code of its own, or pickled weights; or it does not know texts and
             pictures.
         VideoclipError: the library that it needs is not installed.
     """
-    library = library_of(name)
+    library, there = library_of(name), device_of(device)
     if not library:
         raise WeightsError(f"{name}: no joint model in a form that is known ({', '.join(LIBRARIES)})")
     (source, fps), (module, extra) = with_frames(name), LIBRARIES[library]
@@ -79,7 +86,7 @@ def load_ready_made(name: str) -> ReadyMade:
     try:
         check_weights(folder, module.weight_folders(folder), name)
         with torch.inference_mode():
-            towers = module.load(folder, source)
+            towers = module.load(folder, source, there)
     except VideoclipError:
         raise
     except ImportError as error:
@@ -87,10 +94,13 @@ def load_ready_made(name: str) -> ReadyMade:
     except Exception as error:  # of whatever kind a made-up file ends in
         raise WeightsError(f"{name}: no model there that can be loaded ({_first_line(error)})") from error
     label = f"{folder.resolve().name.replace(COMBINED, '-')}-{_digest(folder)}" if is_folder else source
-    encoder = _encoder(f"{PREFIX}{label}@{fps}", towers, fps)
-    _loaded[encoder.name] = encoder
     again = str(folder.resolve()) if is_folder else source
-    return ReadyMade(again if fps == FRAMES else f"{again}@{fps}", towers, encoder)
+    again = again if fps == FRAMES else f"{again}@{fps}"
+    encoder = _encoder(
+        f"{PREFIX}{label}@{fps}", towers, fps, partial(ready_made_encoder, f"{PREFIX}{again}", device=device)
+    )
+    _loaded[encoder.name, str(there)] = encoder
+    return ReadyMade(again, towers, encoder, there)
 
 
 def with_frames(name: str) -> tuple[str, int]:
@@ -100,14 +110,18 @@ def with_frames(name: str) -> tuple[str, int]:
     return (source, int(count)) if is_asked else (name, FRAMES)
 
 
-def ready_made_encoder(name: str) -> Encoder:
-    """The frames' side of a joint model, by the encoder's name or ``joint:`` and what ``load_ready_made`` takes."""
-    return _loaded.get(name) or load_ready_made(name.removeprefix(PREFIX)).encoder
+def ready_made_encoder(name: str, device: str = "") -> Encoder:
+    """The frames' side of a joint model, by the encoder's name or ``joint:`` and what ``load_ready_made`` takes.
+
+    One that is in memory is taken: where no device is named, whichever it is on.
+    """
+    here = [encoder for (known, there), encoder in _loaded.items() if known == name and device in ("", there)]
+    return here[0] if here else load_ready_made(name.removeprefix(PREFIX), device).encoder
 
 
 def can_be_had(name: str) -> bool:
     """Whether the name of such an encoder is enough to have it: its model is in memory, or on the hub."""
-    return name in _loaded or "/" in name
+    return any(known == name for known, _ in _loaded) or "/" in name
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -131,7 +145,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _encoder(name: str, towers: Towers, fps: int) -> Encoder:
+def _encoder(name: str, towers: Towers, fps: int, loaded_by: Callable[..., Encoder]) -> Encoder:
     """The frames' side as an encoder: unit vectors of frames, or of windows of as many frames as it sees together."""
     if towers.frames == 1:
 
@@ -139,12 +153,14 @@ def _encoder(name: str, towers: Towers, fps: int) -> Encoder:
             vectors = towers.embed_frames(pixels.flatten(0, 1).numpy())
             return F.normalize(vectors.float(), dim=-1).view(*pixels.shape[:2], -1).mean(1)
 
-        return Encoder(name, towers.size, fps, towers.frame_size, network, squeezed=towers.squeezed)
+        return Encoder(
+            name, towers.size, fps, towers.frame_size, network, squeezed=towers.squeezed, loaded_by=loaded_by
+        )
     window = ceil(towers.frames / fps)
     chosen = np.linspace(0, window * fps - 1, towers.frames).round().astype(int)
 
     def of_windows(pixels: Tensor) -> Tensor:
         return F.normalize(towers.embed_frames(pixels[:, chosen].numpy()).float(), dim=-1)
 
-    how = {"batch_seconds": WINDOWS, "window": window, "squeezed": towers.squeezed}
+    how = {"batch_seconds": WINDOWS, "window": window, "squeezed": towers.squeezed, "loaded_by": loaded_by}
     return Encoder(name, towers.size, fps, towers.frame_size, of_windows, **how)

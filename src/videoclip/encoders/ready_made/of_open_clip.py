@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...errors import WeightsError
 from ...published.hub import SAFE
-from .towers import Towers, best_device, channels_first
+from .towers import Towers, channels_first
 
 WEIGHTS = ("*.json", "*.txt", "*.model", "open_clip_*.safetensors")
 """Patterns of the files that it needs."""
@@ -24,7 +24,7 @@ def weight_folders(_: Path) -> list[str]:
     return [""]
 
 
-def load(folder: Path, name: str) -> Towers:
+def load(folder: Path, name: str, device: torch.device) -> Towers:
     """The model in a folder; ``name`` is what errors call it.
 
     Raises:
@@ -37,7 +37,7 @@ def load(folder: Path, name: str) -> Towers:
     with _quiet():
         model = open_clip.create_model(place, load_weights=False, pretrained_text=False)
     open_clip.load_checkpoint(model, str(_weights_of(folder)))  # the library's own choice might be a pickled file
-    model.eval().to(device := best_device())
+    model.eval().to(device)
     tokenizer, prepared = open_clip.get_tokenizer(place), model.visual.preprocess_cfg
     mean, deviation = (torch.tensor(prepared[key], device=device).view(3, 1, 1) for key in ("mean", "std"))
     high, wide = (prepared["size"],) * 2 if isinstance(prepared["size"], int) else prepared["size"]

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...errors import WeightsError
 from .of_transformers import PADDED, check_code, fit_of
-from .towers import Towers, best_device
+from .towers import Towers
 
 WEIGHTS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 """Patterns of the files that it needs."""
@@ -24,7 +25,7 @@ def weight_folders(folder: Path) -> list[str]:
     return sorted({module["path"] for module in _modules(folder)})
 
 
-def load(folder: Path, name: str) -> Towers:
+def load(folder: Path, name: str, device: torch.device) -> Towers:
     """The model in a folder; ``name`` is what errors call it. Prompts are those of its configuration.
 
     Raises:
@@ -38,7 +39,7 @@ def load(folder: Path, name: str) -> Towers:
     _check_known(folder, name)
     logging.disable_progress_bar()
     how = {"local_files_only": True, "trust_remote_code": False, "model_kwargs": {"use_safetensors": True}}
-    model = SentenceTransformer(str(folder), device=str(best_device()), **how)
+    model = SentenceTransformer(str(folder), device=str(device), **how)
     for kind in ("text", "image"):
         if not model.supports(kind):
             raise WeightsError(f"{name}: embeds no {kind}s, but {model.modalities}; name a model that does")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...errors import WeightsError
-from .towers import Towers, best_device, channels_first
+from .towers import Towers, channels_first
 
 WEIGHTS = ("*.json", "*.txt", "*.model", "model*.safetensors")
 """Patterns of the files that it needs."""
@@ -46,7 +46,7 @@ def weight_folders(_: Path) -> list[str]:
     return [""]
 
 
-def load(folder: Path, name: str) -> Towers:
+def load(folder: Path, name: str, device: torch.device) -> Towers:
     """The model in a folder; ``name`` is what errors call it.
 
     Raises:
@@ -62,7 +62,7 @@ def load(folder: Path, name: str) -> Towers:
     model, loaded = AutoModel.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **known)
     if missing := sorted(loaded["missing_keys"]):
         raise WeightsError(f"{name}: its weights lack {len(missing)} tensors, such as {missing[0]}")
-    model.float().eval().to(best_device())
+    model.float().eval().to(device)
     embed_texts = _texts(model, AutoTokenizer.from_pretrained(folder, **known))
     embed_frames, seen = (_images if hasattr(model, "get_image_features") else _videos)(model, folder)
     if not seen.side:

@@ -30,11 +30,6 @@ class Towers:
     """Whether it was trained on whole frames, squeezed into a square; else on their middle."""
 
 
-def best_device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def channels_first(frames: np.ndarray, device: torch.device) -> Tensor:
     """(…, H, W, 3) uint8 -> (…, 3, H, W) float32 on the device, from 0 to 255."""
     return torch.from_numpy(frames).to(device).movedim(-1, -3).float()

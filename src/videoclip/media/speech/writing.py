@@ -33,7 +33,7 @@ def check_forms(forms: Sequence[str]) -> None:
     """Raise ``ConfigError`` if there is no such form."""
     for form in forms:
         if form not in FORMS:
-            raise ConfigError(f"--form '{form}'; choose from {', '.join(FORMS)}")
+            raise ConfigError(f"--format '{form}'; choose from {', '.join(FORMS)}")
 
 
 def transcribe_files(
