@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 PANEL = "Your own videos: find and label moments"
-LibraryFolder = Annotated[AnyPlace, place_option("--library", help="The library's folder.")]
+LibraryFolder = Annotated[
+    AnyPlace | None,
+    place_option("--library", help="The library's folder (default: your own; VIDEOCLIP_LIBRARY names another)."),
+]
 ModelName = Annotated[str, typer.Option(help="A model's folder or hub name, ours or a ready-made one.")]
 EncoderName = Annotated[str, local_name(help="As for extract (default: the one the model was trained on).")]
 Weights = Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")]
@@ -44,15 +47,18 @@ OwnVideo = Annotated[Path, local_argument(help="A video file.")]
 @app.command(
     "index",
     rich_help_panel=PANEL,
-    epilog=example("videoclip index my-videos --library my-library --model google/siglip2-base-patch16-224"),
+    epilog=example("videoclip index my-videos"),
 )
 def index_(
-    library: LibraryFolder,
+    library: LibraryFolder = None,
     videos: Annotated[
         list[Path] | None, local_argument(help="Folders, searched with their subfolders, or files.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A model's folder or hub name, ours or a ready-made one (default: the library's).")
+        str,
+        typer.Option(
+            help="A model's folder or hub name, ours or a ready-made one (default: the library's, or one for this machine: videoclip models)."
+        ),
     ] = "",
     encoder: EncoderName = "",
     weights: Weights = "",
@@ -76,16 +82,17 @@ def index_(
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from dataclasses import asdict
 
+    from ..library.home import first_model, own_library
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
     from ..library.moved import model_of, move
-    from ..library.store.about import LibraryError, read_about
+    from ..library.store.about import is_library, read_about
     from ..media.speech.weights import ears_for
     from ..model.joint import encoder_for, load_model
     from ..recipes.demo import advice_on_demo
     from ..report.lines import complain, print_indexed
 
-    folder = library
+    folder = library or own_library()
     if moved:
         typer.echo(f"{folder}: {move(folder, moved[0], local(moved[1]))}")
     if not videos:
@@ -93,10 +100,9 @@ def index_(
             return
         raise VideoclipError("name the videos to index: folders or files")
     ears = ears_for(transcribe, speech_model, replace_heard, complain)
-    try:
-        loaded = load_model(model or model_of(read_about(folder), folder))
-    except LibraryError as error:
-        raise VideoclipError(f"{library}: no library yet; name a model for it (--model)") from error
+    if not model:
+        model = model_of(read_about(folder), folder) if is_library(folder) else first_model(complain)
+    loaded = load_model(model)
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
     told, options = note_state(folder), IndexOptions(prune, language, workers, ears=ears)
@@ -147,9 +153,9 @@ def transcribe(
         print_transcribed(written, out)
 
 
-@app.command(rich_help_panel=PANEL, epilog=example("videoclip search --library my-library 'someone slices an onion'"))
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip search 'someone slices an onion'"))
 def search(
-    library: LibraryFolder,
+    library: LibraryFolder = None,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
     mode: Annotated[str, typer.Option(help="both, sight or speech.")] = "both",
     limit: Annotated[int, number_option(Range(1, 1000), help="Moments at most.")] = 10,
@@ -181,7 +187,7 @@ def search(
     if as_json and format not in ("list", "json"):
         raise VideoclipError(f"--json and --format {format}: choose one, and write the other into a file by --out")
     format = "json" if as_json else format
-    opened = Library(library)
+    opened = Library(library or "")
     query = Query(
         text=text, mode=mode, limit=limit, folder=folder, after=asked(after, "--after"),
         before=asked(before, "--before", end=True), shortest=shortest, longest=longest, language=language,
@@ -329,9 +335,9 @@ def _write_segments(
         print_segments(found, seconds)
 
 
-@app.command(rich_help_panel=PANEL, epilog=example("videoclip serve --library my-library"))
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip serve"))
 def serve(
-    library: LibraryFolder,
+    library: LibraryFolder = None,
     port: Annotated[int, number_option(Range(0, 65_535), help="0: any free one.")] = 8400,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but this machine's own needs a token.")
@@ -345,6 +351,7 @@ def serve(
     device: Device = "",
 ) -> None:
     """Search your videos in the browser."""
+    from ..library.home import own_library
     from ..serve.access import Options
     from ..serve.server import run
     from ..serve.sessions import token_of
@@ -354,4 +361,4 @@ def serve(
             "a token among the arguments stands in the list of processes; put it into VIDEOCLIP_TOKEN or a file "
             "(--token-file)"
         )
-    run(library, Options(token=token_of(token_file), uploads=uploads, host=host, port=port))
+    run(library or own_library(), Options(token=token_of(token_file), uploads=uploads, host=host, port=port))

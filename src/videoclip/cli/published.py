@@ -9,6 +9,7 @@ from ..ranges import SECONDS
 from .options import (
     AnyPlace,
     AsJson,
+    Device,
     example,
     local_argument,
     local_option,
@@ -44,6 +45,29 @@ def download(
         typer.echo(path)
     if name == "videoclip":
         typer.echo("next: videoclip convert with this path and a folder for the model")
+
+
+@app.command(rich_help_panel=PANEL, epilog=example("videoclip models --measure"))
+def models(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time those that are on this machine, with a made video of 640×360.")
+    ] = False,
+    as_json: AsJson = False,
+    device: Device = "",
+) -> None:
+    """List ready-made models that are worth a try, and which is taken where none is named."""
+    from dataclasses import asdict
+
+    from ..encoders.ready_made.catalogue import CATALOGUE, default_model
+    from ..recipes.measuring import rates
+    from ..report.lines import print_models
+
+    found, default = rates(CATALOGUE) if measure else {}, default_model().name
+    if as_json:
+        rows = [asdict(row) | {"default": row.name == default, "rate": found.get(row.name)} for row in CATALOGUE]
+        print_json(rows)
+    else:
+        print_models(CATALOGUE, default, found)
 
 
 @app.command(rich_help_panel=PANEL, epilog=example("videoclip convert checkpoint_best.pt published-model"))

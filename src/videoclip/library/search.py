@@ -25,6 +25,7 @@ from ..ranges import SECONDS, Range, ranged
 from ..storage.places import Place
 from ..tasks.boundaries import boundaries
 from .calibration import Calibration
+from .home import own_library
 from .likeness import PICTURES, is_picture, picture_features
 from .moved import model_of
 from .ranking import Hit, content_words, distinct, is_about, joined, said_during
@@ -136,15 +137,15 @@ class Library:
         Library("my-library").search("someone slices an onion")
 
     Args:
-        folder: made by ``videoclip index``.
+        folder: made by ``videoclip index``; by default the user's own, or that of ``VIDEOCLIP_LIBRARY``.
         model: by default the one that the library was made with, loaded on first use.
 
     Raises:
         LibraryError: there is no library in the folder.
     """
 
-    def __init__(self, folder: str | Place, model: JointModel | None = None):
-        self.store = Store(folder)
+    def __init__(self, folder: str | Place = "", model: JointModel | None = None):
+        self.store = Store(folder or own_library())
         self._model = self._given = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)

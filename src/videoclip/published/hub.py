@@ -32,7 +32,7 @@ def hub_folder(name: str, patterns: Sequence[str]) -> Path:
         why = f"{forbidden} forbids to download it" if forbidden else "the hub cannot be reached"
         raise WeightsError(
             f"{name}: no model there that can be loaded: no such folder, not in the hub's cache, and {why}; "
-            "name a folder that holds it"
+            f"bring all files of https://huggingface.co/{name} and name their folder"
         ) from error
     except (HfHubHTTPError, HTTPError, OSError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..progress import clock
 
 if TYPE_CHECKING:
+    from ..encoders.ready_made.catalogue import Recommended
     from ..library.index import Indexed
     from ..library.search import Found
     from ..media.inspection import Inspection
@@ -149,3 +150,23 @@ def print_estimate(e: "Estimate") -> None:
 def complain(text: str) -> None:
     """A line for who watches, beside the result."""
     print(text, file=sys.stderr, flush=True)
+
+
+def print_models(catalogue: Sequence["Recommended"], default: str, rates: Mapping[str, float]) -> None:
+    """Models that are recommended, a few lines each; the default one is marked."""
+    for row in catalogue:
+        print(f"{row.name}{'  (default here)' if row.name == default else ''}")
+        print(f"    {row.good_for}")
+        facts = [
+            f"{row.download:g} GB",
+            f"{row.parameters:,g} M parameters",
+            row.licence,
+            f"languages: {row.languages}",
+        ]
+        facts += [f"frames: {row.frames}"] + [f"needs videoclip[{row.extra}]"] * bool(row.extra)
+        print(f"    {', '.join(facts)}")
+        published = {"MSR-VTT": row.msrvtt, "DiDeMo": row.didemo, "YouCook2": row.youcook2}
+        reached = ", ".join(f"{name} {value:g}" for name, value in published.items() if value is not None)
+        print(f"    {f'R@1 without training: {reached} ' if reached else ''}({row.source})")
+        if row.name in rates:
+            print(f"    {rates[row.name]:.3g} s of video a second on this machine, decoding included")

@@ -31,6 +31,11 @@ class About:
     """Captions that are preferred where there are several, as was asked for last; empty for English."""
 
 
+def is_library(folder: Place) -> bool:
+    """Whether a folder holds a library, or what is left of one."""
+    return (folder / NOTE).exists() or (folder / "tables").exists()
+
+
 def read_about(folder: Place) -> About:
     """What the library of a folder is made with.
 
