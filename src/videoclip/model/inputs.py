@@ -29,7 +29,7 @@ def texts_given(texts: str | Iterable[str]) -> tuple[list[str], bool]:
     """
     if isinstance(texts, str):
         return [texts], True
-    listed = list(texts) if isinstance(texts, Iterable) else [texts]
+    listed: list = list(texts) if isinstance(texts, Iterable) else [texts]
     wrong = next((type(text).__name__ for text in listed if not isinstance(text, str)), None)
     if wrong:
         raise VideoclipError(f"encode_text takes a text or a list of texts, not {wrong}")
