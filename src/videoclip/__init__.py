@@ -11,7 +11,8 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from .benchmarks.evaluate import evaluate
     from .corpus.dataset import CorpusDataset
-    from .corpus.store import Corpus, NarratedVideo
+    from .corpus.rows import NarratedVideo
+    from .corpus.store import Corpus
     from .encoders.encoder import Encoder, FeatureKind
     from .encoders.load import load_encoder
     from .errors import VideoclipError
@@ -30,7 +31,7 @@ _WHERE = {
     "Encoder": ".encoders.encoder",
     "FeatureKind": ".encoders.encoder",
     "Corpus": ".corpus.store",
-    "NarratedVideo": ".corpus.store",
+    "NarratedVideo": ".corpus.rows",
     "CorpusDataset": ".corpus.dataset",
     "Caption": ".media.captions",
     "Library": ".library.search",

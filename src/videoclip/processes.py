@@ -11,6 +11,27 @@ from types import ModuleType
 
 START = "forkserver"
 """Lance does not survive a fork."""
+_uses_lance, _is_forked = False, False
+
+
+def note_lance() -> None:
+    """Say that this process uses Lance, from here on."""
+    global _uses_lance
+    _uses_lance = True
+
+
+def is_forked() -> bool:
+    """Whether this process was forked from one that used Lance, whose threads are gone here: it would hang or end."""
+    return _is_forked
+
+
+def _note_fork() -> None:
+    global _is_forked
+    _is_forked = _is_forked or _uses_lance
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:

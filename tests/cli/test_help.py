@@ -1,6 +1,7 @@
 """What every command's help says, and that what it says is so."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -131,7 +132,10 @@ def test_quiet_prints_the_result_alone_and_verbose_says_where_an_error_comes_fro
     assert verbose.stderr.splitlines()[-1] == brief.stderr.strip()
 
 
-def test_completion_can_be_shown(videoclip):
-    code, out, _ = videoclip("--help")
-    assert code == 0
-    assert "--install-completion" in out
+def test_the_shell_completes_commands():
+    code = "import sys; sys.argv[0] = 'videoclip'; from videoclip.cli.main import main; main()"
+    asked = {"_VIDEOCLIP_COMPLETE": "complete_bash", "COMP_WORDS": "videoclip se", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ | asked
+    )
+    assert done.stdout.split() == ["search", "segment", "serve"], done.stderr

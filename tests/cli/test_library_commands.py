@@ -63,7 +63,7 @@ def test_from_a_folder_of_videos_to_moments_in_every_form(videoclip, videos, mod
 def test_mistakes_are_one_line_with_the_remedy(videoclip, videos, model, tmp_path):
     library = tmp_path / "library"
     for arguments, words in (
-        (("index", videos, "--library", library), "name a model"),
+        (("index", videos, "--library", library), "name their folder"),
         (("search", "--library", library, "x"), "videoclip index"),
         (("serve", "--library", library), "videoclip index"),
         (("index", tmp_path / "none", "--library", library, "--model", model), "no such file"),
@@ -159,3 +159,35 @@ def test_captions_after_the_end_do_not_cost_the_others(videoclip, model, tmp_pat
     code, out, err = videoclip("align", IMPOSSIBLE / "a.mp4", "--captions", tmp_path / "said.srt", "--model", model)
     assert (code, "of 1 sentences" in out) == (0, True)
     assert "said.srt: left out 1 captions after the video's end" in err
+
+
+def test_files_are_written_before_anything_is_printed(videoclip, videos, model, tmp_path, monkeypatch):
+    """A terminal that is closed, or a pipe that breaks, costs no result."""
+
+    def broken(*_, **__):
+        raise KeyboardInterrupt
+
+    (tmp_path / "labels.txt").write_text("cut\nsand\n")
+    written = [tmp_path / name for name in ("s.vtt", "s.svg", "s.json", "a.json")]
+    for printer in ("videoclip.report.lines.print_segments", "typer.echo"):
+        with monkeypatch.context() as patched:
+            patched.setattr(printer, broken)
+            common = (videos / "a.mp4", "--model", model)
+            files = ("--out", written[0], "--picture", written[1], "--json", written[2])
+            if "print" in printer:
+                videoclip("segment", *common, "--labels", tmp_path / "labels.txt", *files)
+            else:
+                with pytest.raises(KeyboardInterrupt):
+                    videoclip("ask", *common, "cut", "sand", "--json", written[3])
+    assert [path.name for path in written if not path.is_file()] == []
+
+
+def test_a_dash_prints_the_result_alone(videoclip, videos, model, tmp_path):
+    (tmp_path / "labels.txt").write_text("cut\nsand\n")
+    for command, key in (
+        (("segment", videos / "a.mp4", "--labels", tmp_path / "labels.txt"), "segments"),
+        (("ask", videos / "a.mp4", "cut", "sand"), "shares"),
+    ):
+        code, out, _ = videoclip(*command, "--model", model, "--json", "-")
+        assert (code, key in json.loads(out)) == (0, True)
+    assert not Path("-").exists()

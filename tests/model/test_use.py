@@ -1,3 +1,4 @@
+import copy
 import os
 import pickle
 import re
@@ -116,6 +117,19 @@ def test_heads_can_be_trained_on_what_a_model_gives(model):
         head = torch.nn.Linear(32, 2)
         head(given).sum().backward()
         assert head.weight.grad is not None
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_every_method_works_in_half_precision(model, precision):
+    (video,) = features(20)
+
+    def vectors(model):
+        return [model.encode_text("a"), model.encode_video(video), model.video_tokens(video)]
+
+    half = vectors(copy.deepcopy(model).to(precision))
+    for whole, given in zip(vectors(model), half, strict=True):
+        assert given.dtype == torch.float32
+        assert torch.cosine_similarity(whole, given, dim=-1).min() > 0.999
 
 
 def test_a_model_goes_to_another_process(model):

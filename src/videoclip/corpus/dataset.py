@@ -21,8 +21,10 @@ from torch.utils.data import Dataset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from ..errors import CorpusError
+from ..processes import is_forked
 from ..storage.places import Place
-from .store import Corpus, NarratedVideo, is_forked
+from .rows import NarratedVideo
+from .store import Corpus
 
 
 class CorpusDataset(Dataset):

@@ -9,10 +9,8 @@ another for its features; it is read in the same way.
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
@@ -26,13 +24,14 @@ from ..config import from_note
 from ..encoders.encoder import FeatureKind, with_kind
 from ..errors import CorpusError, VideoclipError
 from ..media.captions import Caption
+from ..processes import is_forked, note_lance
 from ..storage.folders import locked
-from ..storage.names import noted, opened
+from ..storage.names import opened
 from ..storage.places import Place, place
 from ..storage.remote import patiently
 from .origin import origin_of
+from .rows import METADATA, NarratedVideo, batch_of, is_finite, schema_of
 
-_METADATA = b"videoclip"
 FORMAT = "2.0"
 """Lance's file format: written twice as fast as the next one, in less memory, read as fast, and by older versions."""
 BATCH_BYTES = 4 << 20
@@ -41,48 +40,6 @@ AT_ONCE = 16
 """Videos that are read together, of all of them."""
 COMMIT_BYTES = 512 << 20
 """Features that a killed job can lose, of those that were added one by one, in bytes."""
-
-
-_is_forked = False
-"""Whether this process was forked from one that had loaded Lance, whose threads are gone here."""
-
-
-def is_forked() -> bool:
-    """Whether no corpus can be opened in this process."""
-    return _is_forked
-
-
-def _note_fork() -> None:
-    global _is_forked
-    _is_forked = _is_forked or "lance" in sys.modules
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-@dataclass(frozen=True)
-class NarratedVideo:
-    """One video of a corpus: ``features`` is (seconds, F) float16, one row per second; captions are in order."""
-
-    id: str
-    features: np.ndarray
-    captions: Sequence[Caption]
-    path: str = ""
-    duration: float = 0.0
-    certainty: Sequence[float] = ()
-    """(N,) of each caption, between 0 and 1, how sure it is that it is about what is shown then; empty: all alike."""
-    chatter: Sequence[str] = ()
-    """What is said about nothing that is shown, as far as a realigned corpus knows."""
-
-    @property
-    def seconds(self) -> int:
-        return len(self.features)
-
-    @property
-    def texts(self) -> list[str]:
-        """All that is said: the captions in their order, then the chatter."""
-        return [*(caption.text for caption in self.captions), *self.chatter]
 
 
 class Corpus:
@@ -122,7 +79,8 @@ class Corpus:
             corpus.check_kind(kind)
             return corpus
         where.parent.mkdir(parents=True, exist_ok=True)
-        schema = _schema(kind)
+        schema = schema_of(kind)
+        note_lance()
         lance.write_dataset(schema.empty_table(), str(path), schema=schema, data_storage_version=FORMAT)
         return cls(path)
 
@@ -276,7 +234,7 @@ class Corpus:
             self.check(video)
         if len({video.id for video in videos}) < len(videos):
             raise CorpusError(f"{self.path}: the same id twice among the videos to add")
-        self._write([_batch(videos, self.kind)])
+        self._write([batch_of(videos, self.kind)])
 
     def replace(self, video: NarratedVideo) -> None:
         """Put other captions, or features, in the place of a video's, in one step.
@@ -289,7 +247,7 @@ class Corpus:
         self._check_own()
         self.row(video.id)
         self.check(video)
-        table = pa.Table.from_batches([_batch([video], self.kind)])
+        table = pa.Table.from_batches([batch_of([video], self.kind)])
         self._dataset.merge_insert("id").when_matched_update_all().execute(table)
         self._changed()
 
@@ -328,7 +286,7 @@ class Corpus:
         import lance
         import pyarrow as pa
 
-        reader = pa.RecordBatchReader.from_batches(_schema(self.kind), iter(batches))
+        reader = pa.RecordBatchReader.from_batches(schema_of(self.kind), iter(batches))
         lance.write_dataset(reader, self._dataset, mode="append")
         self._changed()
 
@@ -354,11 +312,12 @@ class Corpus:
             CorpusError: there is none, or this process was forked from one that used Lance, which ends or hangs there.
         """
         if self._owner != os.getpid():
-            if _is_forked:
+            if is_forked():
                 raise CorpusError(
                     f"{self.path}: cannot be read in a process that was forked; start it by multiprocessing's spawn or "
                     "forkserver, or read by videoclip.CorpusDataset"
                 )
+            note_lance()
             import lance
 
             if not place(self.path).exists():
@@ -378,21 +337,6 @@ def _kept(captions: list[dict]) -> tuple[list[dict], list[str]]:
     """Of a realigned video the captions that are shown, in the order of their moments, and the texts of the others."""
     kept = sorted((c for c in captions if c["kept"]), key=lambda c: (c["start"], c["end"]))
     return kept, [c["text"] for c in captions if not c["kept"]]
-
-
-def _schema(kind: FeatureKind):
-    import pyarrow as pa
-
-    caption = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
-    fields = [
-        ("id", pa.string()),
-        ("path", pa.string()),
-        ("duration", pa.float64()),
-        ("encoder", pa.string()),
-        ("features", pa.list_(pa.list_(pa.float16(), kind.feature_size))),
-        ("captions", pa.list_(caption)),
-    ]
-    return pa.schema(fields, metadata={_METADATA: json.dumps(asdict(kind)).encode()})
 
 
 class Writer:
@@ -433,7 +377,7 @@ class Writer:
     def _pass_on(self) -> None:
         self._raise()
         if self.gathered:
-            self.batches.put(_batch(self.gathered, self.corpus.kind))
+            self.batches.put(batch_of(self.gathered, self.corpus.kind))
         self.gathered, self.bytes = [], 0
 
     def _raise(self) -> None:
@@ -459,45 +403,8 @@ class Writer:
             yield batch
 
 
-def _batch(videos: list[NarratedVideo], kind: FeatureKind):
-    import pyarrow as pa
-
-    schema = _schema(kind)
-    flat = np.concatenate([np.asarray(v.features, np.float16) for v in videos]).reshape(-1)
-    seconds = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), kind.feature_size)
-    said = [caption for video in videos for caption in video.captions]
-    parts = [[c.start for c in said], [c.end for c in said], [c.text for c in said]]
-    caption = schema.field("captions").type.value_type
-    captions = pa.StructArray.from_arrays(
-        [pa.array(p, f.type) for p, f in zip(parts, caption, strict=True)], fields=list(caption)
-    )
-    columns = [
-        pa.array([v.id for v in videos]),
-        pa.array([noted(v.path) for v in videos]),
-        pa.array([v.duration or float(v.seconds) for v in videos]),
-        pa.array([kind.encoder] * len(videos)),
-        pa.ListArray.from_arrays(_offsets(v.seconds for v in videos), seconds),
-        pa.ListArray.from_arrays(_offsets(len(v.captions) for v in videos), captions),
-    ]
-    return pa.record_batch([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-
-
-def _offsets(lengths: Iterable[int]):
-    import pyarrow as pa
-
-    return pa.array(np.cumsum([0, *lengths], dtype=np.int32))
-
-
-def is_finite(features: np.ndarray) -> bool:
-    """Whether all values are numbers; for float16 by their bits, which is four times as fast as NumPy."""
-    if features.dtype != np.float16:
-        return bool(np.isfinite(features).all())
-    bits = np.ascontiguousarray(features).view(np.uint16)
-    return not features.size or int((bits & 0x7FFF).max()) < 0x7C00
-
-
 def _kind(dataset, path: str) -> FeatureKind:
-    metadata = (dataset.schema.metadata or {}).get(_METADATA)
+    metadata = (dataset.schema.metadata or {}).get(METADATA)
     if metadata is None:
         raise CorpusError(f"{path}: is a Lance dataset, but not a corpus of videoclip")
     return from_note(FeatureKind, json.loads(metadata), path)

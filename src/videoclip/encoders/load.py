@@ -5,6 +5,7 @@
 (``demo``), and folders written by ``videoclip train-encoder``; and several of them side by side (``s3d+image:NAME``).
 """
 
+import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..errors import VideoclipError
 from ..published.catalogue import published_path
 from .encoder import COMBINED, AnyEncoder, CombinedEncoder, Encoder
 
+log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parent.parent / "data" / "demo-encoder"
 
 
@@ -64,6 +66,7 @@ def _is_known(part: str) -> bool:
 
 def _again_by_name(name: str, weights: str | Path, device: str) -> Encoder:
     """An encoder that knows how to load it again: on another device, or in another process."""
+    log.info("loading the encoder %s", name)
     made = _load(name, weights, device)
     where = str(Path(name).resolve()) if Path(name).is_dir() else name
     again = partial(_again_by_name, where, str(weights), device=device)

@@ -1,5 +1,6 @@
 """What every use asks of a model, whichever it is, and loading one by name."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ from ..storage.remote import Remote
 from .mil_nce import MIL_NCE, MilNce, load_mil_nce
 from .ready_made import ReadyMadeModel
 from .videoclip import VideoCLIP
+
+log = logging.getLogger(__name__)
 
 
 class JointModel(Protocol):
@@ -85,6 +88,7 @@ def load_model(name: str | Path | Remote, device: str = "") -> JointModel:
         ConfigError: there is no such device here.
         VideoclipError: it needs a library that is not installed.
     """
+    log.info("loading the model %s", name)
     kind, _, rest = str(name).partition(":")
     if kind == MIL_NCE:
         return load_mil_nce(Path(rest) if rest else None).to(device_of(device))

@@ -15,14 +15,11 @@ from ..ranges import SHARE, Range, ranged
 @dataclass(frozen=True)
 @ranged
 class LossConfig:
-    """The loss over a batch (the defaults are the paper's).
-
-    ``kind``: ``info-nce``; ``mil-nce``, in which several texts around a clip are positives together (Miech et al.,
-    2020); ``sigmoid``, in which every pair is a yes or no of its own (Zhai et al., 2023).
-    """
+    """The loss over a batch (the defaults are the paper's)."""
 
     kind: str = "info-nce"
-    """``info-nce``, ``mil-nce`` or ``sigmoid``."""
+    """``info-nce``; ``mil-nce``, in which several texts around a clip are positives together (Miech et al., 2020);
+    ``sigmoid``, in which every pair is a yes or no of its own (Zhai et al., 2023)."""
     each_positive: Annotated[float, SHARE] = 0.0
     """Share of ``mil-nce`` in which every text of a bag is a positive of its own, instead of one that fits for all."""
     soft_targets: Annotated[float, SHARE] = 0.0

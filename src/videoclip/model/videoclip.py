@@ -126,7 +126,7 @@ class VideoTower(nn.Module):
         """
         special = 2 if with_cls else 1
         layout = Layout(video.lengths + special, video.values.device)
-        seconds = self.mlp_out(self.mlp_norm(F.gelu(self.mlp_in(video.values.float()))))
+        seconds = self.mlp_out(self.mlp_norm(F.gelu(self.mlp_in(video.values.to(self.mlp_in.weight.dtype)))))
         table = torch.cat([self.special_tokens[-special:].to(seconds.dtype), seconds])
         number = torch.from_numpy(layout.within) - special  # of a second in its clip; negative for special tokens
         is_second = number >= 0

@@ -26,19 +26,15 @@ SECONDS, TOKENS = Range(1, 100_000), Range(1, 100_000)
 @dataclass(frozen=True)
 @ranged
 class ClipConfig:
-    """How pairs are cut (the defaults are the paper's).
-
-    ``rule``: ``official`` is the published code's overlapped rule, in which a video clip need not contain the second it
-    grew from, and may miss its text where captions run past the end of the video; ``overlapped`` is the same with every
-    pair overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation); ``placed``, for
-    captions that are where a model sees them (``realign``), is the same with texts of captions that share a moment;
-    ``mil-nce`` takes ``max_seconds`` around a single caption and, for texts, the ``bag`` captions nearest to it (Miech
-    et al., 2020).
-    ``beginning`` is always the same pair, of the first ``max_seconds``.
-    """
+    """How pairs are cut (the defaults are the paper's)."""
 
     rule: str = "official"
-    """``official``, ``overlapped``, ``aligned``, ``placed``, ``mil-nce`` or ``beginning``."""
+    """``official`` is the published code's overlapped rule, in which a video clip need not contain the second it grew
+    from, and may miss its text where captions run past the end of the video; ``overlapped`` is the same with every pair
+    overlapping; ``aligned`` takes the text's own span for the video (the paper's ablation); ``placed``, for captions
+    that are where a model sees them (``realign``), is the same with texts of captions that share a moment; ``mil-nce``
+    takes ``max_seconds`` around a single caption and, for texts, the ``bag`` captions nearest to it (Miech et al.,
+    2020); ``beginning`` is always the same pair, of the first ``max_seconds``."""
     pairs_per_video: Annotated[int, Range(1, 10_000)] = 16
     """Pairs that are cut out of a video each time it is drawn."""
     min_seconds: Annotated[int, SECONDS] = 3
@@ -48,7 +44,7 @@ class ClipConfig:
     min_text_tokens: Annotated[int, TOKENS] = 8
     """Least word pieces of a text whose length is drawn."""
     max_text_tokens: Annotated[int, TOKENS] = 64
-    """Bounds of the drawn length of a text; a caption is never split, so a text can become longer."""
+    """Most word pieces of a text whose length is drawn; a caption is never split, so a text can become longer."""
     bag: Annotated[int, Range(1, 1000)] = 5
     """Captions that are positives together, by the rule ``mil-nce``."""
     max_span: Annotated[float, Range(0, 1e6)] = 256.0

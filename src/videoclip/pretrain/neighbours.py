@@ -26,15 +26,12 @@ BLOCK = 1 << 16
 @dataclass(frozen=True)
 @ranged
 class BatchConfig:
-    """Which videos meet in a batch (the defaults are the paper's).
-
-    ``rule``: ``retrieved`` draws centre videos and for each ``videos`` of its ``candidates`` nearest (videos may be in
-    several batches of an epoch or in none); ``clusters`` makes each batch of groups of ``cluster_size`` neighbours and
-    has every video once an epoch; ``random`` shuffles.
-    """
+    """Which videos meet in a batch (the defaults are the paper's)."""
 
     rule: str = "retrieved"
-    """``retrieved``, ``clusters`` or ``random``."""
+    """``retrieved`` draws centre videos and for each ``videos`` of its ``candidates`` nearest (videos may be in several
+    batches of an epoch or in none); ``clusters`` makes each batch of groups of ``cluster_size`` neighbours and has
+    every video once an epoch; ``random`` shuffles."""
     videos: Annotated[int, COUNT] = 32
     """Videos in a batch."""
     candidates: Annotated[int, COUNT] = 64

@@ -44,7 +44,7 @@ SUMMARY = "realigned.json"
 @dataclass(frozen=True)
 @ranged
 class RealignConfig:
-    """How narration is placed. ``drop``: whether sentences that the alignment leaves out are left out of the corpus."""
+    """How narration is placed."""
 
     reach: Annotated[float, Range(1, 100_000)] = REACH
     """Seconds from where it is spoken in which what a sentence describes is looked for."""
@@ -52,7 +52,7 @@ class RealignConfig:
     """Seconds before and after a sentence, of which what is said counts half in placing it, where many sentences turn
     out to be about the same moment; 0: never."""
     drop: bool = True
-    """Whether sentences that seem to be about nothing that is shown are left out."""
+    """Whether sentences that seem to be about nothing that is shown are left out of the corpus."""
 
 
 @dataclass(frozen=True)
