@@ -25,9 +25,11 @@ from ..ranges import SECONDS, Range, ranged
 from ..storage.places import Place
 from ..tasks.boundaries import boundaries
 from .calibration import Calibration
+from .confidence import known
 from .likeness import PICTURES, is_picture, picture_features
 from .moved import model_of
-from .ranking import Hit, content_words, distinct, is_about, joined, said_during
+from .ranking import Hit, content_words, is_about, joined, said_during
+from .sight import moments_near
 from .store.about import LibraryError
 from .store.reading import Store
 from .store.rows import Video
@@ -211,7 +213,7 @@ class Library:
         pool = max(POOL * wanted.limit, POOL_LEAST)
         while True:
             sight, is_all = self._by_sight(vector, pool, videos, admitted) if vector is not None else ([], True)
-            ranked = joined(sight, speech)
+            ranked = joined(sight if by_text else [replace(hit, sure=None) for hit in sight], speech)
             certain = [hit for hit in ranked if wanted.everything or not by_text or hit.is_certain]
             hits = self._refined(certain, vector, wanted.limit)
             is_cut_off = len(sight) >= wanted.limit and len(certain) < len(ranked)
@@ -233,13 +235,10 @@ class Library:
     ) -> tuple[list[Hit], bool]:
         """Distinct moments of the ``count`` windows nearest to a vector, best first; and whether these are all."""
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        rows = self.store.nearest(wanted, count, few)
-        found = [row for row in rows if row[0] in live and (admitted is None or row[0] in admitted)]
-        vectors = {(video, start, end): vector for video, start, end, _, vector in found}
-        hits = distinct([Hit(v, "", start, end, score, None, None) for v, start, end, score, _ in found])
-        chosen = np.array([vectors[hit.video, hit.start, hit.end] for hit in hits])
-        sight = self._shown(chosen, np.array([hit.score for hit in hits]))
-        return [replace(hit, sight=p) for hit, p in zip(hits, sight, strict=True)], len(rows) < count
+        hits, vectors, is_all = moments_near(self.store, wanted, count, live if admitted is None else admitted, few)
+        scores = np.array([hit.score for hit in hits])
+        shown, sure = self._shown(vectors, scores), self._sure(wanted, vectors, scores)
+        return [replace(h, sight=p, sure=s) for h, p, s in zip(hits, shown, sure, strict=True)], is_all
 
     def _refined(self, ranked: list[Hit], vector: np.ndarray | None, limit: int) -> list[Hit]:
         """The first ``limit`` moments with their boundaries; of those that these make one, the better."""
@@ -254,11 +253,20 @@ class Library:
         return hits
 
     def _shown(self, vectors: np.ndarray, scores: np.ndarray) -> list[float]:
-        """How well moments, (K, D) vectors and (K,) scores, fit what is looked for, from 0 to 1; half is the cut-off."""
+        """How well moments, (K, D) vectors and (K,) scores, fit what is looked for: 0 to 1, half is where hits begin."""
         calibration = self._calibration
         if calibration is None or not len(scores):
             return [0.5] * len(scores)
         return (1 / (1 + np.exp(-calibration.evidence(vectors, scores)))).tolist()
+
+    def _sure(self, text: np.ndarray, vectors: np.ndarray, scores: np.ndarray) -> list[float] | list[None]:
+        """How many of hits like these are right: for a text (D,) the vectors (K, D) and scores (K,), best first."""
+        calibration = self._calibration
+        if calibration is None or calibration.confidence is None or not len(scores):
+            return [None] * len(scores)
+        confidence = calibration.confidence
+        evidence = calibration.evidence(vectors, scores)
+        return confidence.share(known(evidence, scores, confidence.moments @ text)).tolist()
 
     @property
     def _calibration(self) -> Calibration | None:
