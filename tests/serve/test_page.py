@@ -153,6 +153,19 @@ def test_a_moment_is_found_and_played_from_its_second(page, shot):
     shot(page, "player")
 
 
+def test_a_share_is_shown_where_the_library_knows_one(page):
+    def knowing(route):
+        answer = route.fetch().json()
+        answer["hits"][0]["sure"] = 0.314
+        route.fulfill(json=answer)
+
+    page.route("**/api/search?*", knowing)
+    search(page, "red")
+    first, *others = page.locator(".hit .sure").all_text_contents()
+    assert first == "31 % sure"
+    assert set(others) == {"seen here"}
+
+
 def test_the_timeline_shows_where_it_fits_and_leads_there(page):
     search(page, "red")
     page.locator(".hit", has_text="workshop.webm").locator("button").first.click()

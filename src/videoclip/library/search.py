@@ -253,7 +253,7 @@ class Library:
         return hits
 
     def _shown(self, vectors: np.ndarray, scores: np.ndarray) -> list[float]:
-        """How well moments, (K, D) vectors and (K,) scores, fit what is looked for: 0 to 1, half is where hits begin."""
+        """How well moments, (K, D) vectors and (K,) scores, fit what is looked for: 0 to 1, hits from half on."""
         calibration = self._calibration
         if calibration is None or not len(scores):
             return [0.5] * len(scores)

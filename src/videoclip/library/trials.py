@@ -55,23 +55,26 @@ def confidence_of(store: Store, model: JointModel, calibration: Calibration) -> 
     beside, durations = store.sample(BESIDE, seed=1), {n: video.duration for n, video in store.videos().items()}
     features, labels = [], []
     for vector, (video, said) in zip(model.encode_text([c.text for _, c in told]).numpy(), told, strict=True):
-        hits, vectors, _ = moments_near(store, vector, WINDOWS, durations.keys())
+        hits, vectors, _ = moments_near(store, vector, WINDOWS, durations)
+        if not hits:  # the nearest are left from videos that were removed
+            continue
         hits, vectors = hits[:HITS], vectors[:HITS]
         scores = np.array([hit.score for hit in hits])
         features.append(known(calibration.evidence(vectors, scores), scores, beside @ vector))
         labels.append(nearness(hits, video, said, durations[video]))
-    stands_out = np.array([of_hits[0, 1] for of_hits in features])
+    stands_out = np.array([of_text[0, 1] for of_text in features])
     used = np.flatnonzero(stands_out > otsu(stands_out))
     return learnt(beside, [features[i] for i in used], [labels[i] for i in used])
 
 
 def sentences_of_their_own(store: Store) -> list[tuple[int, Caption]]:
-    """Random sentences with their videos, of videos that are long enough, whose words no other video has."""
+    """Random sentences with their videos, of videos with pictures that are long enough, in words that no other has."""
     videos = store.videos()
+    seen = {number for number, video in videos.items() if video.width}  # the others are sound alone
 
     def is_its_own(video: int, said: Caption) -> bool:
         words = content_words(said.text)
-        if video not in videos or len(words) < LEAST_WORDS or near_share(said, videos[video].duration) > MOST_NEAR:
+        if video not in seen or len(words) < LEAST_WORDS or near_share(said, videos[video].duration) > MOST_NEAR:
             return False
         passages = store.said(words, HITS)
         return not any(other in videos and other != video and has_all(text, words) for other, *_, text in passages)
