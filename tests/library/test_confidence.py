@@ -102,7 +102,7 @@ def told(tmp_path_factory) -> tuple[Writer, Hazy, list[tuple[str, int, float, fl
             scenes[name] = shown[scene]
             places.append((name, number, start, start + SECONDS))
             when = max(start + SECONDS / 2 + rng.uniform(-10, 10), 0)
-            captions.append(Caption(when, when + 2, f"look carefully now {name}"))
+            captions.append(Caption(when, when + 2, f"now by{name} with{name} {name}"))
         video = Video(number, f"/v/{number}.mp4", 1, 1, str(number), float(len(tokens)), 0.0, 64, 48, "en", "x.srt:1:1")
         features = np.zeros((len(tokens), 4), np.float16)
         entries.append(Entry(video, features, np.array(spans, np.float32), moments, tokens, captions, []))
@@ -116,14 +116,16 @@ def test_a_library_learns_from_its_captions_how_often_hits_are_right(told):
     calibrate(writer, model)
     assert not any("hello" in said.text for _, said in sentences_of_their_own(writer.store))
     library = Library(writer.store.folder, model)
-    shares, right = [], []
+    shares, fits, right = [], [], []
     for name, video, start, end in places:
         for hit in library.search(f"another sentence about {name}", mode="sight", everything=True).hits:
             shares.append(hit.sure)
+            fits.append(hit.sight)
             right.append(hit.video == video and start <= (hit.start + hit.end) / 2 <= end)
     assert 0.02 < np.mean(right) < 0.3
     assert max(shares) > 0.5
-    assert error(np.array(shares), np.array(right, float)) < 0.05
+    assert error(np.array(shares), np.array(right, float)) < 0.07
+    assert error(np.array(fits), np.array(right, float)) > 0.3
     like = library.search("", vector=model.scenes["scene1x1"]).hits
     assert like[0].sure is None, "what was learnt of texts holds for texts"
 
@@ -147,8 +149,8 @@ def test_what_an_earlier_version_measured_is_read(told):
     read = writer.store.calibration()
     assert read
     assert (read.threshold, read.confidence) == (made.threshold, None)
-    writer.calibrate(replace(read, confidence=Confidence(np.ones((2, SIZE)), np.zeros(3), np.ones(3), np.arange(4.0))))
+    writer.calibrate(replace(read, confidence=Confidence(np.ones((2, SIZE)), np.zeros(2), np.ones(2), np.arange(3.0))))
     again = writer.store.calibration()
     assert again
     assert again.confidence
-    assert again.confidence.weights.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert again.confidence.weights.tolist() == [0.0, 1.0, 2.0]

@@ -33,17 +33,18 @@ class Confidence:
         return _sigmoid(_with_constant((features - self.middle) / self.scale) @ self.weights)
 
 
-def known(evidence: np.ndarray, scores: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    """What tells right hits from wrong ones, of the hits for one text in their order: (K, 3).
+def known(scores: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """What tells right hits from wrong ones, of the hits for one text, best first: (K, 2).
+
+    How far a moment stands out for the text among other moments, and its place. How far a text stands out among others
+    would tell more, but differs between what people say and what they ask for.
 
     Args:
-        evidence: (K,), how far the text stands out for a moment among other texts (``Calibration.evidence``).
-        scores: (K,) of the text with each of the moments.
-        beside: (S,) scores of the text with other moments: how far a moment stands out for the text among these. Words
-            that name nothing fit many moments equally well.
+        scores: (K,) of the text with each hit.
+        beside: (S,) of the text with other moments. Words that name nothing fit many of them equally well.
     """
     typical = np.logaddexp.reduce(beside) - np.log(len(beside))
-    return np.stack([evidence, scores - typical, np.log(1 + np.arange(len(scores)))], axis=1)
+    return np.stack([scores - typical, np.log(1 + np.arange(len(scores)))], axis=1)
 
 
 def learnt(moments: np.ndarray, features: list[np.ndarray], labels: list[np.ndarray]) -> Confidence | None:

@@ -113,19 +113,15 @@ def is_about(text: str, wanted: Sequence[str]) -> bool:
 
     Of common words alone (to be or not to be) all must be there, since every passage has some.
     """
-    return has_all(text, wanted) if COMMON.issuperset(wanted) else 2 * _there(text, wanted) >= len(wanted)
+    return has_share(text, wanted, 1.0 if COMMON.issuperset(wanted) else 0.5)
 
 
-def has_all(text: str, wanted: Sequence[str]) -> bool:
-    """Whether a passage has all of these words, in some form."""
-    return _there(text, wanted) == len(wanted)
-
-
-def _there(text: str, wanted: Sequence[str]) -> int:
-    """How many of these words a passage has, in some form."""
+def has_share(text: str, wanted: Sequence[str], share: float) -> bool:
+    """Whether a passage has at least this share of some words, each in some form."""
     spoken = set(indexed_words(text))
     stems = {word[: max(len(word) - 3, 4)] for word in spoken}
-    return sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in wanted)
+    there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in wanted)
+    return there >= share * len(wanted)
 
 
 def said_during(captions: Sequence[Caption], start: float, end: float) -> str:

@@ -237,7 +237,7 @@ class Library:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
         hits, vectors, is_all = moments_near(self.store, wanted, count, live if admitted is None else admitted, few)
         scores = np.array([hit.score for hit in hits])
-        shown, sure = self._shown(vectors, scores), self._sure(wanted, vectors, scores)
+        shown, sure = self._shown(vectors, scores), self._sure(wanted, scores)
         return [replace(h, sight=p, sure=s) for h, p, s in zip(hits, shown, sure, strict=True)], is_all
 
     def _refined(self, ranked: list[Hit], vector: np.ndarray | None, limit: int) -> list[Hit]:
@@ -259,14 +259,12 @@ class Library:
             return [0.5] * len(scores)
         return (1 / (1 + np.exp(-calibration.evidence(vectors, scores)))).tolist()
 
-    def _sure(self, text: np.ndarray, vectors: np.ndarray, scores: np.ndarray) -> list[float] | list[None]:
-        """How many of hits like these are right: for a text (D,) the vectors (K, D) and scores (K,), best first."""
+    def _sure(self, text: np.ndarray, scores: np.ndarray) -> list[float] | list[None]:
+        """How many of hits like these are right, for a text (D,): by their scores (K,), best first."""
         calibration = self._calibration
         if calibration is None or calibration.confidence is None or not len(scores):
             return [None] * len(scores)
-        confidence = calibration.confidence
-        evidence = calibration.evidence(vectors, scores)
-        return confidence.share(known(evidence, scores, confidence.moments @ text)).tolist()
+        return calibration.confidence.share(known(scores, calibration.confidence.moments @ text)).tolist()
 
     @property
     def _calibration(self) -> Calibration | None:
