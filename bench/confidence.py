@@ -75,13 +75,14 @@ def _measured(world: Path, library: Library) -> tuple[list[dict], float, float]:
 def _judged(lists: list[list], rights: list[list[bool]], most: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N,) of the first hits that a share is shown for: the share, the one shown before, and whether each is right."""
     pairs = [pair for of_text in zip(lists, rights, strict=True) for pair in list(zip(*of_text, strict=True))[:most]]
-    sure, sight, right = np.array([(h.sure, h.sight, is_right) for h, is_right in pairs if h.sure is not None], float).T
+    shown = [(hit.sure, hit.sight, is_right) for hit, is_right in pairs if hit.sure is not None]
+    sure, sight, right = np.array(shown, float).reshape(-1, 3).T
     return sure, sight, right
 
 
 def ece(shares: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error: how far the shares lie from what is right, on average over hits, in ten bins."""
-    return float(sum(abs(shares[where].sum() - right[where].sum()) for where in _bins(shares)) / len(shares))
+    return float(sum(abs(shares[where].sum() - right[where].sum()) for where in _bins(shares)) / max(len(shares), 1))
 
 
 def _bins(shares: np.ndarray) -> Iterator[np.ndarray]:
@@ -98,13 +99,15 @@ def _right(hits: list, places: list[tuple[int, float, float]]) -> list[bool]:
 def _absent(steps: list, there: set[tuple]) -> Iterator[tuple[str, list[str]]]:
     """Queries for what no video shows, by what is not there."""
     rng = random.Random("absent")
-    for place, part in enumerate(PARTS):
+    for part in PARTS:
         texts = []
         for step in steps:
+            own = dict(zip(PARTS, step.what, strict=True))
             choices = dict(zip(PARTS, (*family_members(step.family), list(COLOURS)), strict=True))[part]
-            others = [(*step.what[:place], other, *step.what[place + 1 :]) for other in choices]
+            changed = [own | {part: other} for other in choices]
+            others = [(c["action"], c["object"], c["colour"]) for c in changed]
             others = [what for what in others if what not in there]
-            texts += [phrase(rng.choice(others), TEST_PHRASES, rng)] if others else []
+        texts += [phrase(rng.choice(others), TEST_PHRASES, rng)] if others else []
         yield f"what differs in its {part} from all that is there", texts
     yield "things of another world", ABSENT
 
