@@ -66,7 +66,12 @@ def _measured(world: Path, library: Library) -> tuple[list[dict], float, float]:
     for what, texts in _absent(steps, set(places)):
         found = [library.search(Query(text, "sight")).hits for text in texts]
         shown = [hit.sure for hits in found for hit in hits if hit.sure is not None]
-        row(f"lists for {what}", float(np.mean([bool(hits) for hits in found])), np.mean(shown), len(shown))
+        row(
+            f"lists for {what}",
+            float(np.mean([bool(hits) for hits in found])),
+            np.mean(shown) if shown else "",
+            len(shown),
+        )
         likely = [any((hit.sure or 0) >= 0.5 for hit in hits) for hits in found]
         row("of which a hit is shown as half sure or more", float(np.mean(likely)))
     return rows, ece(sure, right), ece(sight, right)
@@ -107,7 +112,7 @@ def _absent(steps: list, there: set[tuple]) -> Iterator[tuple[str, list[str]]]:
             changed = [own | {part: other} for other in choices]
             others = [(c["action"], c["object"], c["colour"]) for c in changed]
             others = [what for what in others if what not in there]
-        texts += [phrase(rng.choice(others), TEST_PHRASES, rng)] if others else []
+            texts += [phrase(rng.choice(others), TEST_PHRASES, rng)] if others else []
         yield f"what differs in its {part} from all that is there", texts
     yield "things of another world", ABSENT
 
