@@ -18,7 +18,8 @@ import torch
 from result import report
 
 from videoclip.benchmarks.msrvtt import evaluate_msrvtt, evaluate_msrvtt_questions
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.model.config import ModelConfig
 from videoclip.model.videoclip import VideoCLIP

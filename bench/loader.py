@@ -24,7 +24,8 @@ from baselines import TEXT_TOKENS, VIDEO_TOKENS
 from result import gib_in_use, report
 from torch.utils.data import DataLoader, Dataset
 
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.model.config import ModelConfig
 from videoclip.pretrain.clips import Batch

@@ -25,7 +25,8 @@ from media import moving_noise, repeated
 from neighbours import made
 from result import gib_in_use, report
 
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.encoders.load import load_encoder
 from videoclip.library.calibration import Calibration

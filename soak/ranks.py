@@ -42,7 +42,8 @@ def made_corpus(path: Path) -> Path:
     """Three videos of noise."""
     import numpy as np
 
-    from videoclip.corpus.store import Corpus, NarratedVideo
+    from videoclip.corpus.rows import NarratedVideo
+    from videoclip.corpus.store import Corpus
     from videoclip.encoders.encoder import FeatureKind
     from videoclip.media.captions import Caption
 

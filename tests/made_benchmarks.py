@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.media.captions import Caption
 from videoclip.world.render import describe_world

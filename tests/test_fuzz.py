@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import save_file
 
 from videoclip.corpus.features import open_features
-from videoclip.corpus.store import is_finite
+from videoclip.corpus.rows import is_finite
 from videoclip.errors import MediaError, VideoclipError
 from videoclip.media.caption_sets import read_caption_set
 from videoclip.media.captions import read_captions

@@ -20,7 +20,8 @@ LOAD = """
 from pathlib import Path
 import numpy as np
 from videoclip.config import load_config
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.media.captions import Caption
 from videoclip.pretrain.loading import load_batches

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoclip.corpus.store import NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
 from videoclip.library.calibration import Calibration, calibrated
 from videoclip.library.ranking import Hit, distinct, joined
 from videoclip.media.captions import Caption

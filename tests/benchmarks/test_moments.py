@@ -9,7 +9,8 @@ import pytest
 from made_benchmarks import corpus_of, knowing
 
 from videoclip import evaluate
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.tasks.grounding import temporal_iou

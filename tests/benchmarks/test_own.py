@@ -6,7 +6,8 @@ import torch
 
 from videoclip import evaluate
 from videoclip.benchmarks.own import evaluate_choices, evaluate_pairs, evaluate_segments
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import VideoclipError
 

@@ -18,7 +18,8 @@ from videoclip.benchmarks.crosstask import read_videos
 from videoclip.benchmarks.supervised import task_of
 from videoclip.benchmarks.table import BENCHMARKS, benchmark
 from videoclip.benchmarks.youcook2 import read_clips
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError, UnsafeFileError, VideoclipError
 from videoclip.media.captions import Caption

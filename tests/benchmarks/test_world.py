@@ -5,7 +5,8 @@ import pytest
 
 from videoclip.benchmarks.truth import CHOICES, moments, questions, read_truth
 from videoclip.benchmarks.world import evaluate_world
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, VideoclipError
 from videoclip.model.config import ModelConfig

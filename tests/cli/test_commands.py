@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from made import write
 
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.media.captions import Caption, read_captions
 

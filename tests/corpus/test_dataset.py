@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from videoclip import CorpusDataset
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError
 from videoclip.media.captions import Caption

@@ -10,7 +10,8 @@ from malicious import dangerous
 from videoclip.corpus.export import export
 from videoclip.corpus.features import FeatureFiles, open_features, read_npy
 from videoclip.corpus.importers import ImportConfig, import_features, read_ids
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import CorpusError, MediaError, UnsafeFileError, VideoclipError
 from videoclip.media.captions import Caption, read_captions

@@ -189,3 +189,14 @@ def test_a_folder_is_named_by_a_link_or_with_dots(videos, library, tmp_path):
         assert library.search(Query("a red thing", folder=str(folder))).hits, folder
     below = library.search(Query("a red thing", folder=str(tmp_path / "link" / "below"), everything=True))
     assert {Path(hit.path).name for hit in below.hits} == {"c.webm"}
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4])
+def test_as_many_moments_are_listed_as_are_asked_for_where_there_are(library, limit):
+    """Windows of one colour become one moment by their boundaries; others take the places of those that it swallows."""
+    every = library.search("blue", mode="sight", everything=True, limit=50).hits
+    hits = library.search("blue", mode="sight", everything=True, limit=limit).hits
+    assert len(every) >= 4
+    assert len(hits) == limit
+    assert [(h.video, h.start, h.end) for h in hits] == [(h.video, h.start, h.end) for h in every[:limit]]
+    assert not any(hit.overlaps(better, 0.5) for i, hit in enumerate(hits) for better in hits[:i])

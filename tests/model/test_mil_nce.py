@@ -7,7 +7,8 @@ import torch
 from golden_cases import s3d_weight, shapes
 
 from videoclip.cli.main import app
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.encoders.load import load_encoder
 from videoclip.encoders.s3d import published_text, read_state

@@ -9,7 +9,7 @@ from golden_cases import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoclip.corpus.store import NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
 from videoclip.errors import CorpusError
 from videoclip.media.captions import Caption
 from videoclip.model.tokenizer import bert_tokenizer

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from videoclip.corpus.store import NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
 from videoclip.media.captions import Caption
 from videoclip.model.packing import pack_text, pack_video
 from videoclip.pretrain.clips import Batch

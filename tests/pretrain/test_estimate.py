@@ -8,7 +8,8 @@ from golden_cases import shapes
 
 from videoclip.cli.main import app
 from videoclip.config import load_config
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError
 from videoclip.media.captions import Caption

@@ -18,7 +18,8 @@ from test_distributed import losses, read_lines
 
 from videoclip.config import load_config
 from videoclip.corpus import store
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.errors import VideoclipError
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.config import PretrainConfig

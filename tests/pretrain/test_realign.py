@@ -17,7 +17,8 @@ from test_distributed import environment, read_lines, torchrun
 
 from videoclip.config import load_config
 from videoclip.corpus.realigned import realigned_captions
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
 from videoclip.media.captions import Caption

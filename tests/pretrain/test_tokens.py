@@ -9,7 +9,8 @@ import torch
 from made_corpus import SETTINGS, made_corpus
 
 from videoclip.config import load_config
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.media.captions import Caption
 from videoclip.pretrain import tokens as module
 from videoclip.pretrain.clips import ClipConfig, draw_batch

@@ -9,7 +9,8 @@ import pytest
 import torch
 from made_corpus import made_corpus
 
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
 from videoclip.model.config import ModelConfig

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videoclip.corpus.store import Corpus, NarratedVideo
+from videoclip.corpus.rows import NarratedVideo
+from videoclip.corpus.store import Corpus
 from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError
 from videoclip.media.captions import Caption

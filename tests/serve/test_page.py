@@ -148,15 +148,28 @@ def test_a_moment_is_found_and_played_from_its_second(page, shot):
     page.evaluate("document.getElementById('video').pause()")
     page.evaluate("document.getElementById('video').currentTime = 22")
     until(page, "document.querySelector('#transcript .now')?.textContent.includes('now we paint it')")
-    assert "sure here" in page.locator("#where").text_content()
+    assert "· fits here" in page.locator("#where").text_content()
     page.wait_for_timeout(300)
     shot(page, "player")
+
+
+def test_a_share_is_shown_where_the_library_knows_one(page):
+    def knowing(route):
+        answer = route.fetch().json()
+        answer["hits"][0]["sure"] = 0.314
+        route.fulfill(json=answer)
+
+    page.route("**/api/search?*", knowing)
+    search(page, "red")
+    first, *others = page.locator(".hit .sure").all_text_contents()
+    assert first == "31 % sure"
+    assert set(others) == {"seen here"}
 
 
 def test_the_timeline_shows_where_it_fits_and_leads_there(page):
     search(page, "red")
     page.locator(".hit", has_text="workshop.webm").locator("button").first.click()
-    until(page, "document.getElementById('where').textContent.includes('sure')")
+    until(page, "document.getElementById('where').textContent.includes('fit')")
     until(page, "document.getElementById('video').readyState >= 2")
     page.evaluate("document.getElementById('video').pause()")
     reds = """() => { const c = document.getElementById('timeline'), w = c.width, h = c.height,
@@ -333,7 +346,7 @@ def test_the_guide_can_show_a_search_and_the_player(browser, filled, shot):
     shot(page, "search")
     page.locator(".hit", has_text="" if demo else "workshop.webm").locator("button").first.click()
     page.wait_for_selector("#transcript .now")
-    until(page, "document.getElementById('where').textContent.includes('sure')")
+    until(page, "document.getElementById('where').textContent.includes('fit')")
     page.wait_for_timeout(1500 if demo else 0)
     shot(page, "player")
     page.close()

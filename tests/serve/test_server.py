@@ -33,6 +33,7 @@ def number_of(web, name: str) -> int:
 
 def test_the_api_has_the_abilities_of_the_library(web, library):
     hit = web.get("/api/search", params={"q": "a red thing"}).json()["hits"][0]
+    assert (hit["sight"] > 0.5, hit["sure"]) == (True, None)
     assert (hit["name"], hit["start"], hit["end"]) == ("a.mp4", 20, 28)
     about = web.get("/api/library").json()
     assert (about["videos"], about["languages"]) == (3, ["en"])

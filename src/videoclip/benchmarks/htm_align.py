@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..model.joint import JointModel
 from ..tasks.alignment import align, alignment_metrics
 from .annotations import Name, Second, Text, check, read_json, shown, wrong

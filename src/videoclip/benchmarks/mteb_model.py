@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError, MediaWarning, VideoclipError, command_for
 from ..model.joint import JointModel, encoder_for, load_model

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..errors import CorpusError
 from ..model.joint import JointModel
 from ..tasks.alignment import align, alignment_metrics

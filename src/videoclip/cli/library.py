@@ -55,10 +55,7 @@ def index_(
         list[Path] | None, local_argument(help="Folders, searched with their subfolders, or files.")
     ] = None,
     model: Annotated[
-        str,
-        typer.Option(
-            help="A model's folder or hub name, ours or a ready-made one (default: the library's, or one for this machine: videoclip models)."
-        ),
+        str, typer.Option(help="A model's folder or hub name, ours or a ready-made one (default: 'videoclip models').")
     ] = "",
     encoder: EncoderName = "",
     weights: Weights = "",

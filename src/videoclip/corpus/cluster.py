@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import MediaError, VideoclipError, command_for
 from ..media.files import VideoFile
 from .extract import Engine, ExtractOptions, Outcome, outcome_of
-from .store import NarratedVideo
+from .rows import NarratedVideo
 
 LOCAL = "local"
 

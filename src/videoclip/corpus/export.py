@@ -14,7 +14,8 @@ from ..storage.folders import claim
 from ..storage.places import write_whole
 from ..storage.whole import remove_unfinished, share, whole
 from .importers import KIND
-from .store import Corpus, NarratedVideo
+from .rows import NarratedVideo
+from .store import Corpus
 
 FORMATS = ("npy", "safetensors")
 FILE_BYTES = 1 << 30

@@ -26,7 +26,8 @@ from ..ranges import PROCESSES, Range, ranged
 from ..storage.names import noted
 from ..storage.places import Place, place, write_whole
 from .hearing import Listener
-from .store import Corpus, NarratedVideo, is_finite
+from .rows import NarratedVideo, is_finite
+from .store import Corpus
 
 APPEND_SECONDS, APPEND_EVERY = 2000, 30.0
 """Seconds of features that are gathered, and seconds for which, before they are written: what a killed job can lose."""

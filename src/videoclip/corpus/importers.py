@@ -23,7 +23,8 @@ from ..storage.places import Place
 from ..text import read_text
 from .extract import list_set_aside
 from .features import FeatureStore, open_features
-from .store import COMMIT_BYTES, Corpus, NarratedVideo
+from .rows import NarratedVideo
+from .store import COMMIT_BYTES, Corpus
 
 S3D_SIZE = 512
 UNIT = 0.02

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ties import TOLERANCE, first_of_largest
+from .confidence import Confidence
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Calibration:
 
     bank: np.ndarray  # (N, D) vectors of the everyday texts
     threshold: float
+    confidence: Confidence | None = None
+    """How often hits are right; None where the library cannot tell."""
 
     def evidence(self, moments: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """(K, D) moments and their scores (K,) with a text -> (K,): 0 or more where the text is shown.

@@ -24,7 +24,7 @@ def as_csv(hits: Sequence[Hit], title: str) -> str:
     """A row per hit, with a header."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(["query", "path", "start", "end", "score", "sight", "speech", "said"])
+    writer.writerow(["query", "path", "start", "end", "score", "sight", "sure", "speech", "said"])
     for hit in hits:
         row = [
             title,
@@ -33,6 +33,7 @@ def as_csv(hits: Sequence[Hit], title: str) -> str:
             f"{hit.end:.2f}",
             f"{hit.score:.4f}",
             hit.sight,
+            hit.sure,
             hit.speech,
             hit.said,
         ]

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..corpus.store import is_finite
+from ..corpus.rows import is_finite
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
 from ..media.captions import Caption, Narration
@@ -35,13 +35,14 @@ from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
 from .hearing import hear_videos
-from .moments import embedded, everyday, unseen, webp
+from .moments import embedded, unseen, webp
 from .moved import note_moves
 from .store.about import About, LibraryError, locked, read_about, write_about
 from .store.found import digest_of
 from .store.reading import Store
 from .store.rows import TRACK, Entry, Video
 from .store.writing import Writer
+from .trials import calibrate
 
 PICTURE_EVERY, PICTURE_WIDTH = 5.0, 240
 """Seconds for each of which there is a picture, and its pixels across."""
@@ -141,10 +142,11 @@ def index(
             told({"stage": "finishing"})
             writer.tidy()
             writer.optimize()
-            measured = writer.store.calibration()
-            writer.calibrate(measured.bank if measured else everyday(model))
+            calibrate(writer, model)
         if options.ears:
             _hear(writer, files, options.ears, options.language, result, told)
+            if result.heard:
+                calibrate(writer, model)
         result.inventory = _inventory(writer, files, result)
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
@@ -236,7 +238,7 @@ def _reembed(writer: Writer, after: About, model: JointModel, told: Callable[[di
                     advance()
                 other.write_vectors(ready)
                 told({"stage": "embedding", "done": start + len(ready), "total": len(todo)})
-        other.calibrate(everyday(model))
+        calibrate(other, model)
 
 
 def _bring_up_to_date(

@@ -20,8 +20,9 @@ NEAR = 6.0
 class Hit:
     """A moment that was found: ``start`` to ``end`` in seconds; ``score`` is higher for better ones of the same query.
 
-    ``sight`` is how sure it is that this is seen, from 0 to 1 (half is where hits begin); ``speech`` is the BM25 score
-    of what is said. Either is None where it did not find the moment.
+    ``sight`` is how well the pictures fit, from 0 to 1 (half is where hits begin), which is no probability; ``speech``
+    is the BM25 score of what is said. Either is None where it did not find the moment. ``sure`` is the share of hits
+    like this by sight that are right, measured in the library itself; None where that cannot be told.
     """
 
     video: int
@@ -32,6 +33,7 @@ class Hit:
     sight: float | None
     speech: float | None
     said: str = ""
+    sure: float | None = None
 
     @property
     def is_certain(self) -> bool:
@@ -111,10 +113,15 @@ def is_about(text: str, wanted: Sequence[str]) -> bool:
 
     Of common words alone (to be or not to be) all must be there, since every passage has some.
     """
+    return has_share(text, wanted, 1.0 if COMMON.issuperset(wanted) else 0.5)
+
+
+def has_share(text: str, wanted: Sequence[str], share: float) -> bool:
+    """Whether a passage has at least this share of some words, each in some form."""
     spoken = set(indexed_words(text))
     stems = {word[: max(len(word) - 3, 4)] for word in spoken}
     there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in wanted)
-    return there == len(wanted) if COMMON.issuperset(wanted) else 2 * there >= len(wanted)
+    return there >= share * len(wanted)
 
 
 def said_during(captions: Sequence[Caption], start: float, end: float) -> str:

@@ -25,10 +25,12 @@ from ..ranges import SECONDS, Range, ranged
 from ..storage.places import Place
 from ..tasks.boundaries import boundaries
 from .calibration import Calibration
+from .confidence import known
 from .home import own_library
 from .likeness import PICTURES, is_picture, picture_features
 from .moved import model_of
-from .ranking import Hit, content_words, distinct, is_about, joined, said_during
+from .ranking import Hit, content_words, is_about, joined, said_during
+from .sight import moments_near
 from .store.about import LibraryError
 from .store.reading import Store
 from .store.rows import Video
@@ -212,46 +214,62 @@ class Library:
         by_text = vector is None
         if vector is None and wanted.mode != "speech":
             vector = self._text_vector(wanted.text)
-        sight = self._by_sight(vector, wanted, videos, admitted) if vector is not None else []
         speech = self._by_speech(wanted, videos, admitted) if by_text and wanted.mode != "sight" else []
-        hits = [hit for hit in joined(sight, speech) if wanted.everything or not by_text or hit.is_certain]
-        hits = hits[: wanted.limit]
-        around = [(h.video, h.start - CONTEXT, h.end + CONTEXT) for h in hits]
-        bounds = self._bounds(hits, vector) if vector is not None else [(hit.start, hit.end) for hit in hits]
-        said = self.store.captions_during(around)
+        pool = max(POOL * wanted.limit, POOL_LEAST)
+        while True:
+            sight, is_all = self._by_sight(vector, pool, videos, admitted) if vector is not None else ([], True)
+            ranked = joined(sight if by_text else [replace(hit, sure=None) for hit in sight], speech)
+            certain = [hit for hit in ranked if wanted.everything or not by_text or hit.is_certain]
+            hits = self._refined(certain, vector, wanted.limit)
+            is_cut_off = len(sight) >= wanted.limit and len(certain) < len(ranked)
+            if len(hits) == wanted.limit or is_all or is_cut_off or pool > MOST_CANDIDATES:
+                break
+            pool *= 8
+        around = self.store.captions_during([(h.video, h.start, h.end) for h in hits])
         hits = [
-            replace(h, start=s, end=e, path=videos[h.video].path, said=said_during(c, s, e))
-            for h, (s, e), c in zip(hits, bounds, said, strict=True)
+            replace(h, path=videos[h.video].path, said=said_during(c, h.start, h.end))
+            for h, c in zip(hits, around, strict=True)
         ]
-        hits = [hit for i, hit in enumerate(hits) if not any(hit.overlaps(better, 0.5) for better in hits[:i])]
         if wanted.by_video:
             place = {hit.video: rank for rank, hit in reversed(list(enumerate(hits)))}
             hits.sort(key=lambda hit: place[hit.video])
         return Found(hits, "" if hits else NOTHING[bool(sight)])
 
     def _by_sight(
-        self, wanted: np.ndarray, query: Query, live: dict[int, Video], admitted: set[int] | None
-    ) -> list[Hit]:
-        """Distinct moments by the similarity of their vectors, best first."""
-        count = max(POOL * query.limit, POOL_LEAST)
+        self, wanted: np.ndarray, count: int, live: dict[int, Video], admitted: set[int] | None
+    ) -> tuple[list[Hit], bool]:
+        """Distinct moments of the ``count`` windows nearest to a vector, best first; and whether these are all."""
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        while True:
-            rows = self.store.nearest(wanted, count, few)
-            found = [row for row in rows if row[0] in live and (admitted is None or row[0] in admitted)]
-            vectors = {(video, start, end): vector for video, start, end, _, vector in found}
-            hits = distinct([Hit(v, "", start, end, score, None, None) for v, start, end, score, _ in found])
-            if len(hits) >= query.limit or len(rows) < count or count > MOST_CANDIDATES:
-                chosen = np.array([vectors[hit.video, hit.start, hit.end] for hit in hits])
-                sure = self._sure(chosen, np.array([hit.score for hit in hits]))
-                return [replace(hit, sight=p) for hit, p in zip(hits, sure, strict=True)]
-            count *= 8
+        hits, vectors, is_all = moments_near(self.store, wanted, count, live if admitted is None else admitted, few)
+        scores = np.array([hit.score for hit in hits])
+        shown, sure = self._shown(vectors, scores), self._sure(wanted, scores)
+        return [replace(h, sight=p, sure=s) for h, p, s in zip(hits, shown, sure, strict=True)], is_all
 
-    def _sure(self, vectors: np.ndarray, scores: np.ndarray) -> list[float]:
-        """How sure it is that moments, (K, D) vectors and (K,) scores, show what is looked for: each from 0 to 1."""
+    def _refined(self, ranked: list[Hit], vector: np.ndarray | None, limit: int) -> list[Hit]:
+        """The first ``limit`` moments with their boundaries; of those that these make one, the better."""
+        hits: list[Hit] = []
+        while len(hits) < limit and ranked:
+            following, ranked = ranked[: limit - len(hits)], ranked[limit - len(hits) :]
+            bounds = self._bounds(following, vector) if vector is not None else [(h.start, h.end) for h in following]
+            for hit, (start, end) in zip(following, bounds, strict=True):
+                moment = replace(hit, start=start, end=end)
+                if not any(moment.overlaps(better, 0.5) for better in hits):
+                    hits.append(moment)
+        return hits
+
+    def _shown(self, vectors: np.ndarray, scores: np.ndarray) -> list[float]:
+        """How well moments, (K, D) vectors and (K,) scores, fit what is looked for: 0 to 1, hits from half on."""
         calibration = self._calibration
         if calibration is None or not len(scores):
             return [0.5] * len(scores)
         return (1 / (1 + np.exp(-calibration.evidence(vectors, scores)))).tolist()
+
+    def _sure(self, text: np.ndarray, scores: np.ndarray) -> list[float] | list[None]:
+        """How many of hits like these are right, for a text (D,): by their scores (K,), best first."""
+        calibration = self._calibration
+        if calibration is None or calibration.confidence is None or not len(scores):
+            return [None] * len(scores)
+        return calibration.confidence.share(known(scores, calibration.confidence.moments @ text)).tolist()
 
     @property
     def _calibration(self) -> Calibration | None:
@@ -286,7 +304,7 @@ class Library:
     # One video ------------------------------------------------------------------------------------------------
 
     def timeline(self, video: int, text: str) -> np.ndarray:
-        """How sure it is that each second of a video shows what a text says, (T,) from 0 to 1.
+        """How well each second of a video fits what a text says, (T,) from 0 to 1.
 
         Raises:
             LibraryError: there is no such video, or the text says nothing.
@@ -295,7 +313,7 @@ class Library:
             raise LibraryError("nothing to look for; describe a moment in a few words")
         tokens = self.store.tokens(self._checked(video))
         smooth = moving_mean(tokens, 3)
-        return np.array(self._sure(smooth, smooth @ self._text_vector(text)))
+        return np.array(self._shown(smooth, smooth @ self._text_vector(text)))
 
     def transcript(self, video: int) -> list[Caption]:
         """All that is said in a video."""

@@ -14,7 +14,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from ..corpus.store import NarratedVideo
+from ..corpus.rows import NarratedVideo
 from ..errors import ConfigError, CorpusError
 from ..model.packing import Packed, pack_text, pack_video
 from ..ranges import Range, ranged

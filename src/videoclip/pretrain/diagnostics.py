@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..corpus.store import NarratedVideo
+from ..corpus.rows import NarratedVideo
 from ..model.videoclip import VideoCLIP
 from ..ties import TOLERANCE, first_of_largest
 from .clips import Batch

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..errors import ConfigError
 from ..hardware import device_of
 from ..media.captions import Caption

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..corpus.origin import Origin
 from ..corpus.realigned import add_realigned, moves, realigned_corpus
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..errors import ConfigError
 from ..model.alignment import REACH, Alignment, align
 from ..model.joint import JointModel

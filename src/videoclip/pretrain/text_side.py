@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from ..config import dump_config
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..encoders.s3d_text import words_of
 from ..errors import ConfigError
 from ..model.loss import mil_nce

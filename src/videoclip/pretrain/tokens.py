@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpus.store import Corpus, NarratedVideo
+from ..corpus.rows import NarratedVideo
+from ..corpus.store import Corpus
 from ..model.tokenizer import bert_tokenizer
 from ..progress import track
 from ..storage.copies import working_copy

@@ -93,7 +93,7 @@ def print_hits(found: "Found") -> None:
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
         said_only = hit.sight is None or (hit.sight < 0.5 and hit.speech is not None)
-        sure = "said" if said_only else f"{100 * (hit.sight or 0):.0f} %"
+        sure = "said" if said_only else "seen" if hit.sure is None else f"{100 * hit.sure:.0f} %"
         print(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
         if hit.said:
             print(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")

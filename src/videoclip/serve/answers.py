@@ -13,7 +13,8 @@ class Moment(BaseModel):
     end: float
     duration: float
     score: float
-    sight: float | None = Field(description="How sure it is that this is seen, 0 to 1")
+    sight: float | None = Field(description="How well the pictures fit, 0 to 1; half is where hits begin")
+    sure: float | None = Field(description="Share of hits like this that are right, 0 to 1, where that is known")
     speech: float | None = Field(description="BM25 score of what is said")
     said: str
 
@@ -61,7 +62,7 @@ class Videos(BaseModel):
 
 
 class Timeline(BaseModel):
-    """How sure it is that each second shows the query, 0 to 1."""
+    """How well each second fits the query, 0 to 1; half is where hits begin."""
 
     scores: list[float]
 

@@ -295,7 +295,7 @@ def _moment(hit, video: Video) -> Moment:
     return Moment(
         video=hit.video, name=shown(Path(hit.path).name), path=shown(hit.path),
         start=hit.start, end=hit.end, duration=video.duration,
-        score=hit.score, sight=hit.sight, speech=hit.speech, said=hit.said,
+        score=hit.score, sight=hit.sight, sure=hit.sure, speech=hit.speech, said=hit.said,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from ...media.captions import Caption
 from ...storage.places import Place, changed_at, place
 from ...ties import MOMENT, first_of_largest
 from ..calibration import Calibration
+from ..confidence import Confidence
 from .about import About, read_about
 from .found import found_again
 from .rows import CHUNK, Video, as_vectors, listed, video_of
@@ -175,11 +176,22 @@ class Store:
         rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
         return as_vectors(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], self.about.size)
 
+    def sentences(self, count: int, seed: int = 0) -> list[tuple[int, Caption]]:
+        """Random sentences with the numbers of their videos, at most ``count``, in random order."""
+        snapshot, rng = self.tables.snapshot("speech", "start", "end"), np.random.default_rng(seed)
+        rows = np.sort(rng.choice(len(snapshot.first), min(count, len(snapshot.first)), replace=False))
+        read = snapshot.take(rows, ["video", "captions"])
+        passages_said = zip(read["video"].to_pylist(), read["captions"].to_pylist(), strict=True)
+        said = [(video, Caption(**caption)) for video, captions in passages_said for caption in captions]
+        return [said[i] for i in rng.permutation(len(said))[:count]]
+
     def calibration(self) -> Calibration | None:
         """What tells hits from what merely comes closest; None where the library is too new to have it."""
         try:
             with np.load(BytesIO(self.calibration_file.read_bytes()), allow_pickle=False) as values:
-                return Calibration(values["bank"], float(values["threshold"]))
+                curve = [values[field.name] for field in fields(Confidence) if field.name in values]
+                confidence = Confidence(*curve) if curve else None  # which earlier versions did not measure
+                return Calibration(values["bank"], float(values["threshold"]), confidence)
         except (OSError, ValueError, KeyError):
             return None
 

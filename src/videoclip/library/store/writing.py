@@ -11,7 +11,7 @@ import numpy as np
 from ...media.captions import Caption
 from ...storage import folders
 from ...storage.places import Place, place, write_whole
-from ..calibration import calibrated
+from ..calibration import Calibration
 from .about import About, LibraryError, write_about
 from .reading import Store
 from .rows import (
@@ -29,8 +29,6 @@ from .rows import (
     videos_schema,
 )
 
-SAMPLE = 20_000
-"""Moments by which it is measured where hits begin."""
 KEPT = timedelta(minutes=30)
 """How long versions are kept that nobody new can see, for readers that still do."""
 
@@ -139,13 +137,11 @@ class Writer:
         """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
         self.tables.optimize(kept)
 
-    def calibrate(self, bank: np.ndarray) -> None:
-        """Measure anew where hits begin, by texts of everyday things, (N, D), of which a library holds few."""
-        made = calibrated(bank, self.store.sample(SAMPLE))
-        if made is None:
-            return
+    def calibrate(self, made: Calibration) -> None:
+        """Note where hits begin, and how often they are right."""
         content = BytesIO()
-        np.savez(content, bank=made.bank, threshold=made.threshold)
+        curve = vars(made.confidence) if made.confidence else {}
+        np.savez(content, bank=made.bank, threshold=made.threshold, **curve)
         write_whole(self.store.calibration_file, content.getvalue())
 
     @contextmanager

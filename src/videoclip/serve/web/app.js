@@ -151,7 +151,7 @@ function card(hit, place) {
   open.onpointerleave = () => endPreview(picture);
   open.onfocus = () => { chosen = place; };
   const saidOnly = hit.sight === null || (hit.sight < 0.5 && hit.speech !== null);
-  const sure = saidOnly ? "said here" : `${Math.round(100 * hit.sight)} % sure${hit.speech === null ? "" : ", and said"}`;
+  const sure = saidOnly ? "said here" : `${hit.sure === null ? "seen here" : `${Math.round(100 * hit.sure)} % sure`}${hit.speech === null ? "" : ", and said"}`;
   return make("li", { className: "hit" }, open, make("div", { className: "foot" },
     make("span", { className: "sure", textContent: sure }), action("More like this", () => moreLike(hit))));
 }
@@ -268,7 +268,7 @@ function follow() {
   const hit = hits[chosen];
   if (hit) {
     const score = scores[Math.floor(now)];
-    $("where").textContent = `${clock(now)} of ${clock(hit.duration)}${score === undefined ? "" : ` · ${Math.round(100 * score)} % sure here`}`;
+    $("where").textContent = `${clock(now)} of ${clock(hit.duration)}${score === undefined ? "" : ` · ${score < 0.5 ? "does not fit" : "fits"} here`}`;
     $("timeline").setAttribute("aria-valuetext", clock(now));
     $("timeline").setAttribute("aria-valuemax", Math.round(hit.duration));
     $("timeline").setAttribute("aria-valuenow", Math.round(now));
