@@ -263,5 +263,5 @@ def test_without_mteb_both_ways_say_how_to_get_it(monkeypatch):
     for name in ("mteb", "mteb.models", "mteb.models.model_meta"):
         monkeypatch.setitem(sys.modules, name, None)
     for use in (lambda: as_mteb(KnowsColours(), Counting()), lambda: benchmark("mteb:MSRVTTT2V")):
-        with pytest.raises(VideoclipError, match=r"mteb is not installed .*pip install 'videoclip\[mteb\]'"):
+        with pytest.raises(VideoclipError, match=r"mteb is not installed .*pip install .*\[mteb\]"):
             use()

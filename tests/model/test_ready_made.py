@@ -337,7 +337,7 @@ def line_of(name) -> str:
 
 
 def test_a_name_of_no_model_is_one_line_and_offline_no_network_is_asked(monkeypatch):
-    assert "HF_HUB_OFFLINE forbids to download it; name a folder" in line_of("nobody/nothing")
+    assert "HF_HUB_OFFLINE forbids to download it; bring all files of https://" in line_of("nobody/nothing")
     monkeypatch.setenv("VIDEOCLIP_OFFLINE", "1")
     assert "VIDEOCLIP_OFFLINE forbids to download it" in line_of("nobody/nothing@2")
     assert "not the name of a model on the hub" in line_of("no such name")

@@ -22,7 +22,9 @@ def own_library() -> Place:
 def first_model(told: Callable[[str], None]) -> str:
     """The model of a new library for which none is named; says so, and what it will download."""
     row = default_model()
-    if is_here(row.name) or offline():
+    if offline() and not is_here(row.name):
+        return row.name  # loading it says what to bring
+    if is_here(row.name):
         told(f"model: {row.name}; 'videoclip models' lists others (--model)")
     else:
         told(
