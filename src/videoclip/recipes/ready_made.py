@@ -37,10 +37,8 @@ VARIANTS = {
 """What is compared, and what each sets."""
 BASE = (
     *SMALL, "batches.rule=random", "batches.videos=16", "loss.mask_overlaps=true", "loss.soft_targets=0.3",
-    "log_every=10",
+    "validate_epochs=0", "log_every=10",
 )  # fmt: skip
-VALIDATIONS = 12
-"""In a training; the weights of the lowest validation loss are kept, since few videos are soon learned by heart."""
 SHOWN = ("R@1", "R@10", "multiple choice", "F1@50")
 SCHOOL_SEED = 1000
 """That of the world which the demo's encoder was trained on."""
@@ -180,8 +178,7 @@ def _run(out: Path, chosen: Comparison, variant: str, size: int, seed: int) -> N
         settings = [*chosen.base, *VARIANTS[variant], f"corpus={narration}", f"out={target.parent}"]
         config = load_config(PretrainConfig, "paper", [*settings, f"seed={seed}"])
         of_epoch = max(size // config.batches.videos, 1)
-        epochs = ceil((at_first + more * size) / of_epoch)
-        config = replace(config, epochs=epochs, validate_epochs=ceil(epochs / VALIDATIONS), keep="best")
+        config = replace(config, epochs=ceil((at_first + more * size) / of_epoch))
         config = replace(config, init=f"joint:{ready}" if variant == ON_TOP else "")
         noted, model = dump_config(config), pretrain(config)
     trained = time.monotonic() - began
