@@ -13,6 +13,11 @@ from pathlib import Path
 
 from result import report
 
+from videoclip.benchmarks.truth import read_truth
+from videoclip.benchmarks.world import evaluate_world
+from videoclip.corpus.store import Corpus
+from videoclip.model.joint import load_model
+
 PAGE = 4096 / 2**30
 
 SEGMENTATION = (
@@ -35,8 +40,8 @@ def main(seeds: list[int]) -> None:
     table = [
         {"measure": name} | {f"seed {row['seed']}": row[name] for row in rows} for name in rows[0] if name != "seed"
     ]
-    ours, chance = (sum(row[name] for row in rows) / len(rows) for name in ("R@1", "chance R@1"))
-    report("demo", ours, chance, "text→video R@1, against chance", table)
+    ours, once = (sum(row[name] for row in rows) / len(rows) for name in ("R@1", "R@1 of the first round"))
+    report("demo", ours, once, "text→video R@1, against the model of the first round, which is the paper's", table)
 
 
 def _measure(out: Path, seed: int) -> dict:
@@ -50,14 +55,16 @@ def _measure(out: Path, seed: int) -> dict:
     watch.join()
     metrics = json.loads((out / "metrics.json").read_text())
     retrieval = metrics["retrieval"]
+    minutes = (time.monotonic() - began) / 60
     return {
         "seed": seed,
-        "minutes": (time.monotonic() - began) / 60,
+        "minutes": minutes,
         "peak GB": peak[0],
         "disk GB": sum(f.stat().st_size for f in out.rglob("*") if f.is_file()) / 2**30,
         "gallery": retrieval["gallery"],
         "chance R@1": retrieval["chance_R@1"],
         "R@1": retrieval["text_to_video"]["R@1"],
+        "R@1 of the first round": _first_round(out),
         "R@10": retrieval["text_to_video"]["R@10"],
         "unseen R@1": retrieval["unseen_pairs"]["R@1"],
         "multiple choice": metrics["multiple_choice"]["accuracy"],
@@ -78,6 +85,13 @@ def _measure(out: Path, seed: int) -> dict:
         },
         **{f"{stage} s": round(seconds) for stage, seconds in metrics["seconds"].items()},
     }
+
+
+def _first_round(out: Path) -> float:
+    """R@1 of the model that narration as it is spoken gave."""
+    model = load_model(str(out / "run" / "round-1" / "model"))
+    result = evaluate_world(model, Corpus(out / "corpus.lance"), read_truth(out))
+    return result["retrieval"]["text_to_video"]["R@1"]
 
 
 def _watch(process: subprocess.Popen, peak: list[float]) -> None:
