@@ -59,8 +59,8 @@ def test_without_a_model_one_is_chosen_and_without_a_network_it_is_said_what_to_
 
 
 def test_what_comes_is_announced_with_size_licence_and_place(monkeypatch):
-    monkeypatch.setattr(home, "offline", lambda: "")
-    monkeypatch.setattr(home, "is_here", lambda _: False)
+    monkeypatch.setattr(home, "why_not_asked", lambda: "")
+    monkeypatch.setattr(home, "has_weights", lambda _: False)
     said: list[str] = []
     row = default_model()
     assert home.first_model(said.append) == row.name
@@ -95,7 +95,7 @@ def test_models_are_listed_as_lines_and_as_json():
 
 def test_models_that_are_here_are_timed(tmp_path, monkeypatch):
     made_transformers("siglip", tmp_path / "made")
-    monkeypatch.setattr(measuring, "is_here", lambda name: name == str(tmp_path / "made"))
+    monkeypatch.setattr(measuring, "has_weights", lambda name: name == str(tmp_path / "made"))
     rows = [replace(CATALOGUE[0], name=str(tmp_path / "made")), CATALOGUE[1]]
     (found,) = measuring.rates(rows, seconds=2).items()
     assert found[0] == rows[0].name

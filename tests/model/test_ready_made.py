@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from huggingface_hub.utils import get_session
 from safetensors.torch import load_file
 
 pytest.importorskip("transformers", reason="transformers is not installed")
@@ -23,7 +24,8 @@ from videoclip.encoders.ready_made.of_transformers import PADDED
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.library.index import index
 from videoclip.media.video import seconds_of
-from videoclip.model.joint import encoder_for, load_videoclip
+from videoclip.model.joint import encoder_for, load_videoclip, local_name
+from videoclip.published import hub
 
 IMAGES = ("clip", "siglip", "siglip2", "metaclip_2", "altclip", "chinese_clip")
 VIDEOS = ("x_clip", "videoprism")
@@ -391,3 +393,34 @@ def test_weights_that_lack_a_tensor_are_refused(own, tmp_path):
 def test_a_ready_made_model_is_not_trained_further(own):
     with pytest.raises(ConfigError, match="cannot be trained further"):
         load_videoclip(own("clip").folder)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
+    from huggingface_hub import constants
+
+    for variable in ("HF_HUB_OFFLINE", "VIDEOCLIP_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    asked = []
+    session = get_session()
+    monkeypatch.setattr(type(session), "head", lambda *a, **_: asked.append(a) or (_ for _ in ()).throw(OSError("no")))
+    hub._no_answer.cache_clear()
+    assert "the hub cannot be reached (no)" in line_of("nobody/nothing")
+    with pytest.raises(WeightsError):
+        load_encoder("image:nobody/nothing")
+    assert len(asked) == 1
+    hub._no_answer.cache_clear()
+
+
+def test_a_path_is_never_asked_of_the_hub_and_a_run_has_its_model_within(tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "why_not_asked", lambda: pytest.fail("the hub is asked"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "is a file" in line_of("file")
+    for path in ("~/nothing", "./nothing", "/no/thing", "a/b/c"):
+        assert "no such folder" in line_of(path)
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "config.json").write_text("{}")
+    assert local_name("~/run") == str(tmp_path / "run" / "model")
+    assert local_name("run/model") == "run/model"

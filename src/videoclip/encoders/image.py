@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import VideoclipError, WeightsError, command_for
 from ..hardware import device_of
+from ..published.hub import why_not_asked
 from .encoder import Encoder
 
 FRAMES = 2
@@ -29,10 +30,12 @@ def image_encoder(name: str, frames: int = FRAMES, device: str = "") -> Encoder:
         from transformers import AutoConfig, AutoImageProcessor, AutoModel
     except ImportError as error:
         raise VideoclipError(f"image encoders need the transformers package: {command_for('image')}") from error
+    is_here = Path(name).is_dir() or bool(why_not_asked())
+    known: Any = {"trust_remote_code": False, "local_files_only": is_here}  # or an absent hub is asked over and over
     try:
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
-        model = AutoModel.from_pretrained(name, config=config, trust_remote_code=False, use_safetensors=True).eval()
+        config = AutoConfig.from_pretrained(name, **known)
+        processor = AutoImageProcessor.from_pretrained(name, **known)
+        model = AutoModel.from_pretrained(name, config=config, use_safetensors=True, **known).eval()
     except (OSError, ValueError) as error:
         raise WeightsError(f"image:{name}: {str(error).splitlines()[0]}") from error
     size = _side(processor, config)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from ..encoders.ready_made.catalogue import default_model, is_here
-from ..published.download import offline
+from ..encoders.ready_made.catalogue import default_model
+from ..published.hub import has_weights, why_not_asked
 from ..storage.places import Place, place
 
 VARIABLE = "VIDEOCLIP_LIBRARY"
@@ -22,9 +22,10 @@ def own_library() -> Place:
 def first_model(told: Callable[[str], None]) -> str:
     """The model of a new library for which none is named; says so, and what it will download."""
     row = default_model()
-    if offline() and not is_here(row.name):
+    is_here = has_weights(row.name)
+    if not is_here and why_not_asked():
         return row.name  # loading it says what to bring
-    if is_here(row.name):
+    if is_here:
         told(f"model: {row.name}; 'videoclip models' lists others (--model)")
     else:
         told(

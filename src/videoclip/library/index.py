@@ -267,10 +267,12 @@ def _bring_up_to_date(
     commit_every = COMMIT_EVERY if options.commit_every is None else options.commit_every
     with track("index", len(files), "videos", len(files) - len(todo)) as advance:
         began, done, ready, written = time.monotonic(), 0, [], time.monotonic()
+        searchable = set(by_path)
 
         def flush() -> None:
             nonlocal written
             writer.add(ready)
+            searchable.update(entry.video.path for entry in ready)
             ready.clear()
             written = time.monotonic()
 
@@ -291,13 +293,14 @@ def _bring_up_to_date(
                     result.present += 1
                 if time.monotonic() - written > commit_every or sum(len(e.features) for e in ready) > COMMIT_SECONDS:
                     flush()
-                advance(1, file.path.name[:40])
+                advance(1, f"{len(searchable):,} can be searched · {file.path.name[:40]}")
                 rate = done / max(time.monotonic() - began, 1e-6)
                 told(
                     {
                         "stage": "indexing",
                         "done": len(files) - len(todo) + done,
                         "total": len(files),
+                        "searchable": len(searchable),
                         "current": file.path.name,
                         "left": clock((len(todo) - done) / rate),
                         "set_aside": result.set_aside,

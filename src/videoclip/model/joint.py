@@ -1,6 +1,7 @@
 """What every use asks of a model, whichever it is, and loading one by name."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ..encoders.encoder import AnyEncoder, FeatureKind
 from ..encoders.load import encoder_named, load_encoder
-from ..encoders.ready_made.load import library_of, load_ready_made, with_frames
+from ..encoders.ready_made.load import MARKS, library_of, load_ready_made, with_frames
 from ..errors import ConfigError, WeightsError
 from ..hardware import device_of
 from ..storage.copies import fetch
@@ -142,15 +143,27 @@ def _videoclip_of(name: str, where: str, device: str = "") -> VideoCLIP:
 def local_name(name: str | Path | Remote) -> str:
     """A folder of this machine, or a name of the hub: what lies in an object store is fetched.
 
+    Of a run's folder it is the model's folder in it. What looks like a path is never asked of the hub.
+
     Raises:
         WeightsError: it is a path where there is nothing.
     """
     source, _ = with_frames(str(name))
     if "://" in source:
         return str(name).replace(source, str(fetch(place(source))))
-    if not Path(source).is_dir() and (Path(source).is_absolute() or source.count("/") > 1 or source.startswith(".")):
+    folder = Path(os.path.expanduser(source))
+    if folder.is_dir():
+        is_run = not _is_model(folder) and _is_model(folder / "model")
+        return str(name).replace(source, str(folder / "model" if is_run else folder))
+    if folder.exists():
+        raise WeightsError(f"{name}: is a file; name the folder of a model, or a model of the hub (owner/name)")
+    if source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)")
     return str(name)
+
+
+def _is_model(folder: Path) -> bool:
+    return any((folder / mark).is_file() for mark in MARKS)
 
 
 def encoder_for(model: JointModel, name: str = "", weights: str | Path = "") -> AnyEncoder:

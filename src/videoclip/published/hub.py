@@ -1,6 +1,7 @@
 """Models of the Hugging Face hub as folders of this machine: downloaded once, then from the hub's own cache."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from ..errors import WeightsError
@@ -9,12 +10,15 @@ from .download import offline
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 """Suffixes of weights that can run code when they are read."""
 SAFE = ".safetensors"
+ANSWER_SECONDS = 5.0
+"""That the hub has to answer at all."""
 
 
 def hub_folder(name: str, patterns: Sequence[str]) -> Path:
     """The folder with those files of a model of the hub that fit the patterns, such as ``*.json``.
 
-    With ``VIDEOCLIP_OFFLINE`` or ``HF_HUB_OFFLINE`` set, the network is not asked.
+    With ``VIDEOCLIP_OFFLINE`` or ``HF_HUB_OFFLINE`` set, the network is not asked; where the hub cannot be reached, it
+    is asked once.
 
     Raises:
         WeightsError: there is no such model, or it cannot be had.
@@ -23,19 +27,50 @@ def hub_folder(name: str, patterns: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    forbidden = offline()
+    why = why_not_asked()
     try:
-        return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=bool(forbidden)))
+        return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=bool(why)))
     except HFValidationError as error:
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        why = f"{forbidden} forbids to download it" if forbidden else "the hub cannot be reached"
         raise WeightsError(
-            f"{name}: no model there that can be loaded: no such folder, not in the hub's cache, and {why}; "
+            f"{name}: no model there that can be loaded: no such folder, not in the hub's cache, and "
+            f"{why or 'the hub does not answer'}; "
             f"bring all files of https://huggingface.co/{name} and name their folder"
         ) from error
     except (HfHubHTTPError, HTTPError, OSError) as error:
         raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
+
+
+def why_not_asked() -> str:
+    """Why the hub is not asked for anything: a variable forbids it, or it does not answer; empty if it is."""
+    from huggingface_hub import constants
+
+    variable = offline()
+    return f"{variable} forbids to download it" if variable else _no_answer(constants.ENDPOINT)
+
+
+@cache
+def _no_answer(endpoint: str) -> str:
+    """Why a hub does not answer; empty if it does. A process asks once, without the retries of the hub's library."""
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(endpoint, timeout=ANSWER_SECONDS)
+    except Exception as error:  # of whatever kind the client of the installed version raises
+        return f"the hub cannot be reached ({(str(error).splitlines() or [type(error).__name__])[0][:80]})"
+    return ""
+
+
+def has_weights(name: str) -> bool:
+    """Whether the hub's cache has weights of a model, so that nothing is downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return any(Path(snapshot_download(name, local_files_only=True)).rglob(f"*{SAFE}"))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return False
 
 
 def check_weights(folder: Path, below: Sequence[str], name: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..encoders.ready_made.catalogue import Recommended, is_here
+from ..encoders.ready_made.catalogue import Recommended
 from ..encoders.ready_made.load import load_ready_made
+from ..published.hub import has_weights
 from ..world.render import write_video
 
 SECONDS, RATE, SIZE = 64, 25, (360, 640, 3)
@@ -21,7 +22,7 @@ def rates(catalogue: Sequence[Recommended], seconds: int = SECONDS) -> dict[str,
         video = Path(folder) / "made.mp4"
         write_video(video, _pictures(seconds), RATE)
         for row in catalogue:
-            if is_here(row.name):
+            if has_weights(row.name):
                 encoder = load_ready_made(row.name).encoder
                 encoder.encode_file(video)  # the first time is slower
                 began = time.perf_counter()
