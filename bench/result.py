@@ -31,8 +31,13 @@ def report(
     ratio = ours / baseline if better == "more" else baseline / ours
     print_table(f"{name}: {ours:,.4g} {unit}, baseline {baseline:,.4g}: {ratio:.2f} ×", table)
     made = {"name": name, "ours": ours, "baseline": baseline, "ratio": ratio, "unit": unit, "limit": limit}
-    made |= {"command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+    made |= {"command": " ".join([Path(sys.argv[0]).name, *map(_elsewhere, sys.argv[1:])])}
     write(name if accelerator() is None else f"{name}.gpu", made, table)
+
+
+def _elsewhere(argument: str) -> str:
+    """An argument as it may stand in what others read: of a path of this machine its end."""
+    return "/".join(Path(argument).parts[-2:]) if Path(argument).is_absolute() else argument
 
 
 def soaked(name: str, command: str, figures: dict, table: list[dict]) -> None:

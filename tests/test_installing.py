@@ -45,3 +45,12 @@ def test_no_address_names_an_organisation_that_may_be_a_strangers():
     files = [root / name for name in ("README.md", "pyproject.toml", "CITATION.cff", "SECURITY.md", "CONTRIBUTING.md")]
     files += [*root.glob("docs/*.md"), *root.glob("src/**/*.py"), *root.glob(".github/**/*.yml")]
     assert not [str(path) for path in files if "github.com/videoclip" in path.read_text()]
+
+
+def test_no_figure_is_written_with_a_path_of_the_machine_that_measured_it():
+    root = Path(__file__).parents[1]
+    files = [root / "docs" / "benchmarks.md", *root.glob("bench/results/*.json"), *root.glob("soak/results/*.json")]
+    assert len(files) > 20
+    lines = [line for path in files for line in path.read_text().splitlines()]
+    commands = [line for line in lines if "python bench" in line or '"command"' in line]
+    assert not [line for line in commands if re.search(r"\s/\w", line)]

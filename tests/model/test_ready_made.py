@@ -424,3 +424,5 @@ def test_a_path_is_never_asked_of_the_hub_and_a_run_has_its_model_within(tmp_pat
     (tmp_path / "run" / "model" / "config.json").write_text("{}")
     assert local_name("~/run") == str(tmp_path / "run" / "model")
     assert local_name("run/model") == "run/model"
+    (tmp_path / "run").rename(tmp_path / "4")
+    assert local_name("4@4") == "4/model@4"

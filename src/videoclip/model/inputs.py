@@ -73,6 +73,18 @@ def seconds_given(features: Any, model: Understands, what: str) -> Tensor:
     return video
 
 
+def means_of_seconds(features: Any, model: Understands) -> Tensor:
+    """Vectors of videos whose seconds' vectors are the features themselves: (N, F) float32, or of a single one, (F,).
+
+    Raises:
+        VideoclipError: as ``videos_given`` and ``seconds_given``.
+    """
+    given, is_single = videos_given(features)
+    means = [seconds_given(video, model, f"video {i}").mean(0) for i, video in enumerate(given)]
+    vectors = torch.stack(means) if means else torch.empty(0, model.features.feature_size)
+    return vectors[0] if is_single else vectors
+
+
 def similarity(a: Tensor | np.ndarray, b: Tensor | np.ndarray) -> Tensor:
     """Dot products of vectors, which are logits: (N, D), (M, D) -> (N, M) float32; a single (D,) counts as (1, D).
 

@@ -149,12 +149,13 @@ def local_name(name: str | Path | Remote) -> str:
         WeightsError: it is a path where there is nothing.
     """
     source, _ = with_frames(str(name))
+    frames = str(name).removeprefix(source)  # such as @4
     if "://" in source:
-        return str(name).replace(source, str(fetch(place(source))))
+        return f"{fetch(place(source))}{frames}"
     folder = Path(os.path.expanduser(source))
     if folder.is_dir():
         is_run = not _is_model(folder) and _is_model(folder / "model")
-        return str(name).replace(source, str(folder / "model" if is_run else folder))
+        return f"{folder / 'model' if is_run else folder}{frames}"
     if folder.exists():
         raise WeightsError(f"{name}: is a file; name the folder of a model, or a model of the hub (owner/name)")
     if source.startswith((".", "/", "~")) or source.count("/") > 1:

@@ -26,7 +26,7 @@ from ..ranges import Range, ranged
 from ..storage.places import write_whole
 from ..storage.whole import share
 from .fingerprint import fingerprint_of
-from .inputs import seconds_given, similarity, texts_given, videos_given
+from .inputs import means_of_seconds, seconds_given, similarity, texts_given
 
 MIL_NCE = "mil-nce"
 SIZE = Range(1, 1_000_000)
@@ -95,10 +95,7 @@ class MilNce(nn.Module):
 
     def encode_video(self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor]) -> Tensor:
         """Vectors of videos, (N, D) float32, or of a single one, (D,): the mean over their seconds."""
-        given, is_single = videos_given(features)
-        means = [self.video_tokens(video).mean(0) for video in given]
-        vectors = torch.stack(means) if means else torch.empty(0, self.size)
-        return vectors[0] if is_single else vectors
+        return means_of_seconds(features, self)
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
         """One vector per second, (seconds, D) float32: the features as they are."""
