@@ -293,7 +293,8 @@ def _bring_up_to_date(
                     result.present += 1
                 if time.monotonic() - written > commit_every or sum(len(e.features) for e in ready) > COMMIT_SECONDS:
                     flush()
-                advance(1, f"{len(searchable):,} can be searched · {file.path.name[:40]}")
+                found = f"{len(searchable):,} can be searched · " if searchable else ""
+                advance(1, f"{found}{file.path.name[:40]}")
                 rate = done / max(time.monotonic() - began, 1e-6)
                 told(
                     {
