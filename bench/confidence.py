@@ -52,11 +52,11 @@ def _measured(world: Path, library: Library) -> tuple[list[dict], float, float]:
     def row(what: str, value: object, shown: object = "", hits: object = "") -> None:
         rows.append({"world": world.name, "what": what, "figure": value, "share that is shown": shown, "hits": hits})
 
-    lists = {mode: [library.search(Query(s.description, mode)).hits for s in steps] for mode in ("sight", "both")}
+    lists = {mode: [library.search(Query(s.description, mode)).hits for s in steps] for mode in ("sight", "all")}
     rights = {mode: [_right(h, places[s.what]) for h, s in zip(lists[mode], steps, strict=True)] for mode in lists}
     for mode, found in rights.items():
         row(f"moment among the first five, by {mode}", float(np.mean([any(of_list[:5]) for of_list in found])))
-    for what, mode, most in (("", "both", 10), ("", "sight", 10), (" of the first hits", "sight", 1)):
+    for what, mode, most in (("", "all", 10), ("", "sight", 10), (" of the first hits", "sight", 1)):
         sure, sight, right = _judged(lists[mode], rights[mode], most)
         row(f"ECE by {mode}{what}, as was shown before", ece(sight, right), sight.mean(), len(right))
         row(f"ECE by {mode}{what}", ece(sure, right), sure.mean(), len(right))

@@ -137,7 +137,7 @@ def scale(moments: int) -> None:
         np.savez(folder / "library" / "calibration_1.npz", bank=bank, threshold=Calibration(bank, -1e9).threshold)
         library = Library(folder / "library", Made(dict(zip(names, texts, strict=True))))  # type: ignore[arg-type]
         figures = {}
-        for mode in ("sight", "speech", "both"):
+        for mode in ("sight", "speech", "all"):
             figures[mode] = timed(lambda name, m=mode: library.search(Query(name, m, everything=True)), names)
         near = timed(lambda text: writer.store.nearest(text, 10), texts)
         tables = folder / "library" / "tables"
@@ -214,7 +214,7 @@ def world(demo: Path) -> None:
     for number, step in steps:
         same.setdefault(_what(step), []).append((number, step["start"], step["end"]))
     rows, ours = [], 0.0
-    for mode in ("speech", "sight", "both"):
+    for mode in ("speech", "sight", "all"):
         first = top = bounded = 0
         for _, step in steps:
             hits = library.search(Query(step["description"], mode, 5)).hits

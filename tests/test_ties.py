@@ -185,7 +185,7 @@ CASES = {
         lambda w: _order(distinct(_hits([1.4, 1.3], w))), [np.array([[0.0, 4], [3, 7]])], [(0, 0, 4), (0, 3, 7)]
     ),
     "passages just as far from a moment as counts, and equal ones": (
-        lambda s, w: _order(joined(_hits([1.0], [(10, 14)]), _hits(s, w))),
+        lambda s, w: _order(joined(_hits([1.0], [(10, 14)]), {"speech": _hits(s, w)})),
         [np.array([1.0, 1.0, 1.0]), np.array([[0.0, 4], [20, 24], [8, 10]])],
         [(0, 10, 14), (0, 0, 4), (0, 20, 24)],
     ),

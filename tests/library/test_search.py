@@ -53,8 +53,9 @@ def test_speech_is_found_by_words_in_other_forms_but_not_by_one_chance_word(libr
 
 
 def test_a_moment_that_is_seen_and_said_stands_first(library):
-    found = library.search("sharpen the chisel", mode="both").hits
+    found = library.search("sharpen the chisel", mode="all").hits
     assert found[0].speech is not None
+    assert "chisel" in found[0].quote
     assert found[0].said.endswith("slowly")
 
 
@@ -200,3 +201,7 @@ def test_as_many_moments_are_listed_as_are_asked_for_where_there_are(library, li
     assert len(hits) == limit
     assert [(h.video, h.start, h.end) for h in hits] == [(h.video, h.start, h.end) for h in every[:limit]]
     assert not any(hit.overlaps(better, 0.5) for i, hit in enumerate(hits) for better in hits[:i])
+
+
+def test_modes_of_earlier_versions_are_understood():
+    assert Query("a saw", mode="both") == Query("a saw", mode="all")

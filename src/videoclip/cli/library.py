@@ -154,7 +154,7 @@ def transcribe(
 def search(
     library: LibraryFolder = None,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
-    mode: Annotated[str, typer.Option(help="both, sight or speech.")] = "both",
+    mode: Annotated[str, typer.Option(help="all, sight or speech.")] = "all",
     limit: Annotated[int, number_option(Range(1, 1000), help="Moments at most.")] = 10,
     like: Annotated[Path | None, local_option(help="A video clip or an image: moments that look like it.")] = None,
     folder: Annotated[str, local_name(help="Only videos below this folder.")] = "",

@@ -1,7 +1,7 @@
-"""Hits: which of those that overlap is kept, and how two rankings become one."""
+"""Hits: which of those that overlap is kept, and how several rankings become one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..media.captions import Caption
@@ -10,8 +10,12 @@ from .words import indexed_words, words
 
 OVERLAP = 0.25
 """Share of the shorter of two windows from which on they are one moment."""
-CONSTANT, SPEECH_WEIGHT = 10.0, 0.35
+CONSTANT = 10.0
 """Of joining: ranks count as weight / (constant + rank)."""
+WEIGHTS = {"speech": 0.35}
+"""Of rankings by what is said, in which a field of ``Hit`` tells the score; that by sight has 1."""
+EVIDENCE = (*WEIGHTS, "quote")
+"""Fields of ``Hit`` that a moment takes over from what else was found near it."""
 NEAR = 6.0
 """Seconds by which speech leads or lags what it speaks of, and is still taken to be of the same moment."""
 
@@ -21,8 +25,9 @@ class Hit:
     """A moment that was found: ``start`` to ``end`` in seconds; ``score`` is higher for better ones of the same query.
 
     ``sight`` is how well the pictures fit, from 0 to 1 (half is where hits begin), which is no probability; ``speech``
-    is the BM25 score of what is said. Either is None where it did not find the moment. ``sure`` is the share of hits
-    like this by sight that are right, measured in the library itself; None where that cannot be told.
+    is the BM25 score of what is said. Each is None where it did not find the moment. ``sure`` is the share of hits
+    like this by sight that are right, measured in the library itself; None where that cannot be told. ``said`` is all
+    that is said during the moment, ``quote`` the passage that was found.
     """
 
     video: int
@@ -34,11 +39,12 @@ class Hit:
     speech: float | None
     said: str = ""
     sure: float | None = None
+    quote: str = ""
 
     @property
     def is_certain(self) -> bool:
         """Whether it is more than what merely comes closest."""
-        return self.speech is not None or (self.sight or 0.0) >= 0.5
+        return any(getattr(self, kind) is not None for kind in WEIGHTS) or (self.sight or 0.0) >= 0.5
 
     def overlaps(self, other: "Hit", share: float = OVERLAP) -> bool:
         """Whether both are of the same video and share that much of the shorter one."""
@@ -64,31 +70,37 @@ def distinct(hits: Sequence[Hit]) -> list[Hit]:
     return made
 
 
-def joined(sight: Sequence[Hit], speech: Sequence[Hit]) -> list[Hit]:
-    """Both rankings as one, by reciprocal ranks; a passage belongs to the best moment that is near it."""
-    if not speech or not sight:
-        return [replace(h, score=1 / (CONSTANT + rank)) for rank, h in enumerate(sight or in_order(speech), 1)]
+def joined(sight: Sequence[Hit], others: Mapping[str, Sequence[Hit]]) -> list[Hit]:
+    """All rankings as one, by reciprocal ranks; a passage belongs to the best moment of those before that is near it.
+
+    Args:
+        sight: moments, best first.
+        others: passages, by what they were found by: a name in ``WEIGHTS``.
+    """
     made = [replace(hit, score=1 / (CONSTANT + rank)) for rank, hit in enumerate(sight, 1)]
-    of_video: dict[int, list[int]] = {}
-    for place, hit in enumerate(made):
-        of_video.setdefault(hit.video, []).append(place)
-    spoken: set[int] = set()
-    for rank, passage in enumerate(in_order(speech), 1):
-        worth = SPEECH_WEIGHT / (CONSTANT + rank)
-        near = [
-            place
-            for place in of_video.get(passage.video, ())
-            if made[place].start < passage.end + NEAR - MOMENT and made[place].end > passage.start - NEAR + MOMENT
-        ]
-        if near and near[0] in spoken:
-            continue
-        if near:
-            spoken.add(near[0])
-            best = made[near[0]]
-            made[near[0]] = replace(best, score=best.score + worth, speech=passage.speech)
-        else:
-            made.append(replace(passage, score=worth))
+    for kind, passages in others.items():
+        of_video: dict[int, list[int]] = {}
+        for place, hit in enumerate(made):
+            of_video.setdefault(hit.video, []).append(place)
+        taken: set[int] = set()
+        for rank, passage in enumerate(in_order(passages), 1):
+            worth = WEIGHTS[kind] / (CONSTANT + rank)
+            near = next((place for place in of_video.get(passage.video, ()) if _is_near(made[place], passage)), None)
+            if near is None:
+                made.append(replace(passage, score=worth))
+            elif near not in taken:
+                taken.add(near)
+                made[near] = _with_evidence(made[near], passage, worth)
     return sorted(made, key=lambda hit: -hit.score)
+
+
+def _is_near(moment: Hit, passage: Hit) -> bool:
+    return moment.start < passage.end + NEAR - MOMENT and moment.end > passage.start - NEAR + MOMENT
+
+
+def _with_evidence(moment: Hit, passage: Hit, worth: float) -> Hit:
+    more = {name: getattr(passage, name) for name in EVIDENCE if not getattr(moment, name)}
+    return replace(moment, score=moment.score + worth, **more)
 
 
 COMMON = frozenset(

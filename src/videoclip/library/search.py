@@ -2,7 +2,7 @@
 
 By sight, a text's vector is compared with those of overlapping windows of several lengths. Of windows that overlap the
 best one is kept, and its boundaries are moved to where the scores of the single seconds fall off. By speech, passages
-are ranked by BM25. Both rankings are joined by reciprocal ranks (Cormack et al., 2009).
+are ranked by BM25. All rankings are joined by reciprocal ranks (Cormack et al., 2009).
 """
 
 import os
@@ -38,7 +38,9 @@ from .store.rows import Video
 if TYPE_CHECKING:
     from .index import Indexed
 
-MODES = ("both", "sight", "speech")
+MODES = ("all", "sight", "speech")
+EARLIER_MODES = {"both": "all"}
+"""What modes were called before."""
 POOL = 12
 """Windows and passages that are looked at for each hit that is asked for, at least ``POOL_LEAST``."""
 POOL_LEAST = 120
@@ -71,7 +73,7 @@ class Query:
     """
 
     text: str = ""
-    mode: str = "both"
+    mode: str = "all"
     limit: Annotated[int, Range(1, 1000)] = 10
     like: Annotated[tuple[int, float, float] | None, Range(0, 2**63)] = None
     folder: str = ""
@@ -86,6 +88,7 @@ class Query:
     """Also what is hardly like it: no cut-off."""
 
     def __post_init__(self):
+        object.__setattr__(self, "mode", EARLIER_MODES.get(self.mode, self.mode))
         if self.mode not in MODES:
             raise LibraryError(f"mode '{self.mode}'; choose from {', '.join(MODES)}")
         if len(self.text) > LONGEST_QUERY:
@@ -212,13 +215,13 @@ class Library:
             outside = wanted.folder and not any(wanted.is_below(video) for video in videos.values())
             return Found([], f"no video lies below {wanted.folder}" if outside else "no video fits these filters")
         by_text = vector is None
-        if vector is None and wanted.mode != "speech":
+        if vector is None and wanted.mode in ("all", "sight"):
             vector = self._text_vector(wanted.text)
-        speech = self._by_speech(wanted, videos, admitted) if by_text and wanted.mode != "sight" else []
+        others = self._by_passages(wanted, videos, admitted) if by_text else {}
         pool = max(POOL * wanted.limit, POOL_LEAST)
         while True:
             sight, is_all = self._by_sight(vector, pool, videos, admitted) if vector is not None else ([], True)
-            ranked = joined(sight if by_text else [replace(hit, sure=None) for hit in sight], speech)
+            ranked = joined(sight if by_text else [replace(hit, sure=None) for hit in sight], others)
             certain = [hit for hit in ranked if wanted.everything or not by_text or hit.is_certain]
             hits = self._refined(certain, vector, wanted.limit)
             is_cut_off = len(sight) >= wanted.limit and len(certain) < len(ranked)
@@ -279,12 +282,16 @@ class Library:
             self._read_calibration = version, self.store.calibration()
         return self._read_calibration[1]
 
+    def _by_passages(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> dict[str, list[Hit]]:
+        """Rankings of what is not seen, by the name of each in ``ranking.WEIGHTS``."""
+        return {"speech": self._by_speech(query, live, admitted)} if query.mode in ("all", "speech") else {}
+
     def _by_speech(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> list[Hit]:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
         words = content_words(query.text)
         rows = self.store.said(words, max(5 * query.limit, 100), few)
         return [
-            Hit(v, "", start, end, score, None, score, text)
+            Hit(v, "", start, end, score, None, score, quote=text)
             for v, start, end, score, text in rows
             if v in live and (admitted is None or v in admitted) and (query.everything or is_about(text, words))
         ]

@@ -39,7 +39,7 @@ function filters() {
   const values = new URLSearchParams();
   for (const field of $("filters").querySelectorAll("select, input")) {
     if (!field.name || (field.type === "checkbox" ? !field.checked : !field.value)) continue;
-    if (field.name === "mode" && field.value === "both") continue;
+    if (field.name === "mode" && field.value === "all") continue;
     let value = field.value;
     if (field.name === "after") value = new Date(`${value}T00:00`).getTime() / 1000;
     if (field.name === "before") value = new Date(`${value}T23:59:59`).getTime() / 1000;
@@ -296,7 +296,7 @@ function fill(name, values) {
 function clearFilters() {
   for (const field of $("filters").querySelectorAll("select, input")) {
     if (field.type === "checkbox") field.checked = false;
-    else field.value = field.name === "mode" ? "both" : "";
+    else field.value = field.name === "mode" ? "all" : "";
   }
 }
 
