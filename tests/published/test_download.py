@@ -1,6 +1,7 @@
 import contextlib
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -189,9 +190,7 @@ def test_another_file_than_the_first_one_is_refused_ever_after(tmp_path, server)
 
 
 def test_a_pinned_file_is_compared_with_the_pin(tmp_path, server, monkeypatch):
-    from dataclasses import replace
-
-    pinned = replace(module.PUBLISHED["videoclip"][0], sha256="0" * 64)
+    pinned = replace(module.PUBLISHED["videoclip"][0], digest="sha256:" + "0" * 64)
     monkeypatch.setitem(module.PUBLISHED, "videoclip", (pinned,))
     with pytest.raises(WeightsError, match="is not the published file"):
         get(tmp_path, server)
@@ -216,7 +215,14 @@ def test_a_machine_that_is_not_there_is_explained(tmp_path):
         download("videoclip", tmp_path / "weights", "file:///etc")
 
 
-def test_a_copy_of_ones_own_is_taken_from_its_folder_or_by_name(tmp_path):
+@pytest.fixture
+def unpinned(monkeypatch):
+    """Small files of the form of the published ones pass for them."""
+    for name, files in module.PUBLISHED.items():
+        monkeypatch.setitem(module.PUBLISHED, name, tuple(replace(file, size=0, digest="") for file in files))
+
+
+def test_a_copy_of_ones_own_is_taken_from_its_folder_or_by_name(tmp_path, unpinned):
     torch.save({"a": torch.zeros(3)}, tmp_path / "s3d_howto100m.pth")
     np.save(tmp_path / "s3d_dict.npy", np.array(["a", "b"]))
     paths = download("mil-nce", tmp_path / "weights", source=tmp_path)
@@ -228,7 +234,20 @@ def test_a_copy_of_ones_own_is_taken_from_its_folder_or_by_name(tmp_path):
         download("mil-nce", tmp_path / "other", source=tmp_path)
 
 
-def test_a_vocabulary_with_a_pickle_in_it_is_refused(tmp_path):
+def test_what_is_not_the_published_s3d_is_refused_but_in_a_folder_of_ones_own(tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    own.mkdir()
+    torch.save({"a": torch.zeros(3)}, own / "s3d_howto100m.pth")
+    with pytest.raises(WeightsError, match=r"not the published file \(.* SHA1 31e99d2a.*by their path"):
+        download("s3d-howto100m", tmp_path / "weights", source=own)
+    assert list((tmp_path / "weights").iterdir()) == []
+    assert published_path("s3d-howto100m", "s3d_howto100m.pth", own).is_file()
+    monkeypatch.setenv("VIDEOCLIP_WEIGHTS", str(own))
+    with pytest.raises(WeightsError, match="not the published file"):
+        published_path("s3d-howto100m", "s3d_howto100m.pth")
+
+
+def test_a_vocabulary_with_a_pickle_in_it_is_refused(tmp_path, unpinned):
     torch.save({"a": torch.zeros(3)}, tmp_path / "s3d_howto100m.pth")
     np.save(tmp_path / "s3d_dict.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(WeightsError, match=r"what came as s3d_dict\.npy is not it"):

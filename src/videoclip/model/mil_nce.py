@@ -21,7 +21,7 @@ from ..encoders.encoder import FeatureKind
 from ..encoders.s3d import published_text
 from ..encoders.s3d_text import SentenceEmbedding
 from ..errors import VideoclipError, WeightsError
-from ..published.catalogue import published_path, weights_folder
+from ..published.catalogue import published_path
 from ..ranges import Range, ranged
 from ..storage.places import write_whole
 from ..storage.whole import share
@@ -135,10 +135,7 @@ def load_mil_nce(folder: Path | None = None) -> MilNce:
         except (RuntimeError, OSError) as error:
             raise WeightsError(f"{folder}: {' '.join(str(error).split())[:300]}") from error
     else:
-        files = (
-            published_path("mil-nce", name, folder or weights_folder())
-            for name in ("s3d_howto100m.pth", "s3d_dict.npy")
-        )
+        files = (published_path("mil-nce", name, folder) for name in ("s3d_howto100m.pth", "s3d_dict.npy"))
         text = published_text(*files)
         model = MilNce(MilNceConfig(words=tuple(text.ids)), text)
     model.name = f"{MIL_NCE}:{folder.resolve()}" if folder else MIL_NCE

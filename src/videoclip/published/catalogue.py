@@ -7,7 +7,7 @@ of each as it first came, or as it is pinned here; a file that differs from it i
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ RECORD = "published.json"
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file that was published at ``url``; ``size`` in bytes and ``sha256`` are empty where nobody has noted them."""
+    """A file that was published at ``url``; ``size`` in bytes and ``digest`` are empty where nobody has noted them."""
 
     file: str
     url: str
@@ -27,7 +27,8 @@ class PublishedFile:
     elsewhere: str = ""
     """Where people say that copies are."""
     size: int = 0
-    sha256: str = ""
+    digest: str = ""
+    """Algorithm and hexadecimal digits, such as ``sha1:31e99d…``."""
 
 
 _S3D = PublishedFile(
@@ -35,12 +36,16 @@ _S3D = PublishedFile(
     "https://www.rocq.inria.fr/cluster-willow/amiech/howto100m/s3d_howto100m.pth",
     "S3D trained on HowTo100M by MIL-NCE, video and text side, about 125 MB",
     "https://github.com/antoine77340/S3D_HowTo100M/issues/14",
+    125_031_128,
+    "sha1:31e99d2a1cd48f2259ca75e719ac82c8b751ea75",
 )
 _WORDS = PublishedFile(
     "s3d_dict.npy",
     "https://www.rocq.inria.fr/cluster-willow/amiech/howto100m/s3d_dict.npy",
     "the words of its text side, in the order of their ids",
     "https://github.com/antoine77340/S3D_HowTo100M/issues/14",
+    5_830_040,
+    "sha1:d368ff7d397ec8240f1f963b5efe8ff245bac35f",
 )
 _VIDEOCLIP = PublishedFile(
     "checkpoint_best.pt",
@@ -58,17 +63,20 @@ def weights_folder() -> Path:
 
 
 def published_path(name: str, file: str, folder: Path | None = None) -> Path:
-    """The path of one of the files of ``name`` that were downloaded, after a look at its SHA-256.
+    """The path of one of the files of ``name`` that were downloaded, after a look at what it holds.
+
+    In a folder of one's own it may be of one's own making; it only must not change.
 
     Raises:
         WeightsError: it is not there, or differs from what was downloaded.
     """
-    folder = folder or weights_folder()
+    is_own, folder = folder is not None, folder or weights_folder()
     if not (folder / file).is_file():
         raise WeightsError(
             f"{folder / file}: no such file; 'videoclip download {name}' gets it, and takes a copy of yours with --from"
         )
-    check_known(next(f for f in PUBLISHED[name] if f.file == file), folder, folder / file)
+    published = next(f for f in PUBLISHED[name] if f.file == file)
+    check_known(replace(published, size=0, digest="") if is_own else published, folder, folder / file)
     return folder / file
 
 
@@ -83,15 +91,21 @@ def check_known(published: PublishedFile, folder: Path, path: Path, source: str 
     """
     record = folder / RECORD
     known = json.loads(record.read_text()) if record.is_file() else {}
-    digest, size = sha256(path), path.stat().st_size
-    wanted = published.sha256 or known.get(published.file, {}).get("sha256", digest)
-    if digest != wanted or (published.size and size != published.size):
-        since = "the published file" if published.sha256 else f"the one that came on {known[published.file]['date']}"
+    size, before = path.stat().st_size, known.get(published.file)
+    algorithm, _, wanted = published.digest.partition(":")
+    if wanted and (published.size not in (0, size) or digest_of(path, algorithm) != wanted):
         raise WeightsError(
-            f"{source or path}: is not {since} (SHA-256 {digest[:16]}…, {size:,} bytes, expected {wanted[:16]}…); get "
-            f"it again with 'videoclip download', adding --forget if you trust the new one more"
+            f"{source or path}: is not the published file ({size:,} bytes; {algorithm.upper()} {wanted[:16]}… was "
+            f"expected); get it from elsewhere, or name weights of your own by their path"
         )
-    if published.file not in known:
+    digest = digest_of(path)
+    if before and digest != before["sha256"]:
+        raise WeightsError(
+            f"{source or path}: is not the one that came on {before['date']} (SHA-256 {digest[:16]}…, {size:,} bytes, "
+            f"expected {before['sha256'][:16]}…); get it again with 'videoclip download', adding --forget if you trust "
+            f"the new one more"
+        )
+    if not before:
         date = datetime.now(UTC).date().isoformat()
         known[published.file] = {"sha256": digest, "size": size, "from": source or published.url, "date": date}
         write_whole(record, json.dumps(known, indent=1))
@@ -106,6 +120,7 @@ def forget(published: PublishedFile, folder: Path) -> None:
         write_whole(record, json.dumps(known, indent=1))
 
 
-def sha256(path: Path) -> str:
+def digest_of(path: Path, algorithm: str = "sha256") -> str:
+    """The digest of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
