@@ -18,8 +18,9 @@ from made_models import FRAMES, IMAGE, frames, made_open_clip, made_sentence_tra
 from painted import paint
 from PIL import Image
 
-from videoclip import Library, load_encoder, load_model
+from videoclip import Library, hardware, load_encoder, load_model
 from videoclip.encoders.load import encoder_named
+from videoclip.encoders.ready_made.load import load_ready_made
 from videoclip.encoders.ready_made.of_transformers import PADDED
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.library.index import index
@@ -426,3 +427,15 @@ def test_a_path_is_never_asked_of_the_hub_and_a_run_has_its_model_within(tmp_pat
     assert local_name("run/model") == "run/model"
     (tmp_path / "run").rename(tmp_path / "4")
     assert local_name("4@4") == "4/model@4"
+
+
+def test_a_large_model_sees_in_bfloat16_where_that_is_native(own, monkeypatch):
+    pixels = frames(4)
+    wanted = own("siglip").sees(pixels)
+    monkeypatch.setattr(hardware, "LEAST_PARAMETERS", 0)
+    monkeypatch.setenv("VIDEOCLIP_BF16", "1")
+    rounded = seen(load_ready_made(str(own("siglip").folder)).encoder, pixels[:, None])
+    assert (rounded * wanted).sum(1).min() > 0.999
+    assert not torch.allclose(rounded, wanted, atol=1e-5)
+    monkeypatch.setenv("VIDEOCLIP_BF16", "0")
+    assert torch.allclose(seen(load_ready_made(str(own("siglip").folder)).encoder, pixels[:, None]), wanted, atol=1e-5)

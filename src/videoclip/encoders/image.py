@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoclipError, WeightsError, command_for
-from ..hardware import device_of
+from ..hardware import device_of, fast_numbers
 from ..published.hub import why_not_asked
 from .encoder import Encoder
 
@@ -45,9 +45,13 @@ def image_encoder(name: str, frames: int = FRAMES, device: str = "") -> Encoder:
         torch.tensor(getattr(processor, key, None) or default, device=there).view(3, 1, 1) for key, default in _SCALE
     )
 
+    parameters = sum(tensor.numel() for tensor in model.parameters())
+
     def network(pixels: Tensor) -> Tensor:
         images = pixels.to(there).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
-        return _embed(model, (images - mean) / std).view(*pixels.shape[:2], -1).mean(1)
+        with fast_numbers(there, parameters):
+            vectors = _embed(model, (images - mean) / std)
+        return vectors.float().view(*pixels.shape[:2], -1).mean(1)
 
     probe = network(torch.zeros(1, 1, size, size, 3, dtype=torch.uint8))
     label = Path(name).name if Path(name).is_dir() else name

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import VideoclipError, WeightsError, command_for
-from ...hardware import device_of
+from ...hardware import device_of, fast_numbers
 from ...published.hub import SAFE, check_weights, hub_folder
 from ..encoder import COMBINED, Encoder
 from . import of_open_clip, of_sentence_transformers, of_transformers
@@ -28,6 +28,8 @@ FRAMES = 1
 """Frames per second that are looked at by default."""
 WINDOWS = 4
 """Of a model of videos, that go through it together."""
+PIXELS, MOST_SECONDS = 64 * 256**2, 64
+"""Of images that go through a model together, and the most seconds: enough that copies of weights cost little."""
 CONFIG, MODULES, OPEN_CLIP = MARKS = "config.json", "modules.json", "open_clip_config.json"
 """Files by one of which a model's folder is known."""
 LIBRARIES = {
@@ -97,7 +99,7 @@ def load_ready_made(name: str, device: str = "") -> ReadyMade:
     again = str(folder.resolve()) if is_folder else source
     again = again if fps == FRAMES else f"{again}@{fps}"
     encoder = _encoder(
-        f"{PREFIX}{label}@{fps}", towers, fps, partial(ready_made_encoder, f"{PREFIX}{again}", device=device)
+        f"{PREFIX}{label}@{fps}", towers, fps, there, partial(ready_made_encoder, f"{PREFIX}{again}", device=device)
     )
     _loaded[encoder.name, str(there)] = encoder
     return ReadyMade(again, towers, encoder, there)
@@ -145,22 +147,28 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _encoder(name: str, towers: Towers, fps: int, loaded_by: Callable[..., Encoder]) -> Encoder:
+def _encoder(name: str, towers: Towers, fps: int, device: torch.device, loaded_by: Callable[..., Encoder]) -> Encoder:
     """The frames' side as an encoder: unit vectors of frames, or of windows of as many frames as it sees together."""
+
+    parameters = sum(tensor.numel() for tensor in towers.weights().values())
+
+    def unit_vectors(frames: Tensor) -> Tensor:
+        with fast_numbers(device, parameters):
+            vectors = towers.embed_frames(frames.numpy())
+        return F.normalize(vectors.float(), dim=-1)
+
+    how: dict[str, Any] = {"squeezed": towers.squeezed, "loaded_by": loaded_by}
     if towers.frames == 1:
 
-        def network(pixels: Tensor) -> Tensor:
-            vectors = towers.embed_frames(pixels.flatten(0, 1).numpy())
-            return F.normalize(vectors.float(), dim=-1).view(*pixels.shape[:2], -1).mean(1)
+        def of_frames(pixels: Tensor) -> Tensor:
+            return unit_vectors(pixels.flatten(0, 1)).view(*pixels.shape[:2], -1).mean(1)
 
-        return Encoder(
-            name, towers.size, fps, towers.frame_size, network, squeezed=towers.squeezed, loaded_by=loaded_by
-        )
+        how["batch_seconds"] = max(min(PIXELS // (fps * towers.frame_size**2), MOST_SECONDS), 1)
+        return Encoder(name, towers.size, fps, towers.frame_size, of_frames, **how)
     window = ceil(towers.frames / fps)
     chosen = np.linspace(0, window * fps - 1, towers.frames).round().astype(int)
 
     def of_windows(pixels: Tensor) -> Tensor:
-        return F.normalize(towers.embed_frames(pixels[:, chosen].numpy()).float(), dim=-1)
+        return unit_vectors(pixels[:, chosen])
 
-    how = {"batch_seconds": WINDOWS, "window": window, "squeezed": towers.squeezed, "loaded_by": loaded_by}
-    return Encoder(name, towers.size, fps, towers.frame_size, of_windows, **how)
+    return Encoder(name, towers.size, fps, towers.frame_size, of_windows, batch_seconds=WINDOWS, window=window, **how)
