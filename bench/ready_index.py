@@ -21,8 +21,9 @@ from media import moving_noise
 from result import report
 
 from videoclip import load_model
+from videoclip.encoders.encoder import Encoder
 from videoclip.library.index import index
-from videoclip.model.joint import encoder_for
+from videoclip.model.joint import JointModel, encoder_for
 
 ROUNDS, TEXTS = 4, 20
 TOWER = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
@@ -71,7 +72,7 @@ def plain(folder: Path) -> dict:
 @torch.inference_mode()
 def alone(folder: Path) -> dict:
     """Frames per second of our encoder's network, in full batches."""
-    encoder = encoder_for(load_model(folder))
+    encoder = _encoder(load_model(folder))
     pixels = torch.from_numpy(frames(encoder.batch_seconds))
     return {"frames/s": len(pixels) / best(lambda: encoder.network(pixels)), "GiB": peak()}
 
@@ -79,7 +80,7 @@ def alone(folder: Path) -> dict:
 def indexed(folder: Path, *files: str) -> dict:
     """Frames per second of indexing from files, once the model is loaded and warm."""
     model = load_model(folder)
-    encoder = encoder_for(model)
+    encoder = _encoder(model)
     encoder.encode(frames(encoder.batch_seconds))
     assert model.fingerprint
     with tempfile.TemporaryDirectory() as library:
@@ -95,6 +96,12 @@ def text(folder: Path) -> dict:
     model = load_model(folder)
     taken = [1000 * best(lambda n=n: model.encode_text(f"a red car {n}"), 1) for n in range(TEXTS)]
     return {"ms": float(np.median(taken)), "GiB": peak()}
+
+
+def _encoder(model: JointModel) -> Encoder:
+    encoder = encoder_for(model)
+    assert isinstance(encoder, Encoder)
+    return encoder
 
 
 def frames(count: int) -> np.ndarray:
