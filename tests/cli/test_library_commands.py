@@ -74,7 +74,7 @@ def test_mistakes_are_one_line_with_the_remedy(videoclip, videos, model, tmp_pat
         assert (code, words in err, err.count("\n")) == (2, True, 1), (arguments, err)
     videoclip("index", videos, "--library", library, "--model", model)
     for arguments, words in (
-        (("--mode", "smell"), "both, sight, speech"),
+        (("--mode", "smell"), "all, sight, speech"),
         (("--after", "yesterday"), "2026-01-31"),
         (("--form", "docx"), "choose from json"),
         (("--out", tmp_path / "x.docx"), "choose from json"),

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made import write_audio_only
 from painted import Painted, encoder, paint
 
 from videoclip.errors import MediaError, VideoclipError
+from videoclip.library import other_model
 from videoclip.library.index import index, watch
 from videoclip.library.search import Library
 from videoclip.library.store.about import LibraryError, locked
@@ -307,3 +309,55 @@ def test_sound_alone_is_found_by_what_is_said(videos, indexed, library):
     with pytest.raises(LibraryError, match="sound alone"):
         opened.search("", like=(hit.video, 0.0, 1.0))
     assert indexed(model=Painted(0.5)).present == 4  # with vectors of another model
+
+
+def test_another_encoder_looks_anew_and_what_is_said_stays(videos, indexed, tmp_path, monkeypatch):
+    indexed()
+    before = Store(tmp_path / "library")
+    (videos / "b.mp4").unlink()
+    more = {"model": Painted(2.0, "other"), "encoder": encoder("another"), "look_again": True}
+    with monkeypatch.context() as killed:
+        killed.setattr(other_model, "FEW", 1)
+        killed.setattr(Writer, "write_features", broken_off_after(1, Writer.write_features))
+        with pytest.raises(KeyboardInterrupt):
+            indexed(**more, workers=1)
+    assert Store(tmp_path / "library").about == before.about  # searches go on as they were
+    result = indexed(**more)
+    assert list(map(named, result.unseen)) == ["b.mp4"]
+    after = Store(tmp_path / "library")
+    assert (after.about.encoder.encoder, after.about.encoding) == ("another", before.about.encoding + 1)
+    assert after.counts()["passages"] == before.counts()["passages"]
+    assert after.videos().keys() == before.videos().keys()
+    library = Library(tmp_path / "library", Painted(2.0, "other"))
+    assert {named(hit.path) for hit in library.search("red", everything=True, limit=50).hits} == {"a.mp4", "c.webm"}
+    assert library.search("sharpening a chisel", mode="speech").hits
+    assert indexed(**more | {"look_again": False}).present == 2
+
+
+def test_vectors_that_were_begun_for_another_model_are_not_taken_over(indexed, tmp_path, monkeypatch):
+    indexed()
+    with monkeypatch.context() as killed:
+        killed.setattr(Writer, "optimize", broken_off_after(0, Writer.optimize))
+        with pytest.raises(KeyboardInterrupt):
+            indexed(model=Painted(2.0, "second"))
+    third = Painted(3.0, "third")
+    monkeypatch.setattr(third, "encode_video", lambda clips: torch.full((len(clips), third.size), 3.0), raising=False)
+    indexed(model=third)
+    assert (Store(tmp_path / "library").sample(100) == 3.0).all()
+
+
+def broken_off_after(times: int, call):
+    """A method that works so many times and is then interrupted."""
+    calls = []
+
+    def run(*arguments):
+        calls.append(arguments)
+        if len(calls) > times:
+            raise KeyboardInterrupt
+        return call(*arguments)
+
+    return run
+
+
+def named(path: str) -> str:
+    return Path(path).name

@@ -1,6 +1,7 @@
 """The commands for one's own videos: index, transcribe, search, segment, steps, ask, serve."""
 
 import json as json_module
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,9 @@ def index_(
     replace_heard: Annotated[
         bool, typer.Option("--replace-heard", help="With --transcribe always: also what another recogniser heard.")
     ] = False,
+    look_again: Annotated[
+        bool, typer.Option("--look-again", help="A model of another encoder looks at all videos anew; speech stays.")
+    ] = False,
     as_json: AsJson = False,
     device: Device = "",
 ) -> None:
@@ -102,7 +106,7 @@ def index_(
     loaded = load_model(model)
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told, options = note_state(folder), IndexOptions(prune, language, workers, ears=ears)
+    told, options = note_state(folder), IndexOptions(prune, language, workers, look_again=look_again, ears=ears)
     if advice := advice_on_demo(seer.name, videos):
         complain(advice)
 
@@ -114,7 +118,7 @@ def index_(
             done = asdict(result) | {"inventory": result.inventory.as_json()}
             typer.echo(json_module.dumps(done, indent=None if watch else 1))
         else:
-            print_indexed(result, folder)
+            print_indexed(result, folder, f" --library {shlex.quote(str(folder))}" if library else "")
 
 
 @app.command(rich_help_panel=PANEL, epilog=example("videoclip transcribe talk.mp4 --out transcripts --format vtt"))

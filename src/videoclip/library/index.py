@@ -37,6 +37,7 @@ from ..storage.places import Place, write_whole
 from .hearing import hear_videos
 from .moments import embedded, unseen, webp
 from .moved import note_moves
+from .other_model import embed_again, look_again
 from .store.about import About, LibraryError, locked, read_about, write_about
 from .store.found import digest_of
 from .store.reading import Store
@@ -69,6 +70,8 @@ class Indexed:
     set_aside: dict[str, str] = field(default_factory=dict)
     unheard: dict[str, str] = field(default_factory=dict)
     """Videos whose sound cannot be decoded, with the reason; they are found by sight."""
+    unseen: dict[str, str] = field(default_factory=dict)
+    """Videos that could not be looked at anew, with the reason; they are found by what is said."""
     warnings: list[str] = field(default_factory=list)
     inventory: Inventory = field(default_factory=Inventory)
     """What the library holds now of the places that were named."""
@@ -83,6 +86,7 @@ class Indexed:
             "pruned": self.pruned,
             "set aside": len(self.set_aside),
             "not heard": len(self.unheard),
+            "not looked at anew": len(self.unseen),
         }
         return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
 
@@ -100,6 +104,8 @@ class IndexOptions:
     """Files that are worked on at the same time; 0: one per core."""
     commit_every: Annotated[float | None, Range(0, 1e6)] = None
     """Seconds after which what is done is written: what a killed job can lose; by default ``COMMIT_EVERY``."""
+    look_again: bool = False
+    """Whether another encoder than the library's may look at all videos anew; without it, that is an error."""
     ears: Ears | None = None
     """Who hears videos without captions, once all are searched by sight; by default nobody."""
 
@@ -126,11 +132,12 @@ def index(
     found = look_for_videos(places, language=options.language)
     files = found.videos
     with locked(folder):
-        writer = _opened(folder, model, encoder, told)
+        result = Indexed()
+        writer = _opened(folder, model, encoder, options, result, told)
         _remember(writer, options.language)
         writer.tidy()
         note_moves(writer)
-        result = _bring_up_to_date(writer, files, places, model, encoder, options, told)
+        _bring_up_to_date(writer, files, places, model, encoder, options, result, told)
         if places and not files:
             result.warnings.append(f"no videos in {', '.join(map(str, places))}")
         if options.prune and result.missing:
@@ -198,7 +205,15 @@ def _remember(writer: Writer, language: str) -> None:
         writer.store.refresh()
 
 
-def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: Callable[[dict], None]) -> Writer:
+# Parameters: the work, by what it is done, and who is told of it.
+def _opened(
+    folder: Place,
+    model: JointModel,
+    encoder: AnyEncoder | None,
+    options: IndexOptions,
+    result: Indexed,
+    told: Callable[[dict], None],
+) -> Writer:
     """The library of a folder, new or with the vectors of this model."""
     fingerprint = model.fingerprint
     try:
@@ -209,38 +224,29 @@ def _opened(folder: Place, model: JointModel, encoder: AnyEncoder | None, told: 
         if encoder is None:
             raise
         return Writer.create(folder, About(encoder.kind, model.name, fingerprint, model.size))
-    if encoder is not None and encoder.kind != before.encoder:
-        raise LibraryError(
-            f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or make another "
-            "library for this one"
-        )
     writer = Writer(Store(folder))
+    if encoder is not None and encoder.kind != before.encoder:
+        if not options.look_again:
+            raise LibraryError(
+                f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or look "
+                "at all videos anew with --look-again (what is said stays), or make another library (--library)"
+            )
+        after = About(
+            encoder.kind, model.name, fingerprint, model.size, before.embedding + 1, before.language,
+            before.encoding + 1,
+        )  # fmt: skip
+        result.unseen = look_again(writer, after, model, encoder, options.workers, told)
+        return writer
     known = replace(before, model=model.name, fingerprint=fingerprint, size=model.size)
     if before.fingerprint != fingerprint:
-        _reembed(writer, replace(known, embedding=before.embedding + 1), model, told)
+        embed_again(writer, replace(known, embedding=before.embedding + 1), model, told)
     elif before != known:
         write_about(folder, known)
         writer.store.refresh()
     return writer
 
 
-def _reembed(writer: Writer, after: About, model: JointModel, told: Callable[[dict], None]) -> None:
-    """Vectors of another model, from the stored features: nothing is decoded, and searches work meanwhile."""
-    writer.tidy()
-    videos = writer.store.videos()
-    with writer.reembedding(after) as other:
-        todo = sorted(videos.keys() - other.store.embedded())
-        with track("embed", len(videos), "videos", len(videos) - len(todo)) as advance:
-            for start in range(0, len(todo), 64):
-                ready = []
-                for number, features in writer.store.all_features(todo[start : start + 64]):
-                    ready.append(embedded(videos[number], features, [], [], model))
-                    advance()
-                other.write_vectors(ready)
-                told({"stage": "embedding", "done": start + len(ready), "total": len(todo)})
-        calibrate(other, model)
-
-
+# Parameters: the work, by what it is done, and who is told of it.
 def _bring_up_to_date(
     writer: Writer,
     files: Sequence[VideoFile],
@@ -248,9 +254,9 @@ def _bring_up_to_date(
     model: JointModel,
     encoder: AnyEncoder | None,
     options: IndexOptions,
+    result: Indexed,
     told: Callable[[dict], None],
-) -> Indexed:
-    result = Indexed()
+) -> None:
     by_path = {video.path: video for video in writer.store.noted().values()}
     result.missing = _missing(by_path, files, places)
     todo: list[VideoFile] = []
@@ -261,7 +267,7 @@ def _bring_up_to_date(
         else:
             todo.append(file)
     if not todo or encoder is None:
-        return result
+        return
     work = _Work(writer, model, encoder, by_path, options.language)
     work.hears = options.ears is not None
     commit_every = COMMIT_EVERY if options.commit_every is None else options.commit_every
@@ -309,9 +315,8 @@ def _bring_up_to_date(
                 )
         finally:  # what is encoded is kept, whatever stopped the rest
             flush()
-    result.warnings = work.warnings
+    result.warnings += work.warnings
     result.missing = [path for path in result.missing if path not in work.moved]
-    return result
 
 
 def _missing(by_path: dict[str, Video], files: Sequence[VideoFile], places: Sequence[Path]) -> list[str]:

@@ -47,15 +47,23 @@ def print_inventory(inventory: "Inventory") -> None:
         print(f"  {'set aside':<16} {count:>8}  {reason}")
 
 
-def print_indexed(result: "Indexed", library: "Place") -> None:
-    """What an indexing did."""
+def print_indexed(result: "Indexed", library: "Place", option: str = "") -> None:
+    """What an indexing did, and what to do next.
+
+    Args:
+        option: what other commands must be given to find the library.
+    """
     print_set_aside(result.set_aside, library / "progress.json", result.warnings)
+    for path, reason in list(result.unseen.items())[:SHOWN]:
+        complain(f"{path}: found by what is said alone: {reason}")
     for path, reason in list(result.unheard.items())[:SHOWN]:
         complain(f"not heard: {reason if path in reason else f'{path}: {reason}'}")
     if result.missing:
         complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
     print(f"{library}: {result}", flush=True)
     print_inventory(result.inventory)
+    if result.added:
+        print(f'next: videoclip search{option} "what you look for", or videoclip serve{option}', flush=True)
 
 
 def print_transcribed(written: "Written", out: Path) -> None:

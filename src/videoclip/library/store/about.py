@@ -20,7 +20,7 @@ class LibraryError(VideoclipError):
 
 @dataclass(frozen=True)
 class About:
-    """What a library is made with; ``embedding`` counts the models that it has had."""
+    """What a library is made with; ``embedding`` counts the models that it has had, ``encoding`` the encoders."""
 
     encoder: FeatureKind
     model: str
@@ -29,6 +29,7 @@ class About:
     embedding: int = 1
     language: str = ""
     """Captions that are preferred where there are several, as was asked for last; empty for English."""
+    encoding: int = 1
 
 
 def is_library(folder: Place) -> bool:

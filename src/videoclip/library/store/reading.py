@@ -68,7 +68,9 @@ class Store:
     def all_features(self, ids: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """(number, (T, F) float16) of these videos."""
         for start in range(0, len(ids), 16):
-            rows = self.tables.rows("features", ["video", "features"], f"video IN ({listed(ids[start : start + 16])})")
+            rows = self.tables.rows(
+                self.tables.features, ["video", "features"], f"video IN ({listed(ids[start : start + 16])})"
+            )
             for number, column in zip(rows["video"].to_pylist(), rows["features"], strict=True):
                 flat = column.values.flatten().to_numpy(zero_copy_only=False)
                 yield number, with_kind(flat.reshape(-1, self.about.encoder.feature_size), self.about.encoder)
@@ -77,6 +79,10 @@ class Store:
         """Videos that have vectors of this store's model."""
         rows = self.tables.rows(self.tables.tokens, ["video"])
         return set(rows["video"].to_pylist())
+
+    def with_features(self) -> set[int]:
+        """Videos that have features of this store's encoder, of which there are none where only sound is known."""
+        return set(self.tables.rows(self.tables.features, ["video"])["video"].to_pylist())
 
     def spoken(self) -> set[int]:
         """Videos in which something is said."""

@@ -48,6 +48,11 @@ class Tables:
         self._words_in = ""
 
     @property
+    def features(self) -> str:
+        """The name of the table of features."""
+        return "features" if self.about.encoding == 1 else f"features_{self.about.encoding}"
+
+    @property
     def moments(self) -> str:
         """The name of the table of moments' vectors."""
         return f"moments_{self.about.embedding}"
@@ -61,7 +66,7 @@ class Tables:
         if name not in self._tables:
             schemas = {
                 "videos": videos_schema,
-                "features": lambda: features_schema(self.about.encoder),
+                self.features: lambda: features_schema(self.about.encoder),
                 "speech": speech_schema,
                 "pictures": pictures_schema,
                 self.moments: lambda: moments_schema(self.about.size),
@@ -111,12 +116,15 @@ class Tables:
         found = table.search(query, query_type="fts")  # pyright: ignore[reportCallIssue]
         return _of(found, videos).select(columns).limit(count).to_arrow()
 
-    def drop_earlier_vectors(self) -> None:
-        """Drop the tables of models before the present one."""
+    def drop_other_models(self, later: bool = False) -> None:
+        """Drop the tables of models and encoders before the present ones; or ``later``, those that were begun."""
+        own = {"moments": self.about.embedding, "tokens": self.about.embedding, "features": self.about.encoding}
         for name in self._database.list_tables(limit=1000).tables:
             kind, _, number = name.partition("_")
-            if kind in ("moments", "tokens") and int(number) < self.about.embedding:
+            count = int(number or 1)
+            if kind in own and (count > own[kind] if later else count < own[kind]):
                 self._tables.pop(name, None)
+                self._snapshots.pop(name, None)
                 self._database.drop_table(name)
 
     def renew_words(self) -> None:
@@ -149,7 +157,7 @@ class Tables:
         """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
         from lancedb.index import BTree, IvfRq
 
-        for name in ("videos", "features", "speech", "pictures", self.moments, self.tokens):
+        for name in ("videos", self.features, "speech", "pictures", self.moments, self.tokens):
             table = self[name]
             rows, present = table.count_rows(), {index.name for index in table.list_indices()}
             if name == "speech" and rows and f"{WORDS}_idx" not in present:

@@ -1,8 +1,10 @@
 """What an indexing changes in a library; the row that makes a video exist comes last."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from io import BytesIO
 
@@ -29,6 +31,8 @@ from .rows import (
     videos_schema,
 )
 
+BECOMING = "becoming.json"
+"""Beside ``library.json`` while vectors of another model are written: what it will say."""
 KEPT = timedelta(minutes=30)
 """How long versions are kept that nobody new can see, for readers that still do."""
 
@@ -51,7 +55,7 @@ class Writer:
 
     def next_id(self) -> int:
         """A number that no video has, nor had."""
-        numbers = [n for name in ("videos", "features") if (n := self._largest(name)) is not None]
+        numbers = [n for name in ("videos", self.tables.features) if (n := self._largest(name)) is not None]
         return max([time.time_ns() // 1_000_000, *(n + 1 for n in numbers)])
 
     def _largest(self, name: str) -> int | None:
@@ -64,7 +68,7 @@ class Writer:
 
         if not entries:
             return
-        self.tables["features"].add(features_rows(entries, self.store.about.encoder))
+        self.write_features(entries)
         self.write_vectors(entries)
         speech = [row for entry in entries for row in passages(entry)]
         if speech:
@@ -74,6 +78,10 @@ class Writer:
             columns = [list(c) for c in zip(*shown, strict=True)]
             self.tables["pictures"].add(pa.table(columns, schema=pictures_schema()))
         self.name(entry.video for entry in entries)
+
+    def write_features(self, entries: Sequence[Entry]) -> None:
+        """Write the features of videos, by this library's encoder."""
+        self.tables[self.tables.features].add(features_rows(entries, self.store.about.encoder))
 
     def write_vectors(self, entries: Sequence[Entry]) -> None:
         """Write the vectors of videos, by this library's model."""
@@ -124,14 +132,20 @@ class Writer:
         Vectors of an earlier model go too; they stayed until now for those who were just searching in them.
         """
         self.tables.renew_words()
-        self.tables.drop_earlier_vectors()
-        stored = set(self.tables.rows("features", ["video"])["video"].to_pylist())
-        lost = sorted(stored - self.store.videos().keys())
-        for start in range(0, len(lost), 1000):
-            where = f"video IN ({listed(lost[start : start + 1000])})"
-            for name in (self.tables.moments, self.tables.tokens, "speech", "pictures", "features"):
-                self.tables[name].delete(where)
+        self.tables.drop_other_models()
+        lost = sorted(self.store.with_features() - self.store.videos().keys())
+        own = (self.tables.moments, self.tables.tokens, "speech", "pictures", self.tables.features)
+        self._delete(lost, own)
         return len(lost)
+
+    def forget_vectors(self, ids: Sequence[int]) -> None:
+        """Remove vectors of videos, by this library's model."""
+        self._delete(ids, (self.tables.moments, self.tables.tokens))
+
+    def _delete(self, ids: Sequence[int], names: Sequence[str]) -> None:
+        for start in range(0, len(ids), 1000):
+            for name in names:
+                self.tables[name].delete(f"video IN ({listed(ids[start : start + 1000])})")
 
     def optimize(self, kept: timedelta = KEPT) -> None:
         """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
@@ -146,9 +160,17 @@ class Writer:
 
     @contextmanager
     def reembedding(self, about: About) -> Iterator["Writer"]:
-        """Writes vectors of another model, beside those in use; they come into use when the block ends."""
+        """Writes vectors of another model, beside those in use; they come into use when the block ends.
+
+        What an earlier block wrote that was broken off is there, if it was for the same model.
+        """
+        note, wanted = self.store.folder / BECOMING, json.dumps(asdict(about))
+        if not note.exists() or note.read_text() != wanted:
+            self.tables.drop_other_models(later=True)
+            write_whole(note, wanted)
         other = Writer(Store(self.store.folder, about))
         yield other
         other.optimize()
         write_about(self.store.folder, about)
+        note.unlink()
         self.store.refresh()
