@@ -141,3 +141,21 @@ def test_an_estimate_counts_the_ready_made_model(folder, tmp_path):
     gates = on_top.parameters["gates"]
     assert on_top.weights == alone.weights + 4 * (frozen + gates)
     assert on_top.gradients == alone.gradients + 4 * gates
+
+
+@pytest.mark.parametrize(("shares", "kept"), [("[1.0]", 1.0), ("[0.0]", 0.0), ("[0.0,0.5,1.0]", None)])
+def test_as_much_is_kept_of_what_was_learned_as_held_out_videos_like_best(folder, tmp_path, shares, kept):
+    config = settings(folder, tmp_path, names(folder)[0], f"shares={shares}")
+    model = pretrain(config)
+    share = json.loads((tmp_path / "result.json").read_text())["share"]
+    assert share in config.shares
+    assert kept in (None, share)
+    same = model.encode_text(TEXTS).allclose(load_model(names(folder)[0]).encode_text(TEXTS), atol=1e-5)
+    assert same == (share == 0)
+    assert load_model(tmp_path / "model").encode_text(TEXTS).equal(model.encode_text(TEXTS))
+
+
+def test_without_a_ready_made_model_there_is_no_share(folder, tmp_path):
+    places = [f"corpus={folder / 'c.lance'}", f"out={tmp_path}"]
+    pretrain(load_config(PretrainConfig, "", [*SETTINGS, *places, *QUICK]))
+    assert "share" not in json.loads((tmp_path / "result.json").read_text())

@@ -92,6 +92,9 @@ class PretrainConfig:
     """Epochs between validations; 0: never."""
     keep: str = "last"
     """Which weights become the model: the ``last``, or the ``best``, of the validation with the lowest loss."""
+    shares: Annotated[tuple[float, ...], Range(0, 1)] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    """Of what is learned on top of a ready-made model: at the end that share is kept which has the lowest loss on the
+    held-out videos."""
     patience: Annotated[int, FROM_NONE] = 0
     """Validations in a row that may be no better than the best one before training ends; 0: it never ends early."""
     realign: RealignConfig = field(default_factory=RealignConfig)
@@ -109,6 +112,8 @@ class PretrainConfig:
             )
         if self.model.start:
             raise ConfigError("model.start: is filled in by init=joint:NAME; set that instead")
+        if not self.shares:
+            raise ConfigError("shares is empty; name one, such as shares=[1], which keeps all that is learned")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"precision is '{self.precision}'; choose from auto, fp32, bf16")
         if self.keep not in ("last", "best"):

@@ -40,7 +40,7 @@ from .realign import realign
 from .run import Interruption, Log, exclusive, not_finite, resume, save
 from .step import Cast, NotFinite, Training, autocast, pooled, train_step, video_vectors
 from .tokens import tokens_of
-from .validation import diagnose, validate
+from .validation import diagnose, keep_share, validate
 
 Probe = Callable[[VideoCLIP], dict[str, float]]
 """What is measured during training beside the loss: a model -> named figures."""
@@ -184,6 +184,7 @@ class _Run:
                 save(self.out, self.model, self.optimizer, state)
         if state.best:
             self.model.load_state_dict(state.best)
+        share = keep_share(self.model, self.corpus, self.held_out, config, self.cast, self.ranks)
         self.model.eval()
         if self.ranks.is_first:
             if figures:
@@ -192,6 +193,9 @@ class _Run:
             result = provenance(config.seed, self.noted) | {
                 "updates": state.update, "processes": self.ranks.size, "weights": self.model.fingerprint
             }  # fmt: skip
+            if share is not None:
+                result["share"] = share
+                print(f"{share:.0%} of what was learned is kept on top of the ready-made model", file=sys.stderr)
             write_whole(self.out / "result.json", json.dumps(result, indent=1))
         self.ranks.wait()
         return self.model

@@ -7,6 +7,7 @@ import torch
 
 from ..corpus.store import Corpus
 from ..model.loss import contrastive_loss
+from ..model.residual import Gate
 from ..model.videoclip import VideoCLIP
 from ..ties import first_of_largest
 from .clips import draw_batch
@@ -36,6 +37,34 @@ def validate(
         count += len(video)
     loss, batches, hits, count = ranks.sum(torch.tensor([loss, batches, hits, count], dtype=torch.float64)).tolist()
     return {"validation_loss": loss / batches, "validation_R@1": hits / count}
+
+
+# Parameters: those of ``validate``.
+def keep_share(
+    model: VideoCLIP, corpus: Corpus, rows: list[int], config: PretrainConfig, cast: Cast, ranks: Ranks
+) -> float | None:
+    """Keep as much of what was learned on top of a ready-made model as held-out videos like best; returns the share.
+
+    Of few videos much is learned that holds for these alone. Between the ready-made model (0) and the trained one (1)
+    lie better ones than either (Wortsman et al., 2022), here on a line: the gates, times a share. Of shares that are
+    equally good the smallest is kept. None for a model that starts from none.
+    """
+    gates = [module for module in model.modules() if isinstance(module, Gate)]
+    if not gates:
+        return None
+    learned = [gate.gate.detach().clone() for gate in gates]
+
+    def keep(share: float) -> None:
+        for gate, whole in zip(gates, learned, strict=True):
+            gate.gate.data.copy_(share * whole)
+
+    losses = []
+    for share in config.shares:
+        keep(share)
+        losses.append(validate(model, corpus, rows, config, cast, ranks)["validation_loss"])
+    kept = config.shares[int(first_of_largest(-np.array(losses)))]
+    keep(kept)
+    return kept
 
 
 @torch.inference_mode()

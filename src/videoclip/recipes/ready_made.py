@@ -1,8 +1,9 @@
 """What a ready-made model is worth to who has few videos: itself, VideoCLIP on top of it, VideoCLIP from scratch.
 
 The ready-made model is the demo encoder's own MIL-NCE embedding: a text side trained on the kind of videos that the
-encoder was trained on (another world, and a narrator who speaks of every step while it lasts). It meets worlds of
-another seed and with narration that lags, of which VideoCLIP has some videos to learn from. On top of it, VideoCLIP
+encoder was trained on, of another world, by a narrator who lags as people do, or by one who speaks of every step while
+it lasts (``faithful``: it comes close to what the encoder can tell). It meets worlds of another seed and with narration
+that lags, of which VideoCLIP has some videos to learn from. On top of it, VideoCLIP
 learns from narration that the ready-made model has placed (``realign``). What is done is not done again.
 """
 
@@ -56,6 +57,8 @@ class Comparison:
     school: int = 800
     """Videos that the ready-made model's text side learns from."""
     text_updates: int = 3000
+    narrator: str = "lagging"
+    """Of the videos that the ready-made model's text side learns from."""
     base: tuple[str, ...] = BASE
     pairs_of_updates: tuple[int, int] = (100, 1)
     """Updates of a training: so many, and so many more for each video."""
@@ -119,7 +122,7 @@ def _make_ready(out: Path, chosen: Comparison) -> None:
 
     if (out / "text-side" / "result.json").is_file():
         return
-    corpus = Corpus(_extracted(out / "school", chosen.school, SCHOOL_SEED, "faithful", chosen.families))
+    corpus = Corpus(_extracted(out / "school", chosen.school, SCHOOL_SEED, chosen.narrator, chosen.families))
     config = TextSideConfig(updates=chosen.text_updates)
     train_text_side(corpus, corpus.matching("train/*"), config, out / "text-side")
 
