@@ -16,6 +16,7 @@ from .options import (
     AsJson,
     Device,
     JsonFile,
+    ReadScreen,
     SpeechModel,
     Transcribe,
     about,
@@ -74,6 +75,7 @@ def index_(
     replace_heard: Annotated[
         bool, typer.Option("--replace-heard", help="With --transcribe always: also what another recogniser heard.")
     ] = False,
+    read_screen: ReadScreen = "auto",
     look_again: Annotated[
         bool, typer.Option("--look-again", help="A model of another encoder looks at all videos anew; speech stays.")
     ] = False,
@@ -88,6 +90,7 @@ def index_(
     from ..library.index import watch as watching
     from ..library.moved import model_of, move
     from ..library.store.about import is_library, read_about
+    from ..media.rapid_ocr import reader_for
     from ..media.speech.weights import ears_for
     from ..model.joint import encoder_for, load_model
     from ..recipes.demo import advice_on_demo
@@ -100,13 +103,14 @@ def index_(
         if moved:
             return
         raise VideoclipError("name the videos to index: folders or files")
-    ears = ears_for(transcribe, speech_model, replace_heard, complain)
+    ears, reader = ears_for(transcribe, speech_model, replace_heard, complain), reader_for(read_screen)
+    options = IndexOptions(prune, language, workers, look_again=look_again, ears=ears, reader=reader)
     if not model:
         model = model_of(read_about(folder), folder) if is_library(folder) else first_model(complain)
     loaded = load_model(model)
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told, options = note_state(folder), IndexOptions(prune, language, workers, look_again=look_again, ears=ears)
+    told = note_state(folder)
     if advice := advice_on_demo(seer.name, videos):
         complain(advice)
 
@@ -158,7 +162,7 @@ def transcribe(
 def search(
     library: LibraryFolder = None,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
-    mode: Annotated[str, typer.Option(help="all, sight or speech.")] = "all",
+    mode: Annotated[str, typer.Option(help="all, sight, speech or written.")] = "all",
     limit: Annotated[int, number_option(Range(1, 1000), help="Moments at most.")] = 10,
     like: Annotated[Path | None, local_option(help="A video clip or an image: moments that look like it.")] = None,
     folder: Annotated[str, local_name(help="Only videos below this folder.")] = "",

@@ -139,6 +139,10 @@ Transcribe = Annotated[
     str,
     typer.Option(help="Hear videos without captions: auto (where videoclip\\[speech] is installed), always or never."),
 ]
+ReadScreen = Annotated[
+    str,
+    typer.Option(help="Read text on the screen: auto (where videoclip\\[text] is installed), always or never."),
+]
 SpeechModel = Annotated[
     str,
     local_name(help="Who hears: tiny … large-v3-turbo, parakeet-v3, a repository, a folder (default: by hardware)."),

@@ -1,8 +1,9 @@
-"""Moments of a library by a description: by what is seen, by what is said, or both; or like another moment.
+"""Moments of a library by a description: by what is seen, said and written; or like another moment.
 
 By sight, a text's vector is compared with those of overlapping windows of several lengths. Of windows that overlap the
 best one is kept, and its boundaries are moved to where the scores of the single seconds fall off. By speech, passages
-are ranked by BM25. All rankings are joined by reciprocal ranks (Cormack et al., 2009).
+are ranked by BM25, and so are lines of text on the screen. All rankings are joined by reciprocal ranks (Cormack et al.,
+2009).
 """
 
 import os
@@ -38,7 +39,7 @@ from .store.rows import Video
 if TYPE_CHECKING:
     from .index import Indexed
 
-MODES = ("all", "sight", "speech")
+MODES = ("all", "sight", "speech", "written")
 EARLIER_MODES = {"both": "all"}
 """What modes were called before."""
 POOL = 12
@@ -49,10 +50,11 @@ CONTEXT = 24
 MOST_CANDIDATES = 10_000
 """Windows that are looked at, at most, where filters let few through."""
 NOTHING = {
-    True: "nothing in the library looks or sounds like that; what comes closest is shown with 'everything'",
-    False: "nothing of that is said in the library",
+    "speech": "nothing of that is said in the library",
+    "written": "nothing of that is written on a screen in the library",
 }
-"""What is answered where there are no hits, by whether it was looked for by sight."""
+"""What is answered where there are no hits, by the mode."""
+NOTHING_SEEN = "nothing in the library looks or sounds like that; what comes closest is shown with 'everything'"
 LONGEST_QUERY = 500
 """Characters of a query."""
 SOME = 2_000
@@ -236,7 +238,7 @@ class Library:
         if wanted.by_video:
             place = {hit.video: rank for rank, hit in reversed(list(enumerate(hits)))}
             hits.sort(key=lambda hit: place[hit.video])
-        return Found(hits, "" if hits else NOTHING[bool(sight)])
+        return Found(hits, "" if hits else NOTHING_SEEN if sight else NOTHING.get(wanted.mode, NOTHING["speech"]))
 
     def _by_sight(
         self, wanted: np.ndarray, count: int, live: dict[int, Video], admitted: set[int] | None
@@ -284,17 +286,22 @@ class Library:
 
     def _by_passages(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> dict[str, list[Hit]]:
         """Rankings of what is not seen, by the name of each in ``ranking.WEIGHTS``."""
-        return {"speech": self._by_speech(query, live, admitted)} if query.mode in ("all", "speech") else {}
-
-    def _by_speech(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> list[Hit]:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        words = content_words(query.text)
-        rows = self.store.said(words, max(5 * query.limit, 100), few)
-        return [
-            Hit(v, "", start, end, score, None, score, quote=text)
-            for v, start, end, score, text in rows
-            if v in live and (admitted is None or v in admitted) and (query.everything or is_about(text, words))
-        ]
+        words, count, found = content_words(query.text), max(5 * query.limit, 100), {}
+
+        def fits(video: int, text: str) -> bool:
+            is_there = video in live and (admitted is None or video in admitted)
+            return is_there and (query.everything or is_about(text, words))
+
+        if query.mode in ("all", "speech"):
+            said = self.store.said(words, count, few)
+            found["speech"] = [Hit(v, "", a, b, s, None, s, quote=text) for v, a, b, s, text in said if fits(v, text)]
+        if query.mode in ("all", "written"):
+            rows = self.store.written(words, count, few)
+            found["written"] = [
+                Hit(v, "", a, b, s, None, None, written=s, line=text) for v, a, b, s, text in rows if fits(v, text)
+            ]
+        return found
 
     def _bounds(self, hits: list[Hit], vector: np.ndarray) -> list[tuple[float, float]]:
         """Where each moment begins and ends: where the scores of the seconds fall off."""

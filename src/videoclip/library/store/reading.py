@@ -88,6 +88,10 @@ class Store:
         """Videos in which something is said."""
         return set(self.tables.rows("speech", ["video"])["video"].to_pylist())
 
+    def read(self) -> set[int]:
+        """Videos whose screen was read."""
+        return set(self.tables.rows("screen", ["video"])["video"].to_pylist())
+
     def tokens(self, video: int, start: int = 0, end: int | None = None) -> np.ndarray:
         """Vectors of the seconds ``start`` to ``end``, (T, D) float32."""
         return self.tokens_of([(video, start, end if end is not None else 1 << 30)])[0]
@@ -169,8 +173,19 @@ class Store:
         self, words: Sequence[str], count: int, videos: Sequence[int] | None = None
     ) -> list[tuple[int, float, float, float, str]]:
         """(video, start, end, BM25 score, text) of the passages of speech that fit the words best."""
+        return self._worded("speech", words, count, videos)
+
+    def written(
+        self, words: Sequence[str], count: int, videos: Sequence[int] | None = None
+    ) -> list[tuple[int, float, float, float, str]]:
+        """(video, start, end, BM25 score, text) of the lines on the screen that fit the words best."""
+        return self._worded("screen", words, count, videos)
+
+    def _worded(
+        self, name: str, words: Sequence[str], count: int, videos: Sequence[int] | None
+    ) -> list[tuple[int, float, float, float, str]]:
         columns = ["video", "start", "end", "_score", "text"]
-        rows = self.tables.said(words, columns, count, videos)
+        rows = self.tables.worded(name, words, columns, count, videos)
         return list(zip(*(rows[name].to_pylist() for name in columns), strict=True)) if rows is not None else []
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:

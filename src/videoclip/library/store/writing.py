@@ -26,6 +26,7 @@ from .rows import (
     passages_of,
     pictures_schema,
     row_of,
+    screen_rows,
     speech_schema,
     token_rows,
     videos_schema,
@@ -120,6 +121,10 @@ class Writer:
         if rows:
             self.tables["speech"].add(pa.Table.from_pylist(rows, speech_schema()))
 
+    def write_screen(self, video: Video, lines: Sequence[Caption]) -> None:
+        """Note what is written on a video's screen, and that it was read."""
+        self.tables["screen"].add(screen_rows(video.id, lines))
+
     def remove(self, ids: Sequence[int]) -> None:
         """Remove videos."""
         if ids:
@@ -134,7 +139,7 @@ class Writer:
         self.tables.renew_words()
         self.tables.drop_other_models()
         lost = sorted(self.store.with_features() - self.store.videos().keys())
-        own = (self.tables.moments, self.tables.tokens, "speech", "pictures", self.tables.features)
+        own = (self.tables.moments, self.tables.tokens, "speech", "screen", "pictures", self.tables.features)
         self._delete(lost, own)
         return len(lost)
 
