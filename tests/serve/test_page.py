@@ -162,8 +162,8 @@ def test_a_share_is_shown_where_the_library_knows_one(page):
     page.route("**/api/search?*", knowing)
     search(page, "red")
     first, *others = page.locator(".hit .sure").all_text_contents()
-    assert first == "31 % sure"
-    assert set(others) == {"seen here"}
+    assert first == "seen, 31 % sure"
+    assert set(others) == {"seen"}
 
 
 def test_the_timeline_shows_where_it_fits_and_leads_there(page):
@@ -214,6 +214,50 @@ def test_filters_narrow_and_are_kept_in_the_address(page, filled):
     assert "workshop.webm" in names(page)
     page.go_back()
     page.wait_for_selector("#state h2")
+
+
+def test_a_hit_says_why_and_each_way_can_be_switched_off(page):
+    search(page, "let it dry")
+    card = page.locator(".hit", has_text="workshop.webm").first
+    assert "said" in card.locator(".sure").text_content()
+    assert [mark.strip() for mark in card.locator(".reason mark").all_text_contents()] == ["let", "it", "dry"][0::2]
+    page.click("#show-filters")
+    page.uncheck("[data-way=speech]")
+    until(page, "location.search.includes('mode=sight%2Cwritten')")
+    until(page, "![...document.querySelectorAll('.sure')].some((e) => e.textContent.includes('said'))")
+    page.uncheck("[data-way=sight]")
+    page.uncheck("[data-way=written]")
+    until(page, "document.getElementById('state').textContent.includes('at least one of seen, said and written')")
+    page.goto(f"{page.url.partition('?')[0]}?q=let+it+dry&mode=both")  # of an earlier version
+    page.wait_for_selector(".hit")
+    assert all(page.is_checked(f"[data-way={way}]") for way in ("sight", "speech", "written"))
+
+
+def test_the_transcript_is_searched_in_the_player_and_can_be_kept(page, shot):
+    search(page, "something red")
+    page.locator(".hit", has_text="workshop.webm").locator("button").first.click()
+    page.wait_for_selector("#find-text")
+    page.fill("#find-text", "painting")
+    until(page, "document.querySelector('#transcript mark')?.textContent === 'paint'")
+    assert page.text_content("#find-count") == "0 of 1"
+    page.press("#find-text", "Enter")
+    until(page, "document.querySelector('#transcript .here')?.textContent.includes('now we paint it')")
+    assert page.text_content("#find-count") == "1 of 1"
+    assert page.evaluate("document.getElementById('video').currentTime") >= 20
+    shot(page, "transcript")
+    page.fill("#find-text", "elephant")
+    until(page, "document.getElementById('find-count').textContent === 'not said'")
+    assert page.locator("#transcript mark").count() == 0
+    with page.expect_download() as saved:
+        page.click("#captions a[data-form=vtt]")
+    assert saved.value.suggested_filename == "workshop.vtt"
+    assert "now we paint it" in Path(saved.value.path()).read_text()
+
+
+def test_languages_are_named_and_counted(page):
+    page.click("#show-filters")
+    until(page, "document.querySelector('[name=language]').options.length === 2")
+    assert page.locator("[name=language] option").all_text_contents() == ["any language", "English · 1"]
 
 
 def test_more_like_this(page):

@@ -51,6 +51,31 @@ def test_the_api_has_the_abilities_of_the_library(web, library):
     assert "a.mp4" in playlist.text
 
 
+def test_a_hit_says_why_in_pieces_of_text(web):
+    (hit,) = web.get("/api/search", params={"q": "sharpening chisels", "mode": "speech"}).json()["hits"]
+    (reason,) = hit["why"]
+    assert reason["kind"] == "said"
+    assert [part["text"] for part in reason["parts"] if part["found"]] == ["sharpen", "chisel"]
+    some = web.get("/api/search", params={"q": "red", "mode": "sight,written"}).json()["hits"]
+    assert some[0]["why"] == [{"kind": "seen", "parts": []}]
+    assert web.get("/api/search", params={"q": "red", "mode": "sight,smell"}).status_code == 422
+
+
+def test_captions_are_found_in_and_downloaded(web):
+    number = number_of(web, "a.mp4")
+    detail = web.get(f"/api/videos/{number}").json()
+    assert (detail["source"], detail["recogniser"], detail["confidence"]) == ("beside", "", None)
+    assert web.get("/api/library").json()["spoken"] == {"en": 1}
+    (found,) = web.get(f"/api/videos/{number}/transcript", params={"find": "sharpened"}).json()["found"]
+    assert (found["sentence"], [p["text"] for p in found["parts"] if p["found"]]) == (1, ["sharpen"])
+    subtitles = web.get(f"/api/videos/{number}/captions/srt")
+    assert subtitles.headers["content-disposition"] == 'attachment; filename="a.srt"'
+    assert "00:00:12,000 --> 00:00:15,000\nnow we sharpen the chisel slowly" in subtitles.text
+    assert web.get(f"/api/videos/{number}/captions/json").json()[0]["text"] == "welcome to the workshop"
+    assert web.get(f"/api/videos/{number_of(web, 'b.mp4')}/captions/srt").status_code == 404
+    assert web.get(f"/api/videos/{number}/captions/exe").status_code == 422
+
+
 def test_names_and_queries_with_line_breaks_add_no_header(videos, indexed, tmp_path):
     name = "a.mp4\r\nset-cookie: stolen=1\r\n.mp4"
     assert any(line.startswith("set-cookie") for line in f"content-disposition: inline; filename={name}".splitlines())

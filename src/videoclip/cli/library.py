@@ -162,7 +162,7 @@ def transcribe(
 def search(
     library: LibraryFolder = None,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
-    mode: Annotated[str, typer.Option(help="all, sight, speech or written.")] = "all",
+    mode: Annotated[str, typer.Option(help="all, or sight, speech, written; several with commas.")] = "all",
     limit: Annotated[int, number_option(Range(1, 1000), help="Moments at most.")] = 10,
     like: Annotated[Path | None, local_option(help="A video clip or an image: moments that look like it.")] = None,
     folder: Annotated[str, local_name(help="Only videos below this folder.")] = "",
@@ -208,7 +208,7 @@ def search(
     if format != "list":
         typer.echo(in_form(format, found.hits, title), nl=False)
     else:
-        print_hits(found)
+        print_hits(found, text)
     for reason in failed.values():
         typer.echo(f"not cut: {reason}", err=True)
     if export and found.hits:

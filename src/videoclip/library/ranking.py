@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..media.captions import Caption
 from ..ties import MOMENT, ranking
-from .words import indexed_words, words
+from .words import are_there, words
 
 OVERLAP = 0.25
 """Share of the shorter of two windows from which on they are one moment."""
@@ -133,10 +133,7 @@ def is_about(text: str, wanted: Sequence[str]) -> bool:
 
 def has_share(text: str, wanted: Sequence[str], share: float) -> bool:
     """Whether a passage has at least this share of some words, each in some form."""
-    spoken = set(indexed_words(text))
-    stems = {word[: max(len(word) - 3, 4)] for word in spoken}
-    there = sum(word in spoken or word[: max(len(word) - 3, 4)] in stems for word in wanted)
-    return there >= share * len(wanted)
+    return sum(are_there(text, wanted)) >= share * len(wanted)
 
 
 def said_during(captions: Sequence[Caption], start: float, end: float) -> str:

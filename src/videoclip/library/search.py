@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .index import Indexed
 
 MODES = ("all", "sight", "speech", "written")
+"""How moments are looked for; several of them with commas between."""
 EARLIER_MODES = {"both": "all"}
 """What modes were called before."""
 POOL = 12
@@ -91,8 +92,8 @@ class Query:
 
     def __post_init__(self):
         object.__setattr__(self, "mode", EARLIER_MODES.get(self.mode, self.mode))
-        if self.mode not in MODES:
-            raise LibraryError(f"mode '{self.mode}'; choose from {', '.join(MODES)}")
+        if not {*self.mode.split(",")} <= {*MODES}:
+            raise LibraryError(f"mode '{self.mode}'; choose from {', '.join(MODES)}, or several with commas")
         if len(self.text) > LONGEST_QUERY:
             raise LibraryError(f"the query has {len(self.text)} characters; {LONGEST_QUERY} is the most")
         wanted_language(self.language)
@@ -121,6 +122,10 @@ class Query:
         """The folder as it is written, without ``..``, and where its links lead."""
         folder = os.path.expanduser(self.folder)  # which shells leave in --folder=~/Videos
         return Path(os.path.abspath(folder)), Path(os.path.realpath(folder))
+
+    def looks_by(self, way: str) -> bool:
+        """Whether moments are looked for in this way, one of ``MODES``."""
+        return not {way, "all"}.isdisjoint(self.mode.split(","))
 
     @property
     def filters(self) -> bool:
@@ -217,7 +222,7 @@ class Library:
             outside = wanted.folder and not any(wanted.is_below(video) for video in videos.values())
             return Found([], f"no video lies below {wanted.folder}" if outside else "no video fits these filters")
         by_text = vector is None
-        if vector is None and wanted.mode in ("all", "sight"):
+        if vector is None and wanted.looks_by("sight"):
             vector = self._text_vector(wanted.text)
         others = self._by_passages(wanted, videos, admitted) if by_text else {}
         pool = max(POOL * wanted.limit, POOL_LEAST)
@@ -293,10 +298,10 @@ class Library:
             is_there = video in live and (admitted is None or video in admitted)
             return is_there and (query.everything or is_about(text, words))
 
-        if query.mode in ("all", "speech"):
+        if query.looks_by("speech"):
             said = self.store.said(words, count, few)
             found["speech"] = [Hit(v, "", a, b, s, None, s, quote=text) for v, a, b, s, text in said if fits(v, text)]
-        if query.mode in ("all", "written"):
+        if query.looks_by("written"):
             rows = self.store.written(words, count, few)
             found["written"] = [
                 Hit(v, "", a, b, s, None, None, written=s, line=text) for v, a, b, s, text in rows if fits(v, text)

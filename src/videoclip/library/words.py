@@ -7,6 +7,7 @@ endings are many.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _UNSPACED = (
     "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han, kana
@@ -73,6 +74,38 @@ def indexed_words(text: str) -> list[str]:
             bare = _PREFIX.sub("", _ARTICLE.sub("", part))
             found += dict.fromkeys((part[:LONGEST], _ARTICLE.sub("", part)[:LONGEST], bare[:LONGEST]))
     return found + _otherwise(text)
+
+
+def found_in(text: str, wanted: Sequence[str]) -> list[tuple[int, int]]:
+    """Where words that are looked for stand in a text, in some form: (start, end) of each, in order."""
+    spans: list[tuple[int, int]] = []
+    for chunk in re.finditer(r"\S+", text):
+        own, begin = chunk.group(), chunk.start()
+        bare = folded(own)
+        if _IS_UNSPACED.search(own) and len(bare) == len(own):
+            spans += [(begin + m.start(), begin + m.end()) for w in wanted for m in re.finditer(re.escape(w), bare)]
+        elif any(are_there(own, wanted)):
+            inner = re.search(r"\w(?:.*\w)?", own)
+            spans.append((begin + inner.start(), begin + inner.end()) if inner else chunk.span())
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def are_there(text: str, wanted: Sequence[str]) -> list[bool]:
+    """Of each word that is looked for, whether it is in a text in some form."""
+    spoken = set(indexed_words(text))
+    return [word in spoken or any(_is_form(word, other) for other in spoken) for word in wanted]
+
+
+def _is_form(one: str, other: str) -> bool:
+    """Whether two words are alike but for an ending of up to three letters: chopping, chopped."""
+    least = max(len(one) - 3, len(other) - 3, 4)
+    return one[:least] == other[:least]
 
 
 def _otherwise(text: str) -> list[str]:

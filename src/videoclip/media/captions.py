@@ -9,7 +9,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -191,11 +191,17 @@ def _numbers(*values) -> bool:
 
 def write_captions(path: Path, captions: Iterable[Caption]) -> None:
     """Write captions as an SRT file, or as VTT if the name ends so."""
+    write_whole(path, captions_text(captions, "vtt" if path.suffix.lower() == ".vtt" else "srt"))
+
+
+def captions_text(captions: Iterable[Caption], form: str) -> str:
+    """Captions as the text of a file: ``srt``, ``vtt``, or ``json``, a list of start, end and text."""
     import pysubs2
 
+    if form == "json":
+        return json.dumps([asdict(caption) for caption in captions], indent=1, ensure_ascii=False)
     subtitles = pysubs2.SSAFile()
     for caption in captions:
         text = caption.text.replace("\n", "\\N")
         subtitles.append(pysubs2.SSAEvent(round(1000 * caption.start), round(1000 * caption.end), text))
-    form = "vtt" if path.suffix.lower() == ".vtt" else "srt"
-    write_whole(path, subtitles.to_string(form))
+    return subtitles.to_string(form)

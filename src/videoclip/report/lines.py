@@ -96,20 +96,22 @@ def print_inspection(seen: "Inspection") -> None:
         print(f"  PROBLEM   {seen.problem}")
 
 
-def print_hits(found: "Found") -> None:
-    """Moments, best first, with what is said meanwhile."""
+def print_hits(found: "Found", query: str = "") -> None:
+    """Moments, best first, with why they were found and what is said meanwhile."""
+    from ..library.why import bare, reasons
+
     if not found.hits:
         print(found.note)
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
-        is_seen = (hit.sight or 0.0) >= 0.5 or (hit.speech is None and hit.written is None)
-        unseen = "said" if hit.speech is not None else "written"
-        sure = unseen if not is_seen else "seen" if hit.sure is None else f"{100 * hit.sure:.0f} %"
+        first, *more = reasons(hit, query)
+        sure = f"{100 * hit.sure:.0f} %" if first.kind == "seen" and hit.sure is not None else first.kind
         print(f"{number:3}. {when:>13} {sure:>7}  {_shortest(hit.path)}")
-        if hit.line:
-            print(f"{'':26} written “{hit.line[:90]}{'…' if len(hit.line) > 90 else ''}”")
-        if hit.said:
-            print(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")
+        for reason in [first, *more]:
+            if reason.text:
+                print(f"{'':26} {reason.kind} “{bare(reason.text)}”")
+        if hit.said and hit.speech is None:
+            print(f"{'':26}“{bare(hit.said[:90])}{'…' if len(hit.said) > 90 else ''}”")
 
 
 def _shortest(path: str) -> str:

@@ -1,6 +1,22 @@
 """What the JSON API of a library answers."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
+
+
+class Part(BaseModel):
+    """A piece of a text."""
+
+    text: str
+    found: bool = Field(description="Whether it is what was looked for")
+
+
+class Reason(BaseModel):
+    """Why a moment was found."""
+
+    kind: Literal["seen", "said", "written"]
+    parts: list[Part] = Field(description="What is said or written, about the words that were looked for")
 
 
 class Moment(BaseModel):
@@ -17,6 +33,7 @@ class Moment(BaseModel):
     sure: float | None = Field(description="Share of hits like this that are right, 0 to 1, where that is known")
     speech: float | None = Field(description="BM25 score of what is said")
     said: str
+    why: list[Reason]
     written: float | None = Field(description="BM25 score of a line of text on the screen")
     line: str = Field(description="That line")
     quote: str = Field(description="The passage that was found; empty where it was found by sight alone")
@@ -55,6 +72,22 @@ class VideoDetail(VideoInfo):
     """A file, and what is said in it."""
 
     transcript: list[Sentence]
+    source: str = Field(description="Where that is from: beside the file, inside it, or heard; empty for nowhere")
+    recogniser: str = Field(description="Who heard it, if it was heard")
+    confidence: float | None = Field(description="How sure the recogniser was, 0 to 1")
+
+
+class Said(BaseModel):
+    """A sentence of a transcript, by its number from 0, that holds what was looked for."""
+
+    sentence: int
+    parts: list[Part]
+
+
+class Sentences(BaseModel):
+    """Sentences of a transcript that hold what was looked for."""
+
+    found: list[Said]
 
 
 class Videos(BaseModel):
@@ -80,6 +113,7 @@ class About(BaseModel):
     model: str
     encoder: str
     languages: list[str]
+    spoken: dict[str, int] = Field(description="Videos by the language of their captions")
     folders: list[str]
     uploads: bool
     forms: list[str]

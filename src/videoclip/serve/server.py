@@ -6,12 +6,14 @@ is still the very file that was indexed. Listening to other machines needs a tok
 
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -33,11 +35,29 @@ from ..library.exports import FORMS, in_form
 from ..library.search import LONGEST_QUERY, Found, Library, Query
 from ..library.store.about import LibraryError
 from ..library.store.rows import Video
+from ..library.why import Part as TextPart
+from ..library.why import reasons, sentences_with
+from ..media.captions import captions_text
 from ..storage.names import shown
 from ..storage.places import Place
 from . import uploads
 from .access import Guard, Options
-from .answers import About, Moment, Moments, Problem, Progress, Sentence, Timeline, VideoDetail, VideoInfo, Videos
+from .answers import (
+    About,
+    Moment,
+    Moments,
+    Part,
+    Problem,
+    Progress,
+    Reason,
+    Said,
+    Sentence,
+    Sentences,
+    Timeline,
+    VideoDetail,
+    VideoInfo,
+    Videos,
+)
 from .connections import Timed, rooms
 from .files import SentFile, is_as_indexed, open_as_indexed
 
@@ -56,6 +76,9 @@ MOST_CONNECTIONS = 600
 BACKLOG = 512
 """Connections that wait to be taken."""
 T = TypeVar("T")
+MODE = "^(all|both|(sight|speech|written)(,(sight|speech|written)){0,2})$"
+CAPTIONS = {"srt": "application/x-subrip", "vtt": "text/vtt", "json": "application/json"}
+"""What captions can be downloaded as, by the suffix of the file."""
 
 
 VideoNumber = Annotated[int, PathParameter(ge=0, le=2**62)]
@@ -66,7 +89,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in 
 # Parameters: each is one of a search's address, as FastAPI reads and documents them.
 def wanted(
     q: Annotated[str, QueryParameter(max_length=LONGEST_QUERY, description="What is looked for")] = "",
-    mode: Literal["all", "both", "sight", "speech", "written"] = "all",
+    mode: Annotated[str, QueryParameter(pattern=MODE, description="all, or some with commas between")] = "all",
     limit: Annotated[int, QueryParameter(ge=1, le=MOST_HITS)] = 24,
     folder: Annotated[str, QueryParameter(max_length=1000)] = "",
     after: Annotated[float | None, QueryParameter(allow_inf_nan=False)] = None,
@@ -127,11 +150,11 @@ class _Served:
             raise HTTPException(404, "the library has no such video; it may have been replaced, search again")
         return video
 
-    def answered(self, found: Found) -> Moments:
-        """Hits as the API gives them."""
+    def answered(self, found: Found, text: str = "") -> Moments:
+        """Hits as the API gives them, for a text that was looked for."""
         videos = self.library.store.videos()
         return Moments(
-            hits=[_moment(hit, videos[hit.video]) for hit in found.hits if hit.video in videos], note=found.note
+            hits=[_moment(hit, videos[hit.video], text) for hit in found.hits if hit.video in videos], note=found.note
         )
 
 
@@ -165,7 +188,8 @@ def about(served: Here) -> About:
     return About(
         version=__version__, **store.counts(), model=Path(store.about.model).name,
         encoder=store.about.encoder.encoder,
-        languages=sorted({v.language for v in videos if v.language}), folders=_folders(videos),
+        languages=sorted({v.language for v in videos if v.language}),
+        spoken=dict(Counter(v.language for v in videos if v.language).most_common()), folders=_folders(videos),
         uploads=served.options.uploads, forms=list(FORMS),
     )  # fmt: skip
 
@@ -179,7 +203,7 @@ def progress(served: Here) -> Progress:
 @api.get("/search")
 async def search(served: Here, query: Wanted) -> Moments:
     """Moments that fit a text, or are like another moment."""
-    return await served.in_turn(lambda: served.answered(served.library.search(query)))
+    return await served.in_turn(lambda: served.answered(served.library.search(query), query.text))
 
 
 @api.get("/export/{form}", response_class=Response)
@@ -222,7 +246,33 @@ def video(served: Here, number: VideoNumber) -> VideoDetail:
     """A video, and what is said in it."""
     found = served.video(number)
     said = [Sentence(start=c.start, end=c.end, text=c.text) for c in served.library.transcript(number)]
-    return VideoDetail(**_info(found), transcript=said)
+    return VideoDetail(
+        **_info(found), transcript=said, source=found.source if said else "", recogniser=found.recogniser,
+        confidence=found.confidence,
+    )  # fmt: skip
+
+
+@api.get("/videos/{number}/transcript")
+def sentences(
+    served: Here, number: VideoNumber, find: Annotated[str, QueryParameter(min_length=1, max_length=LONGEST_QUERY)]
+) -> Sentences:
+    """Sentences of a video that hold some words, in any form that a search finds them in."""
+    served.video(number)
+    texts = [caption.text for caption in served.library.transcript(number)]
+    found = sentences_with(texts, find).items()
+    return Sentences(found=[Said(sentence=i, parts=_parts(parts)) for i, parts in found])
+
+
+@api.get("/videos/{number}/captions/{form}", response_class=Response)
+def captions(served: Here, number: VideoNumber, form: Literal["srt", "vtt", "json"]) -> Response:
+    """What is said in a video, as a file of captions."""
+    found = served.video(number)
+    said = served.library.transcript(number)
+    if not said:
+        raise HTTPException(404, "nothing is said in this video")
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(found.path).stem).strip("._")[:80] or "captions"
+    headers = {"content-disposition": f'attachment; filename="{stem}.{form}"'}
+    return Response(captions_text(said, form).encode(), media_type=f"{CAPTIONS[form]}; charset=utf-8", headers=headers)
 
 
 @api.get("/videos/{number}/timeline")
@@ -291,12 +341,17 @@ def _info(video: Video) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _moment(hit, video: Video) -> Moment:
+def _parts(parts: Sequence[TextPart]) -> list[Part]:
+    return [Part(text=part.text, found=part.found) for part in parts]
+
+
+def _moment(hit, video: Video, text: str) -> Moment:
     return Moment(
         video=hit.video, name=shown(Path(hit.path).name), path=shown(hit.path),
         start=hit.start, end=hit.end, duration=video.duration,
         score=hit.score, sight=hit.sight, sure=hit.sure, speech=hit.speech, said=hit.said, quote=hit.quote,
         written=hit.written, line=hit.line,
+        why=[Reason(kind=reason.kind, parts=_parts(reason.parts)) for reason in reasons(hit, text)],
     )  # fmt: skip
 
 

@@ -51,6 +51,11 @@ class Video:
         return {"": "", TRACK: INSIDE, HEARD: HEARD}.get(noted, BESIDE)
 
     @property
+    def confidence(self) -> float | None:
+        """How sure who heard its captions was, from 0 to 1; None where nobody heard them."""
+        return float(self.captions.split(":", 2)[1]) if self.source == HEARD else None
+
+    @property
     def recogniser(self) -> str:
         """Who heard its captions; empty where nobody did."""
         return self.captions.split(":", 2)[2] if self.source == HEARD else ""

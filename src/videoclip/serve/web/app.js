@@ -35,17 +35,20 @@ async function ask(path, options) {
 
 // Searching ---------------------------------------------------------------------------------------------------
 
+const ways = () => [...$("filters").querySelectorAll("[data-way]")];
+
 function filters() {
   const values = new URLSearchParams();
   for (const field of $("filters").querySelectorAll("select, input")) {
     if (!field.name || (field.type === "checkbox" ? !field.checked : !field.value)) continue;
-    if (field.name === "mode" && field.value === "all") continue;
     let value = field.value;
     if (field.name === "after") value = new Date(`${value}T00:00`).getTime() / 1000;
     if (field.name === "before") value = new Date(`${value}T23:59:59`).getTime() / 1000;
     if (field.name === "shortest" || field.name === "longest") value = 60 * value;
     values.set(field.name, value);
   }
+  const chosen = ways().filter((way) => way.checked).map((way) => way.dataset.way);
+  if (chosen.length < ways().length) values.set("mode", chosen.join(","));
   return values;
 }
 
@@ -64,6 +67,7 @@ function parameters() {
 async function search(remember = true) {
   if (!query && !like) return showStart();
   const mine = ++request, values = parameters();
+  if (values.get("mode") === "") return show({ hits: [], note: "choose at least one of seen, said and written, under Filters" });
   if (remember) history.pushState({ query, like }, "", `?${values}`);
   $("summary").textContent = "Searching…";
   $("state").hidden = true;
@@ -143,21 +147,22 @@ function card(hit, place) {
   image.onerror = () => image.remove();
   const picture = make("div", { className: "picture" }, image, make("span", { className: "time", textContent: `${clock(hit.start)}–${clock(hit.end)}` }));
   const words = make("div", { className: "words" },
-    make("span", { className: "name", textContent: hit.name, title: hit.path }),
-    make("span", { className: "line", textContent: hit.line && `written “${hit.line}”` }),
-    make("span", { className: "said", textContent: hit.said && `“${hit.said}”` }));
+    make("span", { className: "name", textContent: hit.name, title: hit.path, dir: "auto" }),
+    ...hit.why.filter((reason) => reason.parts.length).map(reasonLine),
+    make("span", { className: "said", textContent: hit.said && hit.speech === null && `“${hit.said}”` || "", dir: "auto" }));
   const open = make("button", { type: "button", onclick: () => play(place) }, picture, words);
   open.setAttribute("aria-label", `${hit.name}, ${clock(hit.start)} to ${clock(hit.end)}`);
   open.onpointerenter = (event) => event.pointerType === "mouse" && preview(picture, hit);
   open.onpointerleave = () => endPreview(picture);
   open.onfocus = () => { chosen = place; };
-  const told = [hit.speech !== null && "said", hit.written !== null && "written"].filter(Boolean);
-  const isSeen = (hit.sight !== null && hit.sight >= 0.5) || !told.length;
-  const seen = hit.sure === null ? "seen" : `${Math.round(100 * hit.sure)} % sure`;
-  const sure = isSeen ? [hit.sure === null ? "seen here" : seen, ...told.map((how) => `and ${how}`)].join(", ") : `${told.join(" and ")} here`;
+  const kinds = hit.why.map((reason) => reason.kind === "seen" && hit.sure !== null ? `seen, ${Math.round(100 * hit.sure)} % sure` : reason.kind);
+  const sure = kinds.join(" · ");
   return make("li", { className: "hit" }, open, make("div", { className: "foot" },
     make("span", { className: "sure", textContent: sure }), action("More like this", () => moreLike(hit))));
 }
+
+const pieces = (parts) => parts.map((part) => (part.found ? make("mark", { textContent: part.text }) : part.text));
+const reasonLine = (reason) => make("span", { className: "reason", dir: "auto" }, `${reason.kind} “`, ...pieces(reason.parts), "”");
 
 function preview(picture, hit) {
   const mine = ++previewing;
@@ -189,7 +194,9 @@ function moreLike(hit) {
 async function play(place) {
   const hit = hits[place], video = $("video");
   chosen = place;
-  sentences = []; scores = [];
+  sentences = []; scores = []; holding = []; at = -1;
+  $("find-text").value = $("find-count").textContent = "";
+  $("find").hidden = $("captions").hidden = true;
   $("title").textContent = hit.name;
   $("title").title = hit.path;
   $("broken").hidden = true;
@@ -208,14 +215,41 @@ async function play(place) {
     scores = line.scores;
     sentences = about.transcript;
     $("transcript").replaceChildren(...sentences.map((s) => make("li", {},
-      make("button", { type: "button", onclick: () => { video.currentTime = s.start; } },
-        make("time", { textContent: clock(s.start) }), s.text))));
+      make("button", { type: "button", dir: "auto", onclick: () => { video.currentTime = s.start; } },
+        make("time", { textContent: clock(s.start) }), make("span", { textContent: s.text })))));
+    $("find").hidden = $("captions").hidden = !sentences.length;
+    $("heard").textContent = about.source === "heard"
+      ? `Heard by ${about.recogniser}, ${Math.round(100 * about.confidence)} % sure of its words.` : "";
+    for (const link of $("captions").querySelectorAll("a")) link.href = `/api/videos/${hit.video}/captions/${link.dataset.form}`;
     if (!sentences.length) $("transcript").append(make("li", { textContent: "Nothing is said in this video." }));
     follow();
   } catch (error) {
     $("broken").textContent = error instanceof Trouble ? "The server cannot be reached." : error.message;
     $("broken").hidden = false;
   }
+}
+
+let holding = [], at = -1, asked = "";
+
+async function find(step) {
+  const text = $("find-text").value.trim(), hit = hits[chosen], items = $("transcript").children;
+  if (text !== asked || !holding.length) {
+    asked = text; at = -1;
+    const { found } = text ? await ask(`/api/videos/${hit.video}/transcript?${new URLSearchParams({ find: text })}`) : { found: [] };
+    if (text !== $("find-text").value.trim() || hits[chosen] !== hit) return;
+    for (const { sentence } of holding) items[sentence].querySelector("span").textContent = sentences[sentence].text;
+    for (const { sentence, parts } of found) items[sentence].querySelector("span").replaceChildren(...pieces(parts));
+    holding = found;
+  }
+  $("transcript").querySelector(".here")?.classList.remove("here");
+  if (holding.length && step) {
+    at = (at + step + holding.length) % holding.length;
+    const { sentence } = holding[at];
+    items[sentence].classList.add("here");
+    items[sentence].scrollIntoView({ block: "nearest" });
+    $("video").currentTime = sentences[sentence].start;
+  }
+  $("find-count").textContent = !text ? "" : holding.length ? `${at + 1} of ${holding.length}` : "not said";
 }
 
 async function broken(hit) {
@@ -286,20 +320,27 @@ async function describe() {
   $("about").textContent = `${about.videos.toLocaleString()} videos · ${about.moments.toLocaleString()} moments · ${about.model}`;
   $("upload").hidden = !about.uploads;
   fill("folder", about.folders);
-  fill("language", about.languages);
+  fill("language", Object.keys(about.spoken), (code) => `${languageName(code)} · ${about.spoken[code].toLocaleString()}`);
   return about;
 }
 
-function fill(name, values) {
+function languageName(code) {
+  try {
+    const [own, here] = [code, "en"].map((language) => new Intl.DisplayNames([language], { type: "language" }).of(code));
+    return own === here ? own : `${own} (${here})`;
+  } catch { return code; }
+}
+
+function fill(name, values, shown = (value) => value) {
   const field = $("filters").querySelector(`[name=${name}]`), kept = field.value;
-  field.replaceChildren(field.options[0], ...values.map((value) => make("option", { value, textContent: value })));
+  field.replaceChildren(field.options[0], ...values.map((value) => make("option", { value, textContent: shown(value) })));
   field.value = values.includes(kept) ? kept : "";
 }
 
 function clearFilters() {
   for (const field of $("filters").querySelectorAll("select, input")) {
-    if (field.type === "checkbox") field.checked = false;
-    else field.value = field.name === "mode" ? "all" : "";
+    if (field.type === "checkbox") field.checked = "way" in field.dataset;
+    else field.value = "";
   }
 }
 
@@ -340,6 +381,11 @@ $("show-filters").onclick = () => {
   $("show-filters").setAttribute("aria-expanded", String(!$("filters").hidden));
 };
 $("filters").onchange = (event) => (event.target.type === "file" ? sendFile(event.target) : (query || like) && search());
+$("find").onsubmit = (event) => event.preventDefault();
+$("find-text").oninput = () => find(0);
+$("find-text").onkeydown = (event) => {
+  if (event.key === "Enter") { find(event.shiftKey ? -1 : 1); event.preventDefault(); }
+};
 $("close").onclick = close;
 $("more").onclick = () => moreLike(hits[chosen]);
 $("player").oncancel = close;
@@ -373,7 +419,7 @@ async function sendFile(field) {
 
 document.addEventListener("keydown", (event) => {
   if ($("player").open) {
-    if (event.key === "m" && !event.ctrlKey && !event.metaKey) moreLike(hits[chosen]);
+    if (event.key === "m" && !event.ctrlKey && !event.metaKey && event.target !== $("find-text")) moreLike(hits[chosen]);
     if (event.key === " " && ["DIALOG", "BODY"].includes(document.activeElement?.tagName)) {
       $("video").paused ? $("video").play() : $("video").pause();
       event.preventDefault();
@@ -414,6 +460,8 @@ async function restore(first) {
     else if (field.type === "date") field.valueAsDate = new Date(1000 * value - 60000 * new Date().getTimezoneOffset());
     else field.value = field.type === "number" ? value / 60 : value;
   }
+  const mode = values.get("mode") ?? "all";
+  if (!["all", "both"].includes(mode)) for (const way of ways()) way.checked = mode.split(",").includes(way.dataset.way);
   query = $("query").value = values.get("q") ?? "";
   like = values.has("like_video") ? { video: number("like_video"), start: number("like_start"), end: number("like_end") } : null;
   search(false);
