@@ -16,6 +16,8 @@ from .options import (
     AsJson,
     Device,
     JsonFile,
+    Meaning,
+    ReadScreen,
     SpeechModel,
     Transcribe,
     about,
@@ -74,6 +76,8 @@ def index_(
     replace_heard: Annotated[
         bool, typer.Option("--replace-heard", help="With --transcribe always: also what another recogniser heard.")
     ] = False,
+    read_screen: ReadScreen = "auto",
+    meaning: Meaning = "auto",
     look_again: Annotated[
         bool, typer.Option("--look-again", help="A model of another encoder looks at all videos anew; speech stays.")
     ] = False,
@@ -82,14 +86,18 @@ def index_(
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from dataclasses import asdict
+    from functools import partial
 
     from ..library.home import first_model, own_library
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
+    from ..library.meaning import Sentences
     from ..library.moved import model_of, move
     from ..library.store.about import is_library, read_about
+    from ..media.rapid_ocr import reader_for
     from ..media.speech.weights import ears_for
     from ..model.joint import encoder_for, load_model
+    from ..model.sentences import load_sentence_encoder
     from ..recipes.demo import advice_on_demo
     from ..report.lines import complain, print_indexed
 
@@ -100,13 +108,15 @@ def index_(
         if moved:
             return
         raise VideoclipError("name the videos to index: folders or files")
-    ears = ears_for(transcribe, speech_model, replace_heard, complain)
+    ears, reader = ears_for(transcribe, speech_model, replace_heard, complain), reader_for(read_screen)
+    sentences = Sentences(meaning, partial(load_sentence_encoder, told=complain))
+    options = IndexOptions(prune, language, workers, look_again=look_again, ears=ears, reader=reader, meaning=sentences)
     if not model:
         model = model_of(read_about(folder), folder) if is_library(folder) else first_model(complain)
     loaded = load_model(model)
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told, options = note_state(folder), IndexOptions(prune, language, workers, look_again=look_again, ears=ears)
+    told = note_state(folder)
     if advice := advice_on_demo(seer.name, videos):
         complain(advice)
 
@@ -158,7 +168,7 @@ def transcribe(
 def search(
     library: LibraryFolder = None,
     text: Annotated[str, typer.Argument(help="What is looked for, such as 'someone slices an onion'.")] = "",
-    mode: Annotated[str, typer.Option(help="all, sight or speech.")] = "all",
+    mode: Annotated[str, typer.Option(help="all, sight, speech or written.")] = "all",
     limit: Annotated[int, number_option(Range(1, 1000), help="Moments at most.")] = 10,
     like: Annotated[Path | None, local_option(help="A video clip or an image: moments that look like it.")] = None,
     folder: Annotated[str, local_name(help="Only videos below this folder.")] = "",

@@ -8,7 +8,7 @@ from ..ties import TOLERANCE, first_of_largest
 from .confidence import Confidence
 
 SPREAD = 2.0
-"""Distances from the median to the lower quarter, by which hits by meaning begin above the median (bench/meaning.py)."""
+"""Distances from the median to the lower quarter, as many as hits by meaning begin above it (bench/meaning.py)."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from ..media.inventory import Inventory, by_reason
 from ..media.languages import wanted_language
 from ..media.narration import HEARD, INSIDE, narration_of
 from ..media.opening import SoundOnly, length_of_sound
+from ..media.screen_text import Reader
 from ..media.speech.weights import Ears
 from ..media.video import probe
 from ..model.joint import JointModel
@@ -35,9 +36,11 @@ from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
 from .hearing import hear_videos
+from .meaning import Sentences, embed_passages
 from .moments import embedded, unseen, webp
 from .moved import note_moves
 from .other_model import embed_again, look_again
+from .screen import read_screens
 from .store.about import About, LibraryError, locked, read_about, write_about
 from .store.found import digest_of
 from .store.reading import Store
@@ -70,6 +73,10 @@ class Indexed:
     set_aside: dict[str, str] = field(default_factory=dict)
     unheard: dict[str, str] = field(default_factory=dict)
     """Videos whose sound cannot be decoded, with the reason; they are found by sight."""
+    read: int = 0
+    """Of which the text on the screen was read."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Videos whose screen cannot be read, with the reason; they are found by sight and speech."""
     unseen: dict[str, str] = field(default_factory=dict)
     """Videos that could not be looked at anew, with the reason; they are found by what is said."""
     warnings: list[str] = field(default_factory=list)
@@ -82,10 +89,12 @@ class Indexed:
             "changed": self.changed,
             "with other captions": self.reworded,
             "heard": self.heard,
+            "read": self.read,
             "moved": self.moved,
             "pruned": self.pruned,
             "set aside": len(self.set_aside),
             "not heard": len(self.unheard),
+            "not read": len(self.unread),
             "not looked at anew": len(self.unseen),
         }
         return ", ".join(parts + [f"{count} {what}" for what, count in more.items() if count])
@@ -108,6 +117,10 @@ class IndexOptions:
     """Whether another encoder than the library's may look at all videos anew; without it, that is an error."""
     ears: Ears | None = None
     """Who hears videos without captions, once all are searched by sight; by default nobody."""
+    meaning: Sentences = field(default_factory=Sentences)
+    """By which sentence encoder what is said is found by meaning; by default the one that the library has, if any."""
+    reader: Callable[[], Reader] | None = None
+    """What makes who reads the text on the screen, after that; by default nobody."""
 
 
 def index(
@@ -154,6 +167,14 @@ def index(
             _hear(writer, files, options.ears, options.language, result, told)
             if result.heard:
                 calibrate(writer, model)
+        if reason := embed_passages(writer, options.meaning, told):
+            result.warnings.append(reason)
+        if options.reader:
+            reading = read_screens(writer, files, options.reader, told)
+            result.read, result.unread = reading.read, reading.unread
+            if reading.read:
+                told({"stage": "finishing"})
+                writer.optimize()
         result.inventory = _inventory(writer, files, result)
     told({"stage": "idle", "set_aside": result.set_aside, "missing": result.missing, "summary": str(result)})
     return result
@@ -231,9 +252,9 @@ def _opened(
                 f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or look "
                 "at all videos anew with --look-again (what is said stays), or make another library (--library)"
             )
-        after = About(
-            encoder.kind, model.name, fingerprint, model.size, before.embedding + 1, before.language,
-            before.encoding + 1,
+        after = replace(
+            before, encoder=encoder.kind, model=model.name, fingerprint=fingerprint, size=model.size,
+            embedding=before.embedding + 1, encoding=before.encoding + 1,
         )  # fmt: skip
         result.unseen = look_again(writer, after, model, encoder, options.workers, told)
         return writer
@@ -504,7 +525,7 @@ def note_state(folder: Place) -> Callable[[dict], None]:
 
     def told(state: dict) -> None:
         nonlocal last
-        if state.get("stage") in ("indexing", "hearing") and time.monotonic() - last < 0.5:
+        if state.get("stage") in ("indexing", "hearing", "understanding", "reading") and time.monotonic() - last < 0.5:
             return
         last = time.monotonic()
         content = state | {"at": time.time(), "process": os.getpid(), "host": gethostname()}

@@ -1,38 +1,30 @@
 """What is said, found by its meaning: passages, each with the vector that a sentence encoder gives it.
 
-A passage is a sentence, or what is said within some seconds, of which each half belongs to two. Embedded are videos
-once their captions have come, heard ones too; a job that was killed goes on with those that are left.
+Videos are embedded once their captions have come, heard ones too; a job that was killed goes on with those that are
+left. What is not embedded yet is found by its words.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from ..errors import VideoclipError
-from ..media.captions import Caption
 from ..model.sentences import DEFAULT, SentenceEncoder, load_sentence_encoder
 from ..progress import track
-from .calibration import near_misses
+from .calibration import Nearness, near_misses
 from .moments import EVERYDAY
+from .passages import passages_of
 from .store.about import Meaning
+from .store.reading import Store
 from .store.writing import Writer
-from .words import words
 
 AUTO, NEVER = "auto", "never"
-WINDOW = 12.0
-"""Seconds of a passage of several sentences; half of it lie between two such."""
-PAUSE = 2.0
-"""Seconds of silence that end a sentence, whatever its signs."""
-LEAST_WORDS = 3
-"""Of a sentence that is a passage by itself."""
 SAMPLE = 1_000
 """Passages by which it is measured where hits begin."""
 TOGETHER = 500
 """Passages from which on they are written: what a killed job can lose, beside one video."""
-_ENDS = re.compile(r"[.!?…。！？।؟][\"'»”’)\]]*$")
-_BETWEEN = re.compile(r"(?<=[.!?…।؟])\s+|(?<=[。！？])(?=.)")
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ def embed_passages(writer: Writer, sentences: Sentences, told: Callable[[dict], 
     except VideoclipError as error:
         if is_named:
             raise
-        return f"what is said is found by its words, not by its meaning nor in other languages: {error}; or --meaning never"
+        return f"what is said is found by its words, not by its meaning or in other languages: {error}"
     after = Meaning(encoder.name, encoder.fingerprint, encoder.size, before.number)
     if after != before:
         writer.understand(Meaning(encoder.name, encoder.fingerprint, encoder.size, before.number + 1))
@@ -108,46 +100,57 @@ def calibrate_meaning(writer: Writer, encoder: SentenceEncoder) -> None:
         writer.calibrate_meaning(near_misses(np.array(best), everyday, middle))
 
 
-def passages_of(captions: Sequence[Caption]) -> Iterator[Caption]:
-    """The passages of a video: its sentences of some words, and what is said within ``WINDOW`` seconds."""
-    said, following = list(sentences_of(captions)), 0
-    for sentence in said:
-        if len(words(sentence.text)) >= LEAST_WORDS:
-            yield sentence
-    for first, sentence in enumerate(said):
-        if first < following:
-            continue
-        last = first
-        while last + 1 < len(said) and said[last + 1].end <= sentence.start + WINDOW:
-            last += 1
-        following = next((i for i in range(first + 1, last + 1) if said[i].start >= sentence.start + WINDOW / 2), last + 1)
-        together = said[first : last + 1]
-        if len(together) > 1 or len(words(sentence.text)) < LEAST_WORDS:
-            yield Caption(sentence.start, together[-1].end, " ".join(part.text for part in together))
-        if last + 1 == len(said):
-            return  # what follows is a part of this
+class Understood:
+    """What is said in a library, by its meaning. The sentence encoder is loaded when something is looked for."""
 
+    def __init__(self, store: Store):
+        self._store, self._meaning = store, Meaning()
+        self._encoder: SentenceEncoder | None = None
+        self._vector = lru_cache(4096)(self._encoded)
+        self._read: tuple[float, Nearness | None] = (-1.0, None)
+        self.missing = ""
+        """Why nothing is found by meaning though there are passages; empty where there is no reason."""
 
-def sentences_of(captions: Sequence[Caption]) -> Iterator[Caption]:
-    """What is said, by sentences; where no signs end them, captions as they are."""
-    pieces = [piece for caption in captions for piece in _split(caption)]
-    if not any(_ENDS.search(piece.text) for piece in pieces):
-        yield from pieces
-        return
-    gathered: list[Caption] = []
-    for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
-        gathered.append(piece)
-        is_long = after and (after.end - gathered[0].start > WINDOW or after.start - piece.end > PAUSE)
-        if after is None or is_long or _ENDS.search(piece.text):
-            yield Caption(gathered[0].start, piece.end, " ".join(part.text for part in gathered))
-            gathered = []
+    def nearest(
+        self, text: str, count: int, videos: Sequence[int] | None, everything: bool
+    ) -> list[tuple[int, float, float, float]]:
+        """(video, start, end, similarity) of the passages that mean a text, best first; of those that overlap, all.
 
+        Args:
+            videos: search these only.
+            everything: also what merely comes closest.
+        """
+        self._load()
+        if self._encoder is None:
+            return []
+        vector = self._vector(text)
+        rows = self._store.meant(vector, count, videos)
+        nearness = self._nearness
+        if everything or nearness is None or not rows:
+            return rows
+        evidence = nearness.evidence(vector, np.array([score for *_, score in rows]))
+        return [row for row, is_meant in zip(rows, evidence >= 0, strict=True) if is_meant]
 
-def _split(caption: Caption) -> Iterator[Caption]:
-    """The sentences of a caption, whose times are in proportion to their letters."""
-    parts = [part for part in _BETWEEN.split(caption.text.strip()) if part]
-    total, start = sum(map(len, parts)), caption.start
-    for part in parts:
-        end = start + (caption.end - caption.start) * len(part) / total
-        yield Caption(start, end, part)
-        start = end
+    def _load(self) -> None:
+        meaning = self._store.about.meaning
+        if meaning == self._meaning:
+            return
+        self._meaning, self._encoder, self.missing = meaning, None, ""
+        self._vector.cache_clear()
+        if meaning.is_had:
+            try:
+                self._encoder = load_sentence_encoder(meaning.encoder)
+            except VideoclipError as error:
+                self.missing = f"what is said is found by its words, not by its meaning: {error}"
+
+    def _encoded(self, text: str) -> np.ndarray:
+        assert self._encoder is not None
+        return self._encoder.encode_queries([text])[0]
+
+    @property
+    def _nearness(self) -> Nearness | None:
+        """As it is on disk, read again when an indexing has changed it."""
+        version = self._store.measured_at()
+        if self._read[0] != version:
+            self._read = version, self._store.nearness()
+        return self._read[1]

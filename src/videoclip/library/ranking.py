@@ -12,9 +12,9 @@ OVERLAP = 0.25
 """Share of the shorter of two windows from which on they are one moment."""
 CONSTANT = 10.0
 """Of joining: ranks count as weight / (constant + rank)."""
-WEIGHTS = {"speech": 0.35}
-"""Of rankings by what is said, in which a field of ``Hit`` tells the score; that by sight has 1."""
-EVIDENCE = (*WEIGHTS, "quote")
+WEIGHTS = {"speech": 0.35, "meaning": 0.35, "written": 0.35}
+"""Of rankings by the words that are said, by what these mean, and by what is written, in which a field of ``Hit`` tells the score; that by sight has 1."""
+EVIDENCE = (*WEIGHTS, "quote", "line")
 """Fields of ``Hit`` that a moment takes over from what else was found near it."""
 NEAR = 6.0
 """Seconds by which speech leads or lags what it speaks of, and is still taken to be of the same moment."""
@@ -27,7 +27,8 @@ class Hit:
     ``sight`` is how well the pictures fit, from 0 to 1 (half is where hits begin), which is no probability; ``speech``
     is the BM25 score of what is said. Each is None where it did not find the moment. ``sure`` is the share of hits
     like this by sight that are right, measured in the library itself; None where that cannot be told. ``said`` is all
-    that is said during the moment, ``quote`` the passage that was found.
+    that is said during the moment, ``quote`` the passage that was found. ``written`` is the BM25 score of a line on the
+    screen, ``line`` that line. ``meaning`` is the similarity of a passage that says it in other words.
     """
 
     video: int
@@ -40,6 +41,9 @@ class Hit:
     said: str = ""
     sure: float | None = None
     quote: str = ""
+    written: float | None = None
+    line: str = ""
+    meaning: float | None = None
 
     @property
     def is_certain(self) -> bool:

@@ -1,8 +1,9 @@
-"""Moments of a library by a description: by what is seen, by what is said, or both; or like another moment.
+"""Moments of a library by a description: by what is seen, said and written; or like another moment.
 
 By sight, a text's vector is compared with those of overlapping windows of several lengths. Of windows that overlap the
 best one is kept, and its boundaries are moved to where the scores of the single seconds fall off. By speech, passages
-are ranked by BM25. All rankings are joined by reciprocal ranks (Cormack et al., 2009).
+are ranked by BM25 and by their meaning, and so are lines of text on the screen by BM25. All rankings are joined by
+reciprocal ranks (Cormack et al., 2009).
 """
 
 import os
@@ -28,8 +29,9 @@ from .calibration import Calibration
 from .confidence import known
 from .home import own_library
 from .likeness import PICTURES, is_picture, picture_features
+from .meaning import Understood
 from .moved import model_of
-from .ranking import Hit, content_words, is_about, joined, said_during
+from .ranking import Hit, content_words, distinct, is_about, joined, said_during
 from .sight import moments_near
 from .store.about import LibraryError
 from .store.reading import Store
@@ -38,7 +40,7 @@ from .store.rows import Video
 if TYPE_CHECKING:
     from .index import Indexed
 
-MODES = ("all", "sight", "speech")
+MODES = ("all", "sight", "speech", "written")
 EARLIER_MODES = {"both": "all"}
 """What modes were called before."""
 POOL = 12
@@ -49,10 +51,11 @@ CONTEXT = 24
 MOST_CANDIDATES = 10_000
 """Windows that are looked at, at most, where filters let few through."""
 NOTHING = {
-    True: "nothing in the library looks or sounds like that; what comes closest is shown with 'everything'",
-    False: "nothing of that is said in the library",
+    "speech": "nothing of that is said in the library",
+    "written": "nothing of that is written on a screen in the library",
 }
-"""What is answered where there are no hits, by whether it was looked for by sight."""
+"""What is answered where there are no hits, by the mode."""
+NOTHING_SEEN = "nothing in the library looks or sounds like that; what comes closest is shown with 'everything'"
 LONGEST_QUERY = 500
 """Characters of a query."""
 SOME = 2_000
@@ -130,10 +133,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Found:
-    """Hits, best first. Where nothing stands out, ``note`` says so, and there are none."""
+    """Hits, best first. Where nothing stands out, ``note`` says so, and there are none.
+
+    ``missing`` says what was not searched though the library has it, and why.
+    """
 
     hits: list[Hit]
     note: str = ""
+    missing: str = ""
 
 
 class Library:
@@ -154,6 +161,7 @@ class Library:
         self._model = self._given = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)
+        self._understood = Understood(self.store)
 
     @property
     def model(self) -> JointModel:
@@ -228,15 +236,12 @@ class Library:
             if len(hits) == wanted.limit or is_all or is_cut_off or pool > MOST_CANDIDATES:
                 break
             pool *= 8
-        around = self.store.captions_during([(h.video, h.start, h.end) for h in hits])
-        hits = [
-            replace(h, path=videos[h.video].path, said=said_during(c, h.start, h.end))
-            for h, c in zip(hits, around, strict=True)
-        ]
+        hits = [replace(h, path=videos[h.video].path) for h in self._with_words(hits, others.get("meaning", []))]
         if wanted.by_video:
             place = {hit.video: rank for rank, hit in reversed(list(enumerate(hits)))}
             hits.sort(key=lambda hit: place[hit.video])
-        return Found(hits, "" if hits else NOTHING[bool(sight)])
+        note = "" if hits else NOTHING_SEEN if sight else NOTHING.get(wanted.mode, NOTHING["speech"])
+        return Found(hits, note, self._understood.missing if "meaning" in others else "")
 
     def _by_sight(
         self, wanted: np.ndarray, count: int, live: dict[int, Video], admitted: set[int] | None
@@ -247,6 +252,20 @@ class Library:
         scores = np.array([hit.score for hit in hits])
         shown, sure = self._shown(vectors, scores), self._sure(wanted, scores)
         return [replace(h, sight=p, sure=s) for h, p, s in zip(hits, shown, sure, strict=True)], is_all
+
+    def _with_words(self, hits: list[Hit], meant: list[Hit]) -> list[Hit]:
+        """Hits with all that is said meanwhile, and those that were found by meaning with the passage that means it."""
+        passages = {(hit.video, hit.meaning): (hit.video, hit.start, hit.end) for hit in meant}
+        spans = [(hit.video, hit.start, hit.end) for hit in hits]
+        quoted = [passages.get((h.video, h.meaning), span) for h, span in zip(hits, spans, strict=True)]
+        said = self.store.captions_during([*spans, *quoted])
+        texts = [
+            said_during(captions, start, end) for captions, (_, start, end) in zip(said, [*spans, *quoted], strict=True)
+        ]
+        return [
+            replace(hit, said=during, quote=hit.quote or (quote if hit.meaning is not None else ""))
+            for hit, during, quote in zip(hits, texts[: len(hits)], texts[len(hits) :], strict=True)
+        ]
 
     def _refined(self, ranked: list[Hit], vector: np.ndarray | None, limit: int) -> list[Hit]:
         """The first ``limit`` moments with their boundaries; of those that these make one, the better."""
@@ -284,17 +303,28 @@ class Library:
 
     def _by_passages(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> dict[str, list[Hit]]:
         """Rankings of what is not seen, by the name of each in ``ranking.WEIGHTS``."""
-        return {"speech": self._by_speech(query, live, admitted)} if query.mode in ("all", "speech") else {}
-
-    def _by_speech(self, query: Query, live: dict[int, Video], admitted: set[int] | None) -> list[Hit]:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
-        words = content_words(query.text)
-        rows = self.store.said(words, max(5 * query.limit, 100), few)
-        return [
-            Hit(v, "", start, end, score, None, score, quote=text)
-            for v, start, end, score, text in rows
-            if v in live and (admitted is None or v in admitted) and (query.everything or is_about(text, words))
-        ]
+        words, count, found = content_words(query.text), max(5 * query.limit, 100), {}
+
+        def is_there(video: int) -> bool:
+            return video in live and (admitted is None or video in admitted)
+
+        def fits(video: int, text: str) -> bool:
+            return is_there(video) and (query.everything or is_about(text, words))
+
+        if query.mode in ("all", "speech"):
+            said = self.store.said(words, count, few)
+            found["speech"] = [Hit(v, "", a, b, s, None, s, quote=text) for v, a, b, s, text in said if fits(v, text)]
+            meant = self._understood.nearest(query.text, count, few, query.everything)
+            found["meaning"] = distinct(
+                [Hit(v, "", a, b, s, None, None, meaning=s) for v, a, b, s in meant if is_there(v)]
+            )
+        if query.mode in ("all", "written"):
+            rows = self.store.written(words, count, few)
+            found["written"] = [
+                Hit(v, "", a, b, s, None, None, written=s, line=text) for v, a, b, s, text in rows if fits(v, text)
+            ]
+        return found
 
     def _bounds(self, hits: list[Hit], vector: np.ndarray) -> list[tuple[float, float]]:
         """Where each moment begins and ends: where the scores of the seconds fall off."""

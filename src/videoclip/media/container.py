@@ -17,6 +17,8 @@ from .upright import square_size, turn_of, upright
 
 TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 """Codecs of subtitles that are text; others are pictures of text."""
+KEYS_APART = 4.0
+"""Seconds between key frames from which on what is between them is decoded, too."""
 ASIDE = (*FORCED, "commentary", "comments", "lyrics", "karaoke")
 """Words of titles of tracks that do not hold what is said."""
 
@@ -112,6 +114,37 @@ def pictures(path: str | Path, every: float, width: int) -> Iterator[tuple[float
         yield best[place][1:]
 
 
+def looks(path: str | Path, apart: float, widest: int) -> Iterator[tuple[float, np.ndarray]]:
+    """(second, (H, W, 3) uint8 RGB) of pictures at least ``apart`` seconds from each other, upright, one at a time.
+
+    Key frames alone are decoded where they are close together (``KEYS_APART``), else all frames.
+
+    Args:
+        widest: longer side of the pictures in pixels, at most.
+
+    Raises:
+        MediaError: the file cannot be opened, or holds no pictures.
+    """
+    for second, frame, stream in _frames(path, _has_close_keys(path), apart):
+        wide, high = square_size(frame, stream)
+        scale = min(widest / max(wide, high), 1.0)
+        size = (max(round(wide * scale / 2) * 2, 2), max(round(high * scale / 2) * 2, 2))
+        yield second, upright(frame, size)
+
+
+def _has_close_keys(path: str | Path) -> bool:
+    """Whether key frames are never far apart, by the packets alone."""
+    times = [0.0]
+    with open_video(path) as container:
+        stream = video_stream(container, path)
+        start = (container.start_time or 0) / 1_000_000
+        for packet in undamaged(container.demux(stream)):
+            if packet.is_keyframe and packet.pts is not None:
+                times.append(float(packet.pts * packet.time_base) - start)
+        times.append(max((container.duration or 0) / 1_000_000, times[-1]))
+    return bool(max(np.diff(times)) <= KEYS_APART)
+
+
 def _sparse(path: str | Path, every: float, width: int) -> Iterator[tuple[float, np.ndarray]]:
     """A few pictures per stretch: key frames; where those are too far apart, also what is decoded between them."""
     with open_video(path) as container:
@@ -125,6 +158,12 @@ def _sparse(path: str | Path, every: float, width: int) -> Iterator[tuple[float,
 
 
 def _decoded(path: str | Path, width: int, keys_only: bool, apart: float) -> Iterator[tuple[float, np.ndarray]]:
+    for second, frame, stream in _frames(path, keys_only, apart):
+        yield second, _small(frame, stream, width)
+
+
+def _frames(path: str | Path, keys_only: bool, apart: float) -> Iterator[tuple[float, Any, Any]]:
+    """(second, frame, its stream) of frames at least so many seconds apart; what is damaged is left out."""
     from av.error import FFmpegError
 
     last = -apart
@@ -148,7 +187,7 @@ def _decoded(path: str | Path, width: int, keys_only: bool, apart: float) -> Ite
                 second = seconds_at(frame, start)
                 if second >= last + apart and second >= 0:
                     last = second
-                    yield second, _small(frame, stream, width)
+                    yield second, frame, stream
 
 
 def _small(frame: Any, stream: Any, width: int) -> np.ndarray:

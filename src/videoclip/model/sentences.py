@@ -110,7 +110,9 @@ def load_sentence_encoder(name: str, told: Callable[[str], None] = lambda _: Non
         model.max_seq_length = min(model.max_seq_length or LONGEST, LONGEST)
         if _E5.search(name.rstrip("/")) and not any(model.prompts.values()):
             model.prompts = dict(E5_PROMPTS)
-        return _OfSentenceTransformers(model, str(folder.resolve()) if Path(name).expanduser().is_dir() else name, device)
+        return _OfSentenceTransformers(
+            model, str(folder.resolve()) if Path(name).expanduser().is_dir() else name, device
+        )
     except VideoclipError:
         raise
     except Exception as error:  # of whatever kind a made-up file ends in
@@ -122,7 +124,9 @@ def _folder(name: str, told: Callable[[str], None]) -> Path:
     """Where the files of a sentence encoder lie, brought there where they have to be."""
     if (folder := Path(name).expanduser()).is_dir():
         if not (folder / "modules.json").is_file():
-            raise WeightsError(f"{folder}: holds no sentence encoder in the form of sentence-transformers (modules.json)")
+            raise WeightsError(
+                f"{folder}: holds no sentence encoder in the form of sentence-transformers (modules.json)"
+            )
         return folder
     if not has_weights(name) and not why_not_asked():
         size = f" (up to {DEFAULT.megabytes} MB, {DEFAULT.licence})" if name == DEFAULT.name else ""

@@ -58,6 +58,8 @@ def print_indexed(result: "Indexed", library: "Place", option: str = "") -> None
         complain(f"{path}: found by what is said alone: {reason}")
     for path, reason in list(result.unheard.items())[:SHOWN]:
         complain(f"not heard: {reason if path in reason else f'{path}: {reason}'}")
+    for path, reason in list(result.unread.items())[:SHOWN]:
+        complain(f"not read: {reason if path in reason else f'{path}: {reason}'}")
     if result.missing:
         complain(f"{len(result.missing)} files are gone, such as {result.missing[0]}; --prune removes them")
     print(f"{library}: {result}", flush=True)
@@ -100,9 +102,12 @@ def print_hits(found: "Found") -> None:
         print(found.note)
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
-        said_only = hit.sight is None or (hit.sight < 0.5 and hit.speech is not None)
-        sure = "said" if said_only else "seen" if hit.sure is None else f"{100 * hit.sure:.0f} %"
-        print(f"{number:3}. {when:>13} {sure:>6}  {_shortest(hit.path)}")
+        is_seen = (hit.sight or 0.0) >= 0.5 or (hit.speech is None and hit.written is None)
+        unseen = "said" if hit.speech is not None else "written"
+        sure = unseen if not is_seen else "seen" if hit.sure is None else f"{100 * hit.sure:.0f} %"
+        print(f"{number:3}. {when:>13} {sure:>7}  {_shortest(hit.path)}")
+        if hit.line:
+            print(f"{'':26} written “{hit.line[:90]}{'…' if len(hit.line) > 90 else ''}”")
         if hit.said:
             print(f"{'':26}“{hit.said[:90]}{'…' if len(hit.said) > 90 else ''}”")
 

@@ -17,6 +17,8 @@ class Moment(BaseModel):
     sure: float | None = Field(description="Share of hits like this that are right, 0 to 1, where that is known")
     speech: float | None = Field(description="BM25 score of what is said")
     said: str
+    written: float | None = Field(description="BM25 score of a line of text on the screen")
+    line: str = Field(description="That line")
     quote: str = Field(description="The passage that was found; empty where it was found by sight alone")
 
 

@@ -66,7 +66,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in 
 # Parameters: each is one of a search's address, as FastAPI reads and documents them.
 def wanted(
     q: Annotated[str, QueryParameter(max_length=LONGEST_QUERY, description="What is looked for")] = "",
-    mode: Literal["all", "both", "sight", "speech"] = "all",
+    mode: Literal["all", "both", "sight", "speech", "written"] = "all",
     limit: Annotated[int, QueryParameter(ge=1, le=MOST_HITS)] = 24,
     folder: Annotated[str, QueryParameter(max_length=1000)] = "",
     after: Annotated[float | None, QueryParameter(allow_inf_nan=False)] = None,
@@ -296,6 +296,7 @@ def _moment(hit, video: Video) -> Moment:
         video=hit.video, name=shown(Path(hit.path).name), path=shown(hit.path),
         start=hit.start, end=hit.end, duration=video.duration,
         score=hit.score, sight=hit.sight, sure=hit.sure, speech=hit.speech, said=hit.said, quote=hit.quote,
+        written=hit.written, line=hit.line,
     )  # fmt: skip
 
 

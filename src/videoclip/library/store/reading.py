@@ -90,7 +90,13 @@ class Store:
 
     def understood(self) -> set[int]:
         """Videos of which what is said is found by meaning."""
-        return {v for name in self.tables.passages_there for v in self.tables.rows(name, ["video"])["video"].to_pylist()}
+        return {
+            v for name in self.tables.passages_there for v in self.tables.rows(name, ["video"])["video"].to_pylist()
+        }
+
+    def read(self) -> set[int]:
+        """Videos whose screen was read."""
+        return set(self.tables.rows("screen", ["video"])["video"].to_pylist())
 
     def tokens(self, video: int, start: int = 0, end: int | None = None) -> np.ndarray:
         """Vectors of the seconds ``start`` to ``end``, (T, D) float32."""
@@ -173,8 +179,19 @@ class Store:
         self, words: Sequence[str], count: int, videos: Sequence[int] | None = None
     ) -> list[tuple[int, float, float, float, str]]:
         """(video, start, end, BM25 score, text) of the passages of speech that fit the words best."""
+        return self._worded("speech", words, count, videos)
+
+    def written(
+        self, words: Sequence[str], count: int, videos: Sequence[int] | None = None
+    ) -> list[tuple[int, float, float, float, str]]:
+        """(video, start, end, BM25 score, text) of the lines on the screen that fit the words best."""
+        return self._worded("screen", words, count, videos)
+
+    def _worded(
+        self, name: str, words: Sequence[str], count: int, videos: Sequence[int] | None
+    ) -> list[tuple[int, float, float, float, str]]:
         columns = ["video", "start", "end", "_score", "text"]
-        rows = self.tables.said(words, columns, count, videos)
+        rows = self.tables.worded(name, words, columns, count, videos)
         return list(zip(*(rows[name].to_pylist() for name in columns), strict=True)) if rows is not None else []
 
     def meant(
@@ -227,6 +244,10 @@ class Store:
                 return Nearness(values["middle"], float(values["threshold"]))
         except (OSError, ValueError, KeyError):
             return None
+
+    def measured_at(self) -> float:
+        """When that was measured; 0 for never."""
+        return changed_at(self.nearness_file)
 
     @property
     def nearness_file(self) -> Place:

@@ -21,7 +21,7 @@ PASSAGE = 12.0
 TRACK = "track"
 """How a row notes captions that are from a track of the video file itself, with the language that was asked for."""
 WORDS = "words"
-"""The column that searches of speech look into."""
+"""The column that searches of speech, and of what is written on the screen, look into."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,28 @@ def speech_schema():
     caption = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
     fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32()), ("text", pa.string())]
     return pa.schema([*fields, ("captions", pa.list_(caption)), (WORDS, pa.string())])
+
+
+def screen_rows(video: int, lines: Sequence[Caption]):
+    """What is written on a video's screen, and a row without text that says that it was read."""
+    import pyarrow as pa
+
+    texts = ["", *(line.text for line in lines)]
+    columns = [
+        pa.array([video] * len(texts), pa.int64()),
+        pa.array([0.0, *(line.start for line in lines)], pa.float32()),
+        pa.array([0.0, *(line.end for line in lines)], pa.float32()),
+        pa.array(texts),
+        pa.array([as_words(text) for text in texts]),
+    ]
+    return pa.table(columns, schema=screen_schema())
+
+
+def screen_schema():
+    import pyarrow as pa
+
+    fields = [("video", pa.int64()), ("start", pa.float32()), ("end", pa.float32()), ("text", pa.string())]
+    return pa.schema([*fields, (WORDS, pa.string())])
 
 
 def as_words(text: str) -> str:

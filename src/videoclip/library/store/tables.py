@@ -17,6 +17,7 @@ from .rows import (
     listed,
     moments_schema,
     pictures_schema,
+    screen_schema,
     speech_schema,
     tokens_schema,
     videos_schema,
@@ -45,7 +46,8 @@ class Tables:
         self._database = lancedb.connect(str(folder / "tables"), read_consistency_interval=FRESH)
         self._tables: dict[str, Any] = {}
         self._snapshots: dict[str, Snapshot] = {}
-        self._words_in = ""
+        self._words_in: dict[str, str] = {}
+        """Of tables with an index of words, the column that it is of."""
 
     @property
     def features(self) -> str:
@@ -78,6 +80,7 @@ class Tables:
                 "videos": videos_schema,
                 self.features: lambda: features_schema(self.about.encoder),
                 "speech": speech_schema,
+                "screen": screen_schema,
                 "pictures": pictures_schema,
                 self.moments: lambda: moments_schema(self.about.size),
                 self.tokens: lambda: tokens_schema(self.about.size),
@@ -88,6 +91,10 @@ class Tables:
             except ValueError:
                 self._tables[name] = self._database.create_table(name, schema=schemas[name](), exist_ok=True)
         return self._tables[name]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a table; an earlier version did not make all of them."""
+        return name in self._tables or name in self._database.list_tables(limit=1000).tables
 
     def rows(self, name: str, columns: list[str], where: str | None = None):
         """These columns of a table's rows; of all, or of those that a condition lets through."""
@@ -114,18 +121,21 @@ class Tables:
             found = found.minimum_nprobes(PROBES).maximum_nprobes(PROBES * 8).refine_factor(REFINE)
         return _of(found, videos).select(columns).limit(count).to_arrow()
 
-    def said(self, words: Sequence[str], columns: list[str], count: int, videos: Sequence[int] | None):
-        """Rows of speech by their BM25 scores with these words; None before there is an index of words."""
+    # Parameters: those of ``nearest``, and the table.
+    def worded(self, name: str, words: Sequence[str], columns: list[str], count: int, videos: Sequence[int] | None):
+        """Rows of ``speech`` or ``screen`` by their BM25 scores with these words; None before there is an index."""
         from lancedb.query import MatchQuery
 
-        table = self["speech"]
-        if self._words_in != WORDS:
+        if not self.has(name):
+            return None
+        table = self[name]
+        if self._words_in.get(name) != WORDS:
             present = {index.name for index in table.list_indices()}
             places = (WORDS, "text")  # the latter of earlier versions
-            self._words_in = next((name for name in places if f"{name}_idx" in present), "")
-        if not self._words_in:
+            self._words_in[name] = next((place for place in places if f"{place}_idx" in present), "")
+        if not self._words_in[name]:
             return None
-        query = MatchQuery(" ".join(words), self._words_in)  # pyright: ignore[reportCallIssue]
+        query = MatchQuery(" ".join(words), self._words_in[name])  # pyright: ignore[reportCallIssue]
         found = table.search(query, query_type="fts")  # pyright: ignore[reportCallIssue]
         return _of(found, videos).select(columns).limit(count).to_arrow()
 
@@ -171,10 +181,11 @@ class Tables:
         """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
         from lancedb.index import BTree, IvfRq
 
-        for name in ("videos", self.features, "speech", "pictures", self.moments, self.tokens, *self.passages_there):
+        seen = ("videos", self.features, "pictures", self.moments, self.tokens)
+        for name in (*seen, "speech", "screen", *self.passages_there):
             table = self[name]
             rows, present = table.count_rows(), {index.name for index in table.list_indices()}
-            if name == "speech" and rows and f"{WORDS}_idx" not in present:
+            if name in ("speech", "screen") and rows and f"{WORDS}_idx" not in present:
                 self._index_words(table)
             if name != "videos" and rows and "video_idx" not in present:
                 table.create_index("video", config=BTree())

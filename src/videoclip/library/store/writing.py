@@ -26,6 +26,7 @@ from .rows import (
     passages_of,
     pictures_schema,
     row_of,
+    screen_rows,
     speech_schema,
     token_rows,
     videos_schema,
@@ -85,7 +86,9 @@ class Writer:
 
     def write_vectors(self, entries: Sequence[Entry]) -> None:
         """Write the vectors of videos, by this library's model."""
-        self.tables[self.tables.moments].add(moment_rows([(e.video.id, e.spans, e.moments) for e in entries], self.store.about.size))
+        self.tables[self.tables.moments].add(
+            moment_rows([(e.video.id, e.spans, e.moments) for e in entries], self.store.about.size)
+        )
         self.tables[self.tables.tokens].add(token_rows(entries, self.store.about.size))
 
     def name(self, videos: Iterable[Video]) -> None:
@@ -121,6 +124,10 @@ class Writer:
         if rows:
             self.tables["speech"].add(pa.Table.from_pylist(rows, speech_schema()))
 
+    def write_screen(self, video: Video, lines: Sequence[Caption]) -> None:
+        """Note what is written on a video's screen, and that it was read."""
+        self.tables["screen"].add(screen_rows(video.id, lines))
+
     def remove(self, ids: Sequence[int]) -> None:
         """Remove videos."""
         if ids:
@@ -135,7 +142,7 @@ class Writer:
         self.tables.renew_words()
         self.tables.drop_other_models()
         lost = sorted(self.store.with_features() - self.store.videos().keys())
-        own = (self.tables.moments, self.tables.tokens, "speech", "pictures", self.tables.features)
+        own = (self.tables.moments, self.tables.tokens, "speech", "screen", "pictures", self.tables.features)
         self._delete(lost, (*self.tables.passages_there, *own))
         return len(lost)
 

@@ -144,14 +144,17 @@ function card(hit, place) {
   const picture = make("div", { className: "picture" }, image, make("span", { className: "time", textContent: `${clock(hit.start)}–${clock(hit.end)}` }));
   const words = make("div", { className: "words" },
     make("span", { className: "name", textContent: hit.name, title: hit.path }),
+    make("span", { className: "line", textContent: hit.line && `written “${hit.line}”` }),
     make("span", { className: "said", textContent: hit.said && `“${hit.said}”` }));
   const open = make("button", { type: "button", onclick: () => play(place) }, picture, words);
   open.setAttribute("aria-label", `${hit.name}, ${clock(hit.start)} to ${clock(hit.end)}`);
   open.onpointerenter = (event) => event.pointerType === "mouse" && preview(picture, hit);
   open.onpointerleave = () => endPreview(picture);
   open.onfocus = () => { chosen = place; };
-  const saidOnly = hit.sight === null || (hit.sight < 0.5 && hit.speech !== null);
-  const sure = saidOnly ? "said here" : `${hit.sure === null ? "seen here" : `${Math.round(100 * hit.sure)} % sure`}${hit.speech === null ? "" : ", and said"}`;
+  const told = [hit.speech !== null && "said", hit.written !== null && "written"].filter(Boolean);
+  const isSeen = (hit.sight !== null && hit.sight >= 0.5) || !told.length;
+  const seen = hit.sure === null ? "seen" : `${Math.round(100 * hit.sure)} % sure`;
+  const sure = isSeen ? [hit.sure === null ? "seen here" : seen, ...told.map((how) => `and ${how}`)].join(", ") : `${told.join(" and ")} here`;
   return make("li", { className: "hit" }, open, make("div", { className: "foot" },
     make("span", { className: "sure", textContent: sure }), action("More like this", () => moreLike(hit))));
 }
