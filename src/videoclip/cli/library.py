@@ -86,18 +86,16 @@ def index_(
 ) -> None:
     """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
     from dataclasses import asdict
-    from functools import partial
 
     from ..library.home import first_model, own_library
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
-    from ..library.meaning import Sentences
+    from ..library.meaning import sentences_for
     from ..library.moved import model_of, move
     from ..library.store.about import is_library, read_about
     from ..media.rapid_ocr import reader_for
     from ..media.speech.weights import ears_for
     from ..model.joint import encoder_for, load_model
-    from ..model.sentences import load_sentence_encoder
     from ..recipes.demo import advice_on_demo
     from ..report.lines import complain, print_indexed
 
@@ -109,19 +107,20 @@ def index_(
             return
         raise VideoclipError("name the videos to index: folders or files")
     ears, reader = ears_for(transcribe, speech_model, replace_heard, complain), reader_for(read_screen)
-    sentences = Sentences(meaning, partial(load_sentence_encoder, told=complain))
-    options = IndexOptions(prune, language, workers, look_again=look_again, ears=ears, reader=reader, meaning=sentences)
+    options = IndexOptions(
+        prune, language, workers, look_again=look_again, ears=ears, reader=reader,
+        meaning=sentences_for(meaning, complain),
+    )  # fmt: skip
     if not model:
         model = model_of(read_about(folder), folder) if is_library(folder) else first_model(complain)
     loaded = load_model(model)
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told = note_state(folder)
     if advice := advice_on_demo(seer.name, videos):
         complain(advice)
 
     def run() -> "Indexed":
-        return index(videos, folder, loaded, seer, options, told)
+        return index(videos, folder, loaded, seer, options, note_state(folder))
 
     for result in watching(videos, run) if watch else [run()]:
         if as_json:

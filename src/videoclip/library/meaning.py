@@ -6,7 +6,7 @@ left. What is not embedded yet is found by its words.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
@@ -38,6 +38,26 @@ class Sentences:
     wanted: str = ""
     load: Callable[[str], SentenceEncoder] = load_sentence_encoder
 
+    @property
+    def is_named(self) -> bool:
+        """Whether one was asked for by its name."""
+        return self.wanted not in ("", AUTO, NEVER)
+
+
+def sentences_for(wanted: str, told: Callable[[str], None]) -> Sentences:
+    """By which sentence encoder passages are to be found, by the option of a command; one that is named is loaded now.
+
+    Args:
+        told: called before weights are downloaded, with a line that names them.
+
+    Raises:
+        VideoclipError: the one that is named cannot be had.
+    """
+    sentences = Sentences(wanted, cache(partial(load_sentence_encoder, told=told)))
+    if sentences.is_named:
+        sentences.load(wanted)
+    return sentences
+
 
 def embed_passages(writer: Writer, sentences: Sentences, told: Callable[[dict], None]) -> str:
     """Embed what is said in the library's videos and has no vectors yet; why that was not done, or empty.
@@ -45,18 +65,17 @@ def embed_passages(writer: Writer, sentences: Sentences, told: Callable[[dict], 
     Raises:
         VideoclipError: the encoder that was asked for by its name cannot be had.
     """
-    before, is_named = writer.store.about.meaning, sentences.wanted not in ("", AUTO)
-    name = sentences.wanted if is_named else before.encoder or (DEFAULT.name if sentences.wanted else NEVER)
-    if name == NEVER:
-        if is_named and before.encoder != NEVER:
-            writer.understand(Meaning(NEVER, number=before.number + 1))
-        return ""
-    if not is_named and not _left(writer):
+    before = writer.store.about.meaning
+    if sentences.wanted == NEVER and before.encoder != NEVER:
+        writer.understand(Meaning(NEVER, number=before.number + 1))
+    name = sentences.wanted if sentences.is_named else writer.store.about.meaning.encoder
+    name = name or (DEFAULT.name if sentences.wanted == AUTO else NEVER)
+    if name == NEVER or not (sentences.is_named or _left(writer) or _is_unmeasured(writer)):
         return ""
     try:
         encoder = sentences.load(name)
     except VideoclipError as error:
-        if is_named:
+        if sentences.is_named:
             raise
         return f"what is said is found by its words, not by its meaning or in other languages: {error}"
     after = Meaning(encoder.name, encoder.fingerprint, encoder.size, before.number)
@@ -65,6 +84,7 @@ def embed_passages(writer: Writer, sentences: Sentences, told: Callable[[dict], 
     if todo := _left(writer):
         _embed(writer, todo, encoder, told)
         writer.optimize()
+    if todo or _is_unmeasured(writer):
         calibrate_meaning(writer, encoder)
     return ""
 
@@ -73,6 +93,11 @@ def _left(writer: Writer) -> list[int]:
     """Videos in which something is said that has no vectors, the newest first."""
     store = writer.store
     return sorted((store.spoken() & store.videos().keys()) - store.understood(), reverse=True)
+
+
+def _is_unmeasured(writer: Writer) -> bool:
+    """Whether a job was killed before it had measured where hits begin."""
+    return bool(writer.store.understood()) and writer.store.nearness() is None
 
 
 def _embed(writer: Writer, todo: Sequence[int], encoder: SentenceEncoder, told: Callable[[dict], None]) -> None:

@@ -28,9 +28,8 @@ def passages_of(captions: Sequence[Caption]) -> Iterator[Caption]:
         last = first
         while last + 1 < len(said) and said[last + 1].end <= sentence.start + WINDOW:
             last += 1
-        following = next(
-            (i for i in range(first + 1, last + 1) if said[i].start >= sentence.start + WINDOW / 2), last + 1
-        )
+        half = sentence.start + WINDOW / 2
+        following = next((i for i in range(first + 1, last + 1) if said[i].start >= half), last + 1)
         together = said[first : last + 1]
         if len(together) > 1 or len(words(sentence.text)) < LEAST_WORDS:
             yield Caption(sentence.start, together[-1].end, " ".join(part.text for part in together))

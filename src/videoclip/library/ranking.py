@@ -13,7 +13,10 @@ OVERLAP = 0.25
 CONSTANT = 10.0
 """Of joining: ranks count as weight / (constant + rank)."""
 WEIGHTS = {"speech": 0.35, "meaning": 0.35, "written": 0.35}
-"""Of rankings by the words that are said, by what these mean, and by what is written, in which a field of ``Hit`` tells the score; that by sight has 1."""
+"""Of rankings by words that are said, by their meaning, and by what is written; that by sight has 1.
+
+Each is the name of the field of ``Hit`` that tells the score.
+"""
 EVIDENCE = (*WEIGHTS, "quote", "line")
 """Fields of ``Hit`` that a moment takes over from what else was found near it."""
 NEAR = 6.0

@@ -256,16 +256,12 @@ class Library:
     def _with_words(self, hits: list[Hit], meant: list[Hit]) -> list[Hit]:
         """Hits with all that is said meanwhile, and those that were found by meaning with the passage that means it."""
         passages = {(hit.video, hit.meaning): (hit.video, hit.start, hit.end) for hit in meant}
-        spans = [(hit.video, hit.start, hit.end) for hit in hits]
-        quoted = [passages.get((h.video, h.meaning), span) for h, span in zip(hits, spans, strict=True)]
-        said = self.store.captions_during([*spans, *quoted])
-        texts = [
-            said_during(captions, start, end) for captions, (_, start, end) in zip(said, [*spans, *quoted], strict=True)
-        ]
-        return [
-            replace(hit, said=during, quote=hit.quote or (quote if hit.meaning is not None else ""))
-            for hit, during, quote in zip(hits, texts[: len(hits)], texts[len(hits) :], strict=True)
-        ]
+        moments = [(hit.video, hit.start, hit.end) for hit in hits]
+        spans = moments + [passages.get((hit.video, hit.meaning), (hit.video, 0.0, 0.0)) for hit in hits]
+        said = self.store.captions_during(spans)
+        texts = [said_during(captions, start, end) for captions, (_, start, end) in zip(said, spans, strict=True)]
+        during, quotes = texts[: len(hits)], texts[len(hits) :]
+        return [replace(h, said=d, quote=h.quote or q) for h, d, q in zip(hits, during, quotes, strict=True)]
 
     def _refined(self, ranked: list[Hit], vector: np.ndarray | None, limit: int) -> list[Hit]:
         """The first ``limit`` moments with their boundaries; of those that these make one, the better."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -23,7 +22,6 @@ LONGEST = 512
 BATCH = 32
 _E5 = re.compile(r"(^|[-/])e5-(small|base|large)(-v2)?$")
 """Names of the E5 family, whose published files do not state the prompts that it was trained with."""
-E5_PROMPTS = {"query": "query: ", "document": "passage: "}
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ DEFAULT = Published("ibm-granite/granite-embedding-97m-multilingual-r2", 390, "A
 
 
 class SentenceEncoder(Protocol):
-    """What makes vectors of unit length of passages and of queries; their dot products say how much they have in common."""
+    """What makes vectors of unit length of passages and of queries, whose dot products say how near they are."""
 
     @property
     def name(self) -> str:
@@ -48,10 +46,14 @@ class SentenceEncoder(Protocol):
         ...
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """A hash of the weights alone."""
+        ...
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Numbers in a vector, D."""
+        ...
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
         """(N, D) float32 of what is searched."""
@@ -69,7 +71,7 @@ class _OfSentenceTransformers:
         self._alone = Lock()  # tokenisers of several threads get into each other's way
         self.size = self.encode_queries(["a"]).shape[1]
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         return fingerprint_of(self._model.state_dict())
 
@@ -109,10 +111,9 @@ def load_sentence_encoder(name: str, told: Callable[[str], None] = lambda _: Non
         model = SentenceTransformer(str(folder), device=str(device), **how).float().eval()
         model.max_seq_length = min(model.max_seq_length or LONGEST, LONGEST)
         if _E5.search(name.rstrip("/")) and not any(model.prompts.values()):
-            model.prompts = dict(E5_PROMPTS)
-        return _OfSentenceTransformers(
-            model, str(folder.resolve()) if Path(name).expanduser().is_dir() else name, device
-        )
+            model.prompts.update(query="query: ", document="passage: ")
+        is_folder = Path(name).expanduser().is_dir()
+        return _OfSentenceTransformers(model, str(folder.resolve()) if is_folder else name, device)
     except VideoclipError:
         raise
     except Exception as error:  # of whatever kind a made-up file ends in
@@ -124,9 +125,7 @@ def _folder(name: str, told: Callable[[str], None]) -> Path:
     """Where the files of a sentence encoder lie, brought there where they have to be."""
     if (folder := Path(name).expanduser()).is_dir():
         if not (folder / "modules.json").is_file():
-            raise WeightsError(
-                f"{folder}: holds no sentence encoder in the form of sentence-transformers (modules.json)"
-            )
+            raise WeightsError(f"{folder}: holds no sentence encoder (modules.json of sentence-transformers)")
         return folder
     if not has_weights(name) and not why_not_asked():
         size = f" (up to {DEFAULT.megabytes} MB, {DEFAULT.licence})" if name == DEFAULT.name else ""

@@ -98,12 +98,15 @@ def print_inspection(seen: "Inspection") -> None:
 
 def print_hits(found: "Found") -> None:
     """Moments, best first, with what is said meanwhile."""
+    if found.missing:
+        complain(found.missing)
     if not found.hits:
         print(found.note)
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
-        is_seen = (hit.sight or 0.0) >= 0.5 or (hit.speech is None and hit.written is None)
-        unseen = "said" if hit.speech is not None else "written"
+        is_said = hit.speech is not None or hit.meaning is not None
+        is_seen = (hit.sight or 0.0) >= 0.5 or not (is_said or hit.written is not None)
+        unseen = "said" if is_said else "written"
         sure = unseen if not is_seen else "seen" if hit.sure is None else f"{100 * hit.sure:.0f} %"
         print(f"{number:3}. {when:>13} {sure:>7}  {_shortest(hit.path)}")
         if hit.line:

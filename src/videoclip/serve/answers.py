@@ -16,6 +16,7 @@ class Moment(BaseModel):
     sight: float | None = Field(description="How well the pictures fit, 0 to 1; half is where hits begin")
     sure: float | None = Field(description="Share of hits like this that are right, 0 to 1, where that is known")
     speech: float | None = Field(description="BM25 score of what is said")
+    meaning: float | None = Field(description="Similarity of a passage that says it in other words")
     said: str
     written: float | None = Field(description="BM25 score of a line of text on the screen")
     line: str = Field(description="That line")

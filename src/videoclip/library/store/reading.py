@@ -90,9 +90,8 @@ class Store:
 
     def understood(self) -> set[int]:
         """Videos of which what is said is found by meaning."""
-        return {
-            v for name in self.tables.passages_there for v in self.tables.rows(name, ["video"])["video"].to_pylist()
-        }
+        tables = [self.tables.rows(name, ["video"]) for name in self.tables.passages_there]
+        return {video for rows in tables for video in rows["video"].to_pylist()}
 
     def read(self) -> set[int]:
         """Videos whose screen was read."""

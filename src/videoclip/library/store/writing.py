@@ -86,9 +86,8 @@ class Writer:
 
     def write_vectors(self, entries: Sequence[Entry]) -> None:
         """Write the vectors of videos, by this library's model."""
-        self.tables[self.tables.moments].add(
-            moment_rows([(e.video.id, e.spans, e.moments) for e in entries], self.store.about.size)
-        )
+        parts = [(entry.video.id, entry.spans, entry.moments) for entry in entries]
+        self.tables[self.tables.moments].add(moment_rows(parts, self.store.about.size))
         self.tables[self.tables.tokens].add(token_rows(entries, self.store.about.size))
 
     def name(self, videos: Iterable[Video]) -> None:
