@@ -7,6 +7,7 @@ left. What is not embedded yet is found by its words.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
+from threading import Lock
 
 import numpy as np
 
@@ -131,6 +132,7 @@ class Understood:
     def __init__(self, store: Store):
         self._store, self._meaning = store, Meaning()
         self._encoder: SentenceEncoder | None = None
+        self._alone = Lock()  # several threads search, and one loads
         self._vector = lru_cache(4096)(self._encoded)
         self._read: tuple[float, Nearness | None] = (-1.0, None)
         self.missing = ""
@@ -145,7 +147,8 @@ class Understood:
             videos: search these only.
             everything: also what merely comes closest.
         """
-        self._load()
+        with self._alone:
+            self._load()
         if self._encoder is None:
             return []
         vector = self._vector(text)

@@ -82,8 +82,9 @@ class _OfSentenceTransformers:
         return self._encoded(self._model.encode_query, texts)
 
     def _encoded(self, encode: Callable, texts: Sequence[str]) -> np.ndarray:
+        said = [{"text": text} for text in texts]  # bare strings that look like addresses some models would open
         with self._alone, fast_numbers(self._device, self._parameters):
-            vectors = encode(list(texts), batch_size=BATCH, convert_to_tensor=True, show_progress_bar=False)
+            vectors = encode(said, batch_size=BATCH, convert_to_tensor=True, show_progress_bar=False)
         return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
 

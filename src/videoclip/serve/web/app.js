@@ -151,7 +151,8 @@ function card(hit, place) {
   open.onpointerenter = (event) => event.pointerType === "mouse" && preview(picture, hit);
   open.onpointerleave = () => endPreview(picture);
   open.onfocus = () => { chosen = place; };
-  const told = [hit.speech !== null && "said", hit.written !== null && "written"].filter(Boolean);
+  const isSaid = hit.speech !== null || hit.meaning !== null;
+  const told = [isSaid && "said", hit.written !== null && "written"].filter(Boolean);
   const isSeen = (hit.sight !== null && hit.sight >= 0.5) || !told.length;
   const seen = hit.sure === null ? "seen" : `${Math.round(100 * hit.sure)} % sure`;
   const sure = isSeen ? [hit.sure === null ? "seen here" : seen, ...told.map((how) => `and ${how}`)].join(", ") : `${told.join(" and ")} here`;
