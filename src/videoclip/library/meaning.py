@@ -5,7 +5,7 @@ left. What is not embedded yet is found by its words.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from threading import Lock
 
@@ -81,7 +81,7 @@ def embed_passages(writer: Writer, sentences: Sentences, told: Callable[[dict], 
         return f"what is said is found by its words, not by its meaning or in other languages: {error}"
     after = Meaning(encoder.name, encoder.fingerprint, encoder.size, before.number)
     if after != before:
-        writer.understand(Meaning(encoder.name, encoder.fingerprint, encoder.size, before.number + 1))
+        writer.understand(replace(after, number=before.number + 1))
     if todo := _left(writer):
         _embed(writer, todo, encoder, told)
         writer.optimize()

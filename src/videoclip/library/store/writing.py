@@ -146,15 +146,13 @@ class Writer:
         return len(lost)
 
     def understand(self, meaning: Meaning) -> None:
-        """Note by which sentence encoder passages are found from now on; those of another are dropped."""
+        """Note by which sentence encoder passages are found from now on."""
         write_about(self.store.folder, replace(self.store.about, meaning=meaning))
         self.store.refresh()
-        self.tables.drop_other_models()
 
     def write_passages(self, parts: Sequence[tuple[int, np.ndarray, np.ndarray]]) -> None:
         """Write all passages of each video: its number, (N, 2) seconds and (N, D) vectors."""
-        meaning = self.store.about.meaning
-        self.tables[self.tables.passages].add(moment_rows(parts, meaning.size))
+        self.tables[self.tables.passages].add(moment_rows(parts, self.store.about.meaning.size))
 
     def forget_vectors(self, ids: Sequence[int]) -> None:
         """Remove vectors of videos, by this library's model."""
