@@ -43,6 +43,8 @@ from videoclip.model.sentences import load_sentence_encoder
 SIZE, PER_VIDEO, SENTENCES = 384, 50, 30
 """Numbers of a vector; passages and sentences of a video."""
 QUERIES, WARM, AGAIN = 120, 20, 20
+LOOKED_AT = 100
+"""Passages that a search looks at."""
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5)
 """Of meaning, that are tried."""
 
@@ -232,7 +234,8 @@ def compared(store: Store, vectors: np.ndarray, texts: np.ndarray) -> tuple[np.n
     least = [np.partition(whole @ text, -10)[-10] for text in texts]
     taken = timed(lambda text: np.partition(whole @ text, -10)[-10:], texts[: WARM + AGAIN])
     right = [
-        sum(row[3] >= bound - 0.002 for row in store.meant(text, 10)) for text, bound in zip(texts, least, strict=True)
+        sum(row[3] >= bound - 0.002 for row in store.meant(text, LOOKED_AT)[:10])
+        for text, bound in zip(texts, least, strict=True)
     ]
     return taken, float(np.mean(right)) / 10
 
@@ -262,7 +265,7 @@ def scale(encoder: str, passages: int) -> None:
                 library._understood = meaning.Understood(library.store) if "meaning" in kinds else Silent(library.store)
                 library.kinds = kinds
                 took[what].append(timed(lambda name: library.search(Query(name, "speech")), names))
-        alone = timed(lambda text: writer.store.meant(text, 100), near)
+        alone = timed(lambda text: writer.store.meant(text, LOOKED_AT), near)
         own = load_sentence_encoder(encoder)
         encoding = timed(lambda name: own.encode_queries([name]), [f"someone cuts {name}" for name in names])
         median = {what: min(float(np.median(t)) for t in times) for what, times in took.items()}
