@@ -31,7 +31,7 @@ from videoclip.library import meaning, ranking
 from videoclip.library.index import IndexOptions, index
 from videoclip.library.meaning import Sentences
 from videoclip.library.ranking import content_words, has_share
-from videoclip.library.search import Library, Query
+from videoclip.library.search import MEANT, Library, Query
 from videoclip.library.store.about import About, Meaning, locked
 from videoclip.library.store.reading import Store
 from videoclip.library.store.rows import Entry, Video
@@ -43,8 +43,8 @@ from videoclip.model.sentences import load_sentence_encoder
 SIZE, PER_VIDEO, SENTENCES = 384, 50, 30
 """Numbers of a vector; passages and sentences of a video."""
 QUERIES, WARM, AGAIN = 120, 20, 20
-LOOKED_AT = 100
-"""Passages that a search looks at."""
+LOOKED_AT = MEANT
+"""Passages that a search of ten moments looks at."""
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5)
 """Of meaning, that are tried."""
 

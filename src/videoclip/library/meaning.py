@@ -78,7 +78,7 @@ def embed_passages(writer: Writer, sentences: Sentences, told: Callable[[dict], 
     except VideoclipError as error:
         if sentences.is_named:
             raise
-        return f"what is said is found by its words, not by its meaning or in other languages: {error}"
+        return f"what is said is found by its words, not by its meaning: {error} (--meaning FOLDER, or never)"
     after = Meaning(encoder.name, encoder.fingerprint, encoder.size, before.number)
     if after != before:
         writer.understand(replace(after, number=before.number + 1))

@@ -46,6 +46,8 @@ EARLIER_MODES = {"both": "all"}
 POOL = 12
 """Windows and passages that are looked at for each hit that is asked for, at least ``POOL_LEAST``."""
 POOL_LEAST = 120
+MEANT = 50
+"""Passages that are compared by meaning, at least: of those that overlap one is kept."""
 CONTEXT = 24
 """Seconds around a window in which its boundaries are looked for."""
 MOST_CANDIDATES = 10_000
@@ -311,7 +313,7 @@ class Library:
         if query.mode in ("all", "speech"):
             said = self.store.said(words, count, few)
             found["speech"] = [Hit(v, "", a, b, s, None, s, quote=text) for v, a, b, s, text in said if fits(v, text)]
-            meant = self._understood.nearest(query.text, count, few, query.everything)
+            meant = self._understood.nearest(query.text, max(5 * query.limit, MEANT), few, query.everything)
             found["meaning"] = distinct(
                 [Hit(v, "", a, b, s, None, None, meaning=s) for v, a, b, s in meant if is_there(v)]
             )
