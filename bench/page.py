@@ -43,7 +43,8 @@ def section(made: dict, kind: str) -> str:
     if made.get("limit"):
         lines[-1] += f" Limit: {made['limit']}."
     lines += ["", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    lines += [f"| {' | '.join(cell(row[column]) for column in columns)} |" for row in made["table"]]
+    rows = [[cell(row.get(column, "")) for column in columns] for row in made["table"]]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     versions = ", ".join(f"{k} {v}" for k, v in made["versions"].items() if k in ("python", "torch", "av", "videoclip"))
     return "\n".join([*lines, "", f"{made['machine']}; {versions}; {made['date']}.", ""])
 

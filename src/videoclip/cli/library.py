@@ -16,6 +16,7 @@ from .options import (
     AsJson,
     Device,
     JsonFile,
+    Meaning,
     ReadScreen,
     SpeechModel,
     Transcribe,
@@ -76,6 +77,7 @@ def index_(
         bool, typer.Option("--replace-heard", help="With --transcribe always: also what another recogniser heard.")
     ] = False,
     read_screen: ReadScreen = "auto",
+    meaning: Meaning = "auto",
     look_again: Annotated[
         bool, typer.Option("--look-again", help="A model of another encoder looks at all videos anew; speech stays.")
     ] = False,
@@ -88,6 +90,7 @@ def index_(
     from ..library.home import first_model, own_library
     from ..library.index import IndexOptions, index, note_state
     from ..library.index import watch as watching
+    from ..library.meaning import sentences_for
     from ..library.moved import model_of, move
     from ..library.store.about import is_library, read_about
     from ..media.rapid_ocr import reader_for
@@ -104,18 +107,20 @@ def index_(
             return
         raise VideoclipError("name the videos to index: folders or files")
     ears, reader = ears_for(transcribe, speech_model, replace_heard, complain), reader_for(read_screen)
-    options = IndexOptions(prune, language, workers, look_again=look_again, ears=ears, reader=reader)
+    options = IndexOptions(
+        prune, language, workers, look_again=look_again, ears=ears, reader=reader,
+        meaning=sentences_for(meaning, complain),
+    )  # fmt: skip
     if not model:
         model = model_of(read_about(folder), folder) if is_library(folder) else first_model(complain)
     loaded = load_model(model)
     seer = encoder_for(loaded, encoder, weights)
     folder.mkdir(parents=True, exist_ok=True)
-    told = note_state(folder)
     if advice := advice_on_demo(seer.name, videos):
         complain(advice)
 
     def run() -> "Indexed":
-        return index(videos, folder, loaded, seer, options, told)
+        return index(videos, folder, loaded, seer, options, note_state(folder))
 
     for result in watching(videos, run) if watch else [run()]:
         if as_json:

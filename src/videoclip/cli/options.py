@@ -143,6 +143,13 @@ ReadScreen = Annotated[
     str,
     typer.Option(help="Read text on the screen: auto (where videoclip\\[text] is installed), always or never."),
 ]
+Meaning = Annotated[
+    str,
+    local_name(
+        help="What is said is found by meaning too: auto (where videoclip\\[embed] is installed), never, "
+        "or a sentence encoder's name or folder (remembered)."
+    ),
+]
 SpeechModel = Annotated[
     str,
     local_name(help="Who hears: tiny … large-v3-turbo, parakeet-v3, a repository, a folder (default: by hardware)."),

@@ -7,6 +7,9 @@ import numpy as np
 from ..ties import TOLERANCE, first_of_largest
 from .confidence import Confidence
 
+SPREAD = 2.0
+"""Distances from the median to the lower quarter, as many as hits by meaning begin above it (bench/meaning.py)."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -49,3 +52,35 @@ def calibrated(bank: np.ndarray, moments: np.ndarray) -> Calibration | None:
     evidence = own - np.logaddexp.reduce(others, axis=0)
     middle, upper, most = np.quantile(evidence, [0.5, 0.75, 0.9])
     return Calibration(bank.astype(np.float32), float(min(most, middle + 3 * (upper - middle))))
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How passages that mean a thing are told from those that merely come closest.
+
+    What counts is how much nearer a passage is to a text than passages are to it on average; in a text's own language
+    all are nearer. ``threshold`` is above what this is for most texts of everyday things.
+    """
+
+    middle: np.ndarray  # (D,) the mean of passages
+    threshold: float
+
+    def evidence(self, text: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Of a text (D,) and its scores with passages (K,) -> (K,): 0 or more where a passage means the text."""
+        evidence = scores - text @ self.middle - self.threshold
+        return np.where(np.abs(evidence) <= TOLERANCE * np.abs(scores), 0, evidence)
+
+
+def near_misses(best: np.ndarray, everyday: np.ndarray, middle: np.ndarray) -> Nearness:
+    """Where hits by meaning begin, from the scores of everyday texts with their best passages.
+
+    As far above their median as twice the distance to the lower quarter, which stays low where the library holds many
+    of these things.
+
+    Args:
+        best: (N,) of each everyday text with the passage nearest to it.
+        everyday: (N, D) vectors of these texts.
+        middle: (D,) the mean of passages.
+    """
+    lower, median = np.quantile(best - everyday @ middle, [0.25, 0.5])
+    return Nearness(middle.astype(np.float32), float(median + SPREAD * (median - lower)))

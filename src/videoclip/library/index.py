@@ -36,6 +36,7 @@ from ..progress import clock, track
 from ..ranges import PROCESSES, Range, ranged
 from ..storage.places import Place, write_whole
 from .hearing import hear_videos
+from .meaning import Sentences, embed_passages
 from .moments import embedded, unseen, webp
 from .moved import note_moves
 from .other_model import embed_again, look_again
@@ -116,6 +117,8 @@ class IndexOptions:
     """Whether another encoder than the library's may look at all videos anew; without it, that is an error."""
     ears: Ears | None = None
     """Who hears videos without captions, once all are searched by sight; by default nobody."""
+    meaning: Sentences = field(default_factory=Sentences)
+    """By which sentence encoder what is said is found by meaning; by default the one that the library has, if any."""
     reader: Callable[[], Reader] | None = None
     """What makes who reads the text on the screen, after that; by default nobody."""
 
@@ -164,6 +167,8 @@ def index(
             _hear(writer, files, options.ears, options.language, result, told)
             if result.heard:
                 calibrate(writer, model)
+        if reason := embed_passages(writer, options.meaning, told):
+            result.warnings.append(reason)
         if options.reader:
             reading = read_screens(writer, files, options.reader, told)
             result.read, result.unread = reading.read, reading.unread
@@ -247,9 +252,9 @@ def _opened(
                 f"{folder}: holds features of {before.encoder}, not of {encoder.kind}; name that encoder, or look "
                 "at all videos anew with --look-again (what is said stays), or make another library (--library)"
             )
-        after = About(
-            encoder.kind, model.name, fingerprint, model.size, before.embedding + 1, before.language,
-            before.encoding + 1,
+        after = replace(
+            before, encoder=encoder.kind, model=model.name, fingerprint=fingerprint, size=model.size,
+            embedding=before.embedding + 1, encoding=before.encoding + 1,
         )  # fmt: skip
         result.unseen = look_again(writer, after, model, encoder, options.workers, told)
         return writer
@@ -520,7 +525,7 @@ def note_state(folder: Place) -> Callable[[dict], None]:
 
     def told(state: dict) -> None:
         nonlocal last
-        if state.get("stage") in ("indexing", "hearing", "reading") and time.monotonic() - last < 0.5:
+        if state.get("stage") in ("indexing", "hearing", "understanding", "reading") and time.monotonic() - last < 0.5:
             return
         last = time.monotonic()
         content = state | {"at": time.time(), "process": os.getpid(), "host": gethostname()}

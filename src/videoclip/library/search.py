@@ -2,8 +2,8 @@
 
 By sight, a text's vector is compared with those of overlapping windows of several lengths. Of windows that overlap the
 best one is kept, and its boundaries are moved to where the scores of the single seconds fall off. By speech, passages
-are ranked by BM25, and so are lines of text on the screen. All rankings are joined by reciprocal ranks (Cormack et al.,
-2009).
+are ranked by BM25 and by their meaning, and so are lines of text on the screen by BM25. All rankings are joined by
+reciprocal ranks (Cormack et al., 2009).
 """
 
 import os
@@ -29,8 +29,9 @@ from .calibration import Calibration
 from .confidence import known
 from .home import own_library
 from .likeness import PICTURES, is_picture, picture_features
+from .meaning import Understood
 from .moved import model_of
-from .ranking import Hit, content_words, is_about, joined, said_during
+from .ranking import Hit, content_words, distinct, is_about, joined, said_during
 from .sight import moments_near
 from .store.about import LibraryError
 from .store.reading import Store
@@ -46,6 +47,8 @@ EARLIER_MODES = {"both": "all"}
 POOL = 12
 """Windows and passages that are looked at for each hit that is asked for, at least ``POOL_LEAST``."""
 POOL_LEAST = 120
+MEANT = 50
+"""Passages that are compared by meaning, at least: of those that overlap one is kept."""
 CONTEXT = 24
 """Seconds around a window in which its boundaries are looked for."""
 MOST_CANDIDATES = 10_000
@@ -137,10 +140,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Found:
-    """Hits, best first. Where nothing stands out, ``note`` says so, and there are none."""
+    """Hits, best first. Where nothing stands out, ``note`` says so, and there are none.
+
+    ``missing`` says what was not searched though the library has it, and why.
+    """
 
     hits: list[Hit]
     note: str = ""
+    missing: str = ""
 
 
 class Library:
@@ -161,6 +168,7 @@ class Library:
         self._model = self._given = model
         self._read_calibration: tuple[float, Calibration | None] = (-1.0, None)
         self._text_vector = lru_cache(4096)(self._encoded_text)
+        self._understood = Understood(self.store)
 
     @property
     def model(self) -> JointModel:
@@ -235,15 +243,12 @@ class Library:
             if len(hits) == wanted.limit or is_all or is_cut_off or pool > MOST_CANDIDATES:
                 break
             pool *= 8
-        around = self.store.captions_during([(h.video, h.start, h.end) for h in hits])
-        hits = [
-            replace(h, path=videos[h.video].path, said=said_during(c, h.start, h.end))
-            for h, c in zip(hits, around, strict=True)
-        ]
+        hits = [replace(h, path=videos[h.video].path) for h in self._with_words(hits, others.get("meaning", []))]
         if wanted.by_video:
             place = {hit.video: rank for rank, hit in reversed(list(enumerate(hits)))}
             hits.sort(key=lambda hit: place[hit.video])
-        return Found(hits, "" if hits else NOTHING_SEEN if sight else NOTHING.get(wanted.mode, NOTHING["speech"]))
+        note = "" if hits else NOTHING_SEEN if sight else NOTHING.get(wanted.mode, NOTHING["speech"])
+        return Found(hits, note, self._understood.missing if "meaning" in others else "")
 
     def _by_sight(
         self, wanted: np.ndarray, count: int, live: dict[int, Video], admitted: set[int] | None
@@ -254,6 +259,16 @@ class Library:
         scores = np.array([hit.score for hit in hits])
         shown, sure = self._shown(vectors, scores), self._sure(wanted, scores)
         return [replace(h, sight=p, sure=s) for h, p, s in zip(hits, shown, sure, strict=True)], is_all
+
+    def _with_words(self, hits: list[Hit], meant: list[Hit]) -> list[Hit]:
+        """Hits with all that is said meanwhile, and those that were found by meaning with the passage that means it."""
+        passages = {(hit.video, hit.meaning): (hit.video, hit.start, hit.end) for hit in meant}
+        moments = [(hit.video, hit.start, hit.end) for hit in hits]
+        spans = moments + [passages.get((hit.video, hit.meaning), (hit.video, 0.0, 0.0)) for hit in hits]
+        said = self.store.captions_during(spans)
+        texts = [said_during(captions, start, end) for captions, (_, start, end) in zip(said, spans, strict=True)]
+        during, quotes = texts[: len(hits)], texts[len(hits) :]
+        return [replace(h, said=d, quote=h.quote or q) for h, d, q in zip(hits, during, quotes, strict=True)]
 
     def _refined(self, ranked: list[Hit], vector: np.ndarray | None, limit: int) -> list[Hit]:
         """The first ``limit`` moments with their boundaries; of those that these make one, the better."""
@@ -294,13 +309,19 @@ class Library:
         few = sorted(admitted) if admitted is not None and len(admitted) <= SOME else None
         words, count, found = content_words(query.text), max(5 * query.limit, 100), {}
 
+        def is_there(video: int) -> bool:
+            return video in live and (admitted is None or video in admitted)
+
         def fits(video: int, text: str) -> bool:
-            is_there = video in live and (admitted is None or video in admitted)
-            return is_there and (query.everything or is_about(text, words))
+            return is_there(video) and (query.everything or is_about(text, words))
 
         if query.looks_by("speech"):
             said = self.store.said(words, count, few)
             found["speech"] = [Hit(v, "", a, b, s, None, s, quote=text) for v, a, b, s, text in said if fits(v, text)]
+            meant = self._understood.nearest(query.text, max(5 * query.limit, MEANT), few, query.everything)
+            found["meaning"] = distinct(
+                [Hit(v, "", a, b, s, None, None, meaning=s) for v, a, b, s in meant if is_there(v)]
+            )
         if query.looks_by("written"):
             rows = self.store.written(words, count, few)
             found["written"] = [

@@ -8,7 +8,7 @@ from typing import Literal
 from .ranking import Hit, content_words, has_share
 from .words import found_in
 
-Kind = Literal["seen", "said", "written"]
+Kind = Literal["seen", "said", "said in other words", "written"]
 LONGEST = 90
 """Letters of what is quoted."""
 
@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a moment is a hit: it is ``seen``, ``said`` or ``written``, with what is said or written."""
+    """Why a moment is a hit: it is seen, said (in other words) or written, with what is said or written."""
 
     kind: Kind
     parts: Sequence[Part] = ()
@@ -36,7 +36,11 @@ class Reason:
 def reasons(hit: Hit, query: str) -> list[Reason]:
     """What speaks for a hit, by the text that was looked for."""
     words = content_words(query)
-    told: list[tuple[Kind, str, float | None]] = [("said", hit.quote, hit.speech), ("written", hit.line, hit.written)]
+    told: list[tuple[Kind, str, float | None]] = [
+        ("said", hit.quote, hit.speech),
+        ("said in other words", hit.quote, hit.meaning if hit.speech is None else None),
+        ("written", hit.line, hit.written),
+    ]
     found = [Reason(kind, quoted(text, words)) for kind, text, score in told if score is not None]
     is_seen = (hit.sight or 0.0) >= 0.5 or not found
     return [Reason("seen"), *found] if is_seen else found

@@ -100,17 +100,19 @@ def print_hits(found: "Found", query: str = "") -> None:
     """Moments, best first, with why they were found and what is said meanwhile."""
     from ..library.why import bare, reasons
 
+    if found.missing:
+        complain(found.missing)
     if not found.hits:
         print(found.note)
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
         first, *more = reasons(hit, query)
-        sure = f"{100 * hit.sure:.0f} %" if first.kind == "seen" and hit.sure is not None else first.kind
+        sure = f"{100 * hit.sure:.0f} %" if first.kind == "seen" and hit.sure is not None else first.kind.split()[0]
         print(f"{number:3}. {when:>13} {sure:>7}  {_shortest(hit.path)}")
         for reason in [first, *more]:
             if reason.text:
                 print(f"{'':26} {reason.kind} “{bare(reason.text)}”")
-        if hit.said and hit.speech is None:
+        if hit.said and not hit.quote:
             print(f"{'':26}“{bare(hit.said[:90])}{'…' if len(hit.said) > 90 else ''}”")
 
 

@@ -1,8 +1,8 @@
 """What the JSON API of a library answers."""
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
+
+from ..library.why import Kind
 
 
 class Part(BaseModel):
@@ -15,7 +15,7 @@ class Part(BaseModel):
 class Reason(BaseModel):
     """Why a moment was found."""
 
-    kind: Literal["seen", "said", "written"]
+    kind: Kind
     parts: list[Part] = Field(description="What is said or written, about the words that were looked for")
 
 
@@ -32,6 +32,7 @@ class Moment(BaseModel):
     sight: float | None = Field(description="How well the pictures fit, 0 to 1; half is where hits begin")
     sure: float | None = Field(description="Share of hits like this that are right, 0 to 1, where that is known")
     speech: float | None = Field(description="BM25 score of what is said")
+    meaning: float | None = Field(description="Similarity of a passage that says it in other words")
     said: str
     why: list[Reason]
     written: float | None = Field(description="BM25 score of a line of text on the screen")

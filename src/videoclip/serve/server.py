@@ -350,7 +350,7 @@ def _moment(hit, video: Video, text: str) -> Moment:
         video=hit.video, name=shown(Path(hit.path).name), path=shown(hit.path),
         start=hit.start, end=hit.end, duration=video.duration,
         score=hit.score, sight=hit.sight, sure=hit.sure, speech=hit.speech, said=hit.said, quote=hit.quote,
-        written=hit.written, line=hit.line,
+        written=hit.written, line=hit.line, meaning=hit.meaning,
         why=[Reason(kind=reason.kind, parts=_parts(reason.parts)) for reason in reasons(hit, text)],
     )  # fmt: skip
 

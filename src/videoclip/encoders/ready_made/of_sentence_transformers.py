@@ -36,7 +36,7 @@ def load(folder: Path, name: str, device: torch.device) -> Towers:
     from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     from transformers.utils import logging
 
-    _check_known(folder, name)
+    check_known(folder, name)
     logging.disable_progress_bar()
     how = {"local_files_only": True, "trust_remote_code": False, "model_kwargs": {"use_safetensors": True}}
     model = SentenceTransformer(str(folder), device=str(device), **how)
@@ -68,7 +68,7 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / "modules.json").read_text(encoding="utf-8"))
 
 
-def _check_known(folder: Path, name: str) -> None:
+def check_known(folder: Path, name: str) -> None:
     """Raise if any of its modules is not the library's own."""
     for module in _modules(folder):
         if not module["type"].startswith("sentence_transformers."):

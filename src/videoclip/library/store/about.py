@@ -2,7 +2,7 @@
 
 import json
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from ...config import from_note
 from ...encoders.encoder import FeatureKind
@@ -19,6 +19,22 @@ class LibraryError(VideoclipError):
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """By which sentence encoder what is said is found by meaning; ``number`` counts those that a library has had."""
+
+    encoder: str = ""
+    """What loads it; ``never`` for none, because that was asked for; empty for none so far."""
+    fingerprint: str = ""
+    size: int = 0
+    number: int = 0
+
+    @property
+    def is_had(self) -> bool:
+        """Whether there is one."""
+        return self.size > 0
+
+
+@dataclass(frozen=True)
 class About:
     """What a library is made with; ``embedding`` counts the models that it has had, ``encoding`` the encoders."""
 
@@ -30,6 +46,7 @@ class About:
     language: str = ""
     """Captions that are preferred where there are several, as was asked for last; empty for English."""
     encoding: int = 1
+    meaning: Meaning = field(default_factory=Meaning)
 
 
 def is_library(folder: Place) -> bool:

@@ -1,7 +1,7 @@
 """What searches and readers ask of a library."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import BytesIO
 
 import numpy as np
@@ -10,7 +10,7 @@ from ...encoders.encoder import with_kind
 from ...media.captions import Caption
 from ...storage.places import Place, changed_at, place
 from ...ties import MOMENT, first_of_largest
-from ..calibration import Calibration
+from ..calibration import Calibration, Nearness
 from ..confidence import Confidence
 from .about import About, read_about
 from .found import found_again
@@ -39,9 +39,9 @@ class Store:
         return self.tables.about
 
     def refresh(self) -> bool:
-        """Take notice of another model that the library has been given; whether there is one."""
+        """Take notice of other models that the library has been given; whether there is another of what is seen."""
         about = read_about(self.folder)
-        changed, self.tables.about = about != self.about, about
+        changed, self.tables.about = replace(about, meaning=self.about.meaning) != self.about, about
         return changed
 
     def videos(self) -> dict[int, Video]:
@@ -87,6 +87,11 @@ class Store:
     def spoken(self) -> set[int]:
         """Videos in which something is said."""
         return set(self.tables.rows("speech", ["video"])["video"].to_pylist())
+
+    def understood(self) -> set[int]:
+        """Videos of which what is said is found by meaning."""
+        tables = [self.tables.rows(name, ["video"]) for name in self.tables.passages_there]
+        return {video for rows in tables for video in rows["video"].to_pylist()}
 
     def read(self) -> set[int]:
         """Videos whose screen was read."""
@@ -164,7 +169,7 @@ class Store:
             exact: compare with all, without the approximate index.
         """
         columns = ["video", "start", "end", "_distance"]
-        rows = self.tables.nearest(vector, [*columns, "vector"], count, videos, exact)
+        rows = self.tables.nearest(self.tables.moments, vector, [*columns, "vector"], count, videos, exact)
         vectors = as_vectors(rows["vector"], self.about.size)
         values = (rows[name].to_pylist() for name in columns)
         return [(v, s, e, 1.0 - d, x) for v, s, e, d, x in zip(*values, vectors, strict=True)]
@@ -188,14 +193,29 @@ class Store:
         rows = self.tables.worded(name, words, columns, count, videos)
         return list(zip(*(rows[name].to_pylist() for name in columns), strict=True)) if rows is not None else []
 
+    def meant(
+        self, vector: np.ndarray, count: int, videos: Sequence[int] | None = None
+    ) -> list[tuple[int, float, float, float]]:
+        """(video, start, end, similarity) of the passages whose vectors have the largest dot products with (D,)."""
+        columns = ["video", "start", "end", "_distance"]
+        rows = self.tables.nearest(self.tables.passages, vector, columns, count, videos, exact=False)
+        return [(v, s, e, 1.0 - d) for v, s, e, d in zip(*(rows[name].to_pylist() for name in columns), strict=True)]
+
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Vectors of random moments, (N, D) float32, N <= count."""
-        table = self.tables[self.tables.moments]
+        return self._sample(self.tables.moments, self.about.size, count, seed)
+
+    def sample_passages(self, count: int, seed: int = 0) -> np.ndarray:
+        """Vectors of random passages, (N, D) float32, N <= count."""
+        return self._sample(self.tables.passages, self.about.meaning.size, count, seed)
+
+    def _sample(self, name: str, size: int, count: int, seed: int) -> np.ndarray:
+        table = self.tables[name]
         total = table.count_rows()
         if not total:
-            return np.zeros((0, self.about.size), np.float32)
+            return np.zeros((0, size), np.float32)
         rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
-        return as_vectors(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], self.about.size)
+        return as_vectors(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], size)
 
     def sentences(self, count: int, seed: int = 0) -> list[tuple[int, Caption]]:
         """Random sentences with the numbers of their videos, at most ``count``, in random order."""
@@ -215,6 +235,23 @@ class Store:
                 return Calibration(values["bank"], float(values["threshold"]), confidence)
         except (OSError, ValueError, KeyError):
             return None
+
+    def nearness(self) -> Nearness | None:
+        """What tells hits by meaning from what merely comes closest; None where that is not measured yet."""
+        try:
+            with np.load(BytesIO(self.nearness_file.read_bytes()), allow_pickle=False) as values:
+                return Nearness(values["middle"], float(values["threshold"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def measured_at(self) -> float:
+        """When that was measured; 0 for never."""
+        return changed_at(self.nearness_file)
+
+    @property
+    def nearness_file(self) -> Place:
+        """Where that is written."""
+        return self.folder / f"meaning_{self.about.meaning.number}.npz"
 
     def calibrated_at(self) -> float:
         """When it was measured; 0 for never."""

@@ -121,12 +121,13 @@ def features_rows(entries: Sequence[Entry], kind: FeatureKind):
     return pa.table([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
 
 
-def moment_rows(entries: Sequence[Entry], size: int):
+def moment_rows(parts: Sequence[tuple[int, np.ndarray, np.ndarray]], size: int):
+    """Rows of moments, or of passages, of each video: its number, (N, 2) seconds and (N, D) vectors."""
     import pyarrow as pa
 
-    owners = np.repeat([e.video.id for e in entries], [len(e.spans) for e in entries])
-    spans = np.concatenate([np.asarray(e.spans, np.float32).reshape(-1, 2) for e in entries])
-    flat = np.concatenate([np.asarray(e.moments, np.float16).reshape(-1, size) for e in entries]).reshape(-1)
+    owners = np.repeat([video for video, _, _ in parts], [len(spans) for _, spans, _ in parts])
+    spans = np.concatenate([np.asarray(spans, np.float32).reshape(-1, 2) for _, spans, _ in parts])
+    flat = np.concatenate([np.asarray(vectors, np.float16).reshape(-1, size) for *_, vectors in parts]).reshape(-1)
     columns = [pa.array(owners, pa.int64()), pa.array(spans[:, 0].copy()), pa.array(spans[:, 1].copy())]
     columns.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), size))
     return pa.table(columns, schema=moments_schema(size))

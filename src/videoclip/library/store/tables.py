@@ -64,6 +64,16 @@ class Tables:
         """The name of the table of seconds' vectors."""
         return f"tokens_{self.about.embedding}"
 
+    @property
+    def passages(self) -> str:
+        """The name of the table of the vectors of what is said."""
+        return f"passages_{self.about.meaning.number}"
+
+    @property
+    def passages_there(self) -> tuple[str, ...]:
+        """That name, if passages are found by meaning at all."""
+        return (self.passages,) if self.about.meaning.is_had else ()
+
     def __getitem__(self, name: str):
         if name not in self._tables:
             schemas = {
@@ -74,6 +84,7 @@ class Tables:
                 "pictures": pictures_schema,
                 self.moments: lambda: moments_schema(self.about.size),
                 self.tokens: lambda: tokens_schema(self.about.size),
+                self.passages: lambda: moments_schema(self.about.meaning.size),
             }
             try:
                 self._tables[name] = self._database.open_table(name)  # with the columns that it has
@@ -99,9 +110,11 @@ class Tables:
             known = self._snapshots[name] = Snapshot(version, table.to_lance(), first, last or first)
         return known
 
-    def nearest(self, vector: np.ndarray, columns: list[str], count: int, videos: Sequence[int] | None, exact: bool):
-        """Rows of moments by their dot products with (D,), largest first; ``exact`` without the approximate index."""
-        found = self[self.moments].search(vector.astype(np.float32), "vector").distance_type("dot")
+    def nearest(
+        self, name: str, vector: np.ndarray, columns: list[str], count: int, videos: Sequence[int] | None, exact: bool
+    ):
+        """Rows of a table by their dot products with (D,), largest first; ``exact`` without the approximate index."""
+        found = self[name].search(vector.astype(np.float32), "vector").distance_type("dot")
         if exact:
             found = found.bypass_vector_index()
         else:
@@ -129,6 +142,7 @@ class Tables:
     def drop_other_models(self, later: bool = False) -> None:
         """Drop the tables of models and encoders before the present ones; or ``later``, those that were begun."""
         own = {"moments": self.about.embedding, "tokens": self.about.embedding, "features": self.about.encoding}
+        own |= {"passages": self.about.meaning.number}
         for name in self._database.list_tables(limit=1000).tables:
             kind, _, number = name.partition("_")
             count = int(number or 1)
@@ -167,14 +181,15 @@ class Tables:
         """Bring the indexes up to date, join small fragments, and drop versions that are older than ``kept``."""
         from lancedb.index import BTree, IvfRq
 
-        for name in ("videos", self.features, "speech", "screen", "pictures", self.moments, self.tokens):
+        seen = ("videos", self.features, "pictures", self.moments, self.tokens)
+        for name in (*seen, "speech", "screen", *self.passages_there):
             table = self[name]
             rows, present = table.count_rows(), {index.name for index in table.list_indices()}
             if name in ("speech", "screen") and rows and f"{WORDS}_idx" not in present:
                 self._index_words(table)
             if name != "videos" and rows and "video_idx" not in present:
                 table.create_index("video", config=BTree())
-            if name == self.moments and rows >= INDEX_FROM and "vector_idx" not in present:
+            if name in (self.moments, self.passages) and rows >= INDEX_FROM and "vector_idx" not in present:
                 table.create_index("vector", config=IvfRq(distance_type="dot", num_partitions=rows // PARTITION))
             patiently(partial(table.optimize, cleanup_older_than=kept))
 

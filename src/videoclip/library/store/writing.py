@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -13,8 +13,8 @@ import numpy as np
 from ...media.captions import Caption
 from ...storage import folders
 from ...storage.places import Place, place, write_whole
-from ..calibration import Calibration
-from .about import About, LibraryError, write_about
+from ..calibration import Calibration, Nearness
+from .about import About, LibraryError, Meaning, write_about
 from .reading import Store
 from .rows import (
     Entry,
@@ -86,7 +86,8 @@ class Writer:
 
     def write_vectors(self, entries: Sequence[Entry]) -> None:
         """Write the vectors of videos, by this library's model."""
-        self.tables[self.tables.moments].add(moment_rows(entries, self.store.about.size))
+        parts = [(entry.video.id, entry.spans, entry.moments) for entry in entries]
+        self.tables[self.tables.moments].add(moment_rows(parts, self.store.about.size))
         self.tables[self.tables.tokens].add(token_rows(entries, self.store.about.size))
 
     def name(self, videos: Iterable[Video]) -> None:
@@ -117,6 +118,7 @@ class Writer:
         import pyarrow as pa
 
         rows = list(passages_of(video.id, captions))
+        self._delete([video.id], self.tables.passages_there)
         self.tables["speech"].delete(f"video = {video.id}")
         if rows:
             self.tables["speech"].add(pa.Table.from_pylist(rows, speech_schema()))
@@ -140,8 +142,17 @@ class Writer:
         self.tables.drop_other_models()
         lost = sorted(self.store.with_features() - self.store.videos().keys())
         own = (self.tables.moments, self.tables.tokens, "speech", "screen", "pictures", self.tables.features)
-        self._delete(lost, own)
+        self._delete(lost, (*self.tables.passages_there, *own))
         return len(lost)
+
+    def understand(self, meaning: Meaning) -> None:
+        """Note by which sentence encoder passages are found from now on."""
+        write_about(self.store.folder, replace(self.store.about, meaning=meaning))
+        self.store.refresh()
+
+    def write_passages(self, parts: Sequence[tuple[int, np.ndarray, np.ndarray]]) -> None:
+        """Write all passages of each video: its number, (N, 2) seconds and (N, D) vectors."""
+        self.tables[self.tables.passages].add(moment_rows(parts, self.store.about.meaning.size))
 
     def forget_vectors(self, ids: Sequence[int]) -> None:
         """Remove vectors of videos, by this library's model."""
@@ -162,6 +173,12 @@ class Writer:
         curve = vars(made.confidence) if made.confidence else {}
         np.savez(content, bank=made.bank, threshold=made.threshold, **curve)
         write_whole(self.store.calibration_file, content.getvalue())
+
+    def calibrate_meaning(self, made: Nearness) -> None:
+        """Note where hits by meaning begin."""
+        content = BytesIO()
+        np.savez(content, **vars(made))
+        write_whole(self.store.nearness_file, content.getvalue())
 
     @contextmanager
     def reembedding(self, about: About) -> Iterator["Writer"]:

@@ -149,7 +149,7 @@ function card(hit, place) {
   const words = make("div", { className: "words" },
     make("span", { className: "name", textContent: hit.name, title: hit.path, dir: "auto" }),
     ...hit.why.filter((reason) => reason.parts.length).map(reasonLine),
-    make("span", { className: "said", textContent: hit.said && hit.speech === null && `“${hit.said}”` || "", dir: "auto" }));
+    make("span", { className: "said", textContent: hit.said && !hit.quote && `“${hit.said}”` || "", dir: "auto" }));
   const open = make("button", { type: "button", onclick: () => play(place) }, picture, words);
   open.setAttribute("aria-label", `${hit.name}, ${clock(hit.start)} to ${clock(hit.end)}`);
   open.onpointerenter = (event) => event.pointerType === "mouse" && preview(picture, hit);
