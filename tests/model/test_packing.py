@@ -1,5 +1,6 @@
 """Packed sequences give what each sequence gives alone, whatever they are packed with."""
 
+import pickle
 import random
 from dataclasses import replace
 from functools import partial
@@ -94,6 +95,32 @@ def test_tokens_attend_to_their_own_sequence_alone():
     x = torch.randn(9, 3, 2, 8)
     parts = [padded_attention(part, Layout(torch.tensor([len(part)]), CPU), 0.0) for part in x.split([3, 1, 5])]
     assert torch.allclose(attend(x, layout, 0.0), torch.cat(parts), atol=1e-6)
+
+
+@pytest.mark.parametrize("special", [0, 2])
+def test_a_layout_that_came_with_its_sequences_is_that_of_their_lengths(special):
+    """It is computed elsewhere, and pinned, moved or joined with another before it is used."""
+    video, _ = pairs(2)
+    wanted = Layout(video.lengths + special, CPU, special)
+    video.layout(special).prepared()
+    sent = pickle.loads(pickle.dumps(video)).moved(torch.clone).to(CPU)
+    assert set(PARTS if special else PARTS[:3]) <= vars(sent.layouts[special]).keys()
+    for name in (*PARTS, "places", "valid", "firsts", "longest"):
+        assert torch.equal(torch.as_tensor(getattr(sent.layout(special), name)), torch.as_tensor(getattr(wanted, name)))
+
+
+def test_the_layout_of_texts_and_others_after_them_is_that_of_all():
+    _, some = pairs(2)
+    _, more = pairs(3)
+    for text in (some, more):
+        text.layout().prepared()
+    both = some.followed_by(more)
+    assert both.layouts
+    for name in PARTS[:3]:
+        assert torch.equal(getattr(both.layout(), name), getattr(Layout(both.lengths, CPU), name))
+
+
+PARTS = ("offsets", "within", "others", "sources")
 
 
 def test_flash_attention_is_called_as_this_pytorch_has_it():

@@ -74,11 +74,11 @@ def main(corpus_path: str, out: str) -> None:
             mine = slice(ranks.rank * own, (ranks.rank + 1) * own)
             trained = ranks.averaging(model)
             before = {name: weights.detach().clone() for name, weights in model.named_parameters()}
-            loss, _ = train_step(
-                Training(trained, torch.optim.SGD(model.parameters(), 1.0), config, cast, ranks),
+            measured, _ = train_step(
+                Training(trained, torch.optim.SGD(model.parameters(), 1.0, fused=True), config, cast, ranks),
                 batches_of(corpus, config)[mine], VIDEOS[mine], mine.start, 1.0,
             )  # fmt: skip
-            loss = float(ranks.sum(torch.tensor(loss, dtype=torch.float64))) / ranks.size
+            loss = float(ranks.sum(measured[0].double())) / ranks.size
             gradients = {name: before[name] - weights.detach() for name, weights in model.named_parameters()}
             made[case] = {"loss": loss, "gradients": gradients}
         config = config_of(next(iter(CASES)))

@@ -22,7 +22,9 @@ from videoclip.corpus.rows import NarratedVideo
 from videoclip.corpus.store import Corpus
 from videoclip.errors import VideoclipError
 from videoclip.model.videoclip import VideoCLIP
+from videoclip.pretrain import trainer
 from videoclip.pretrain.config import PretrainConfig
+from videoclip.pretrain.run import read_history
 from videoclip.pretrain.trainer import pretrain
 from videoclip.storage.checkpoints import newest_checkpoint
 
@@ -103,6 +105,33 @@ def test_a_loss_that_is_not_a_number_stops_with_its_batch_on_disk(config):
     assert int(batch["lengths"].sum()) == len(batch["features"])
     kept = newest_checkpoint(out, torch.device("cpu"))
     assert kept is None or all(weights.isfinite().all() for weights in kept["model"].values())
+
+
+@pytest.mark.parametrize("minutes", [0, 60])
+def test_what_was_done_before_a_loss_that_is_not_a_number_is_kept(config, monkeypatch, minutes):
+    """It is noticed when the next update has begun, and is none of those that the log and the checkpoint have."""
+    step, begun = trainer.train_step, []
+
+    def failing(training, batches, *rest):
+        begun.append(0)
+        if len(begun) == 5:
+            batches = [batch.moved(lambda x: x * torch.nan if x.dtype == torch.float16 else x) for batch in batches]
+        return step(training, batches, *rest)
+
+    monkeypatch.setattr(trainer, "train_step", failing)
+    with pytest.raises(VideoclipError, match=r"^update 4: the loss is nan and the gradient's norm nan"):
+        pretrain(replace(config, checkpoint_minutes=minutes))
+    out = Path(config.out)
+    assert [line["update"] for line in read_history(out / "history.jsonl")] == [1, 2, 3, 4]
+    if not minutes:
+        state = newest_checkpoint(out, torch.device("cpu"))
+        assert state["state"]["update"] == 4
+        assert all(weights.isfinite().all() for weights in state["model"].values())
+        monkeypatch.setattr(trainer, "train_step", step)
+        pretrain(replace(config, checkpoint_minutes=minutes))
+        resumed = losses(out)
+        pretrain(replace(config, out=str(out.parent / "whole")))
+        assert resumed == losses(out.parent / "whole")
 
 
 def test_features_that_are_not_numbers_name_their_video(config, monkeypatch):

@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from videoclip.encoders.encoder import FeatureKind
 from videoclip.errors import ConfigError, CorpusError
 from videoclip.model.config import ModelConfig
 from videoclip.model.joint import load_model
-from videoclip.model.loss import LossConfig
+from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain import trainer
-from videoclip.pretrain.clips import ClipConfig
+from videoclip.pretrain.clips import ClipConfig, draw_batch
 from videoclip.pretrain.config import OptimizerConfig, PretrainConfig
-from videoclip.pretrain.neighbours import BatchConfig
+from videoclip.pretrain.loading import split
+from videoclip.pretrain.neighbours import BatchConfig, plan_epoch
 from videoclip.pretrain.run import read_history
 from videoclip.pretrain.trainer import pretrain
 from videoclip.storage.checkpoints import newest_checkpoint
@@ -61,6 +63,32 @@ def test_training_learns_to_tell_pairs_apart(either):
     pretrain(replace(either, epochs=20))
     first, last = losses(either)[:3], losses(either)[-3:]
     assert sum(last) < 0.85 * sum(first)
+
+
+def test_training_is_a_plain_loop_that_waits_for_every_update(config):
+    """To the last bit: nothing that is done ahead, or looked at later, changes a number."""
+    config = replace(config, batches=BatchConfig(rule="random", videos=4), validate_epochs=0)
+    trained = pretrain(config)
+    corpus = Corpus(config.corpus)
+    rows, _ = split(corpus, config)
+    torch.manual_seed(config.seed)
+    model = VideoCLIP(trained.config).train()
+    adam = torch.optim.Adam(model.parameters(), 1.0, config.optimizer.betas, fused=True)
+    wanted, count = [], len(rows) // 4
+    for epoch in range(config.epochs):
+        for i, chosen in enumerate(plan_epoch(len(rows), config.batches, random.Random(f"0 plan {epoch}"), None)):
+            videos = corpus.read([rows[row] for row in chosen])
+            batch = draw_batch(videos, config.clips, trained.config.max_text_tokens, random.Random(f"0 {epoch} {i}"))
+            torch.manual_seed(len(wanted))
+            loss = contrastive_loss(*model(batch.video, batch.text), config.loss)
+            adam.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
+            adam.param_groups[0]["lr"] = config.optimizer.lr_at(len(wanted), config.epochs * count)
+            adam.step()
+            wanted.append(float(loss.detach()))
+    assert losses(config) == wanted
+    assert trained.fingerprint == model.fingerprint
 
 
 def interrupt(config: PretrainConfig, update: int, times: int) -> None:
@@ -263,6 +291,6 @@ def test_videos_that_training_has_not_met_get_vectors_from_clips(config, monkeyp
 
 def test_a_videos_vector_is_the_mean_over_its_pairs_of_clip_and_texts():
     video, text = torch.randn(3, 5), torch.randn(6, 5)
-    got = trainer.video_vectors(video, text, torch.tensor([1, 0, 1]))
+    got = trainer.video_vectors(video, text, torch.tensor([1, 0, 1]), 2)
     pairs = [(video[i] + (text[2 * i] + text[2 * i + 1]) / 2) / 2 for i in range(3)]
     assert torch.allclose(got, torch.stack([pairs[1], (pairs[0] + pairs[2]) / 2]))

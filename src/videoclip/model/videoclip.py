@@ -30,7 +30,7 @@ from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
 from .inputs import seconds_given, similarity, texts_given, videos_given
 from .mil_nce import MIL_NCE, MilNce, MilNceConfig
-from .packing import Layout, Packed, mean_of_others, pack_text, pack_video
+from .packing import CLIP_SPECIALS, Layout, Packed, mean_of_others, pack_text, pack_video
 from .residual import Gate, texts_of
 from .tokenizer import bert_tokenizer
 
@@ -124,16 +124,15 @@ class VideoTower(nn.Module):
         Returns:
             (Σ(T + 2), D), or (Σ(T + 1), D) without ``with_cls``.
         """
-        special = 2 if with_cls else 1
-        layout = Layout(video.lengths + special, video.values.device)
+        special = CLIP_SPECIALS if with_cls else CLIP_SPECIALS - 1
+        layout = video.layout(special)
         seconds = self.mlp_out(self.mlp_norm(F.gelu(self.mlp_in(video.values.to(self.mlp_in.weight.dtype)))))
         table = torch.cat([self.special_tokens[-special:].to(seconds.dtype), seconds])
-        number = torch.from_numpy(layout.within) - special  # of a second in its clip; negative for special tokens
-        is_second = number >= 0
-        rows = torch.where(is_second, special + is_second.cumsum(0) - 1, number + special)
-        positions = torch.where(is_second, number + 1, torch.where(number == -1, self.sep_position, 0))
-        rows, positions = (x.to(table.device, non_blocking=True) for x in (rows, positions))
-        return Packed(self.transformer(table.index_select(0, rows), positions, layout), layout.lengths)
+        number = layout.within - (special - 1)  # 0 for [SEP], -1 for [CLS]
+        positions = number.masked_fill(number == 0, self.sep_position).clamp(min=0)
+        return Packed(
+            self.transformer(table.index_select(0, layout.sources), positions, layout), layout.lengths, {0: layout}
+        )
 
 
 class TextTower(nn.Module):
@@ -146,9 +145,9 @@ class TextTower(nn.Module):
 
     def forward(self, text: Packed) -> Packed:
         """B texts, ``[CLS] text [SEP]`` each, (ΣL,) int -> (ΣL, D)."""
-        layout = Layout(text.lengths, text.values.device)
-        positions = torch.from_numpy(layout.within).to(layout.device, non_blocking=True)
-        return Packed(self.transformer(self.word_embedding(text.values), positions, layout), text.lengths)
+        layout = text.layout()
+        tokens = self.transformer(self.word_embedding(text.values), layout.within, layout)
+        return Packed(tokens, text.lengths, {0: layout})
 
 
 class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
@@ -210,7 +209,7 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
 
     def _own_seconds(self, video: Packed) -> Packed:
         hidden = self.video_tower(video, with_cls=False)
-        layout = Layout(hidden.lengths, hidden.values.device)
+        layout = hidden.layout()
         vectors = self._scaled(hidden.values.index_select(0, layout.others))
         return Packed(vectors if self.start is None else self.video_gate(vectors), video.lengths)
 
@@ -220,7 +219,7 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
             return encode(what).to(self.device)
 
     def _pooled(self, hidden: Packed) -> Tensor:
-        layout = Layout(hidden.lengths, hidden.values.device)
+        layout = hidden.layout()
         if self.config.pooling == "cls":
             return self._scaled(hidden.values.index_select(0, layout.firsts))
         return self._scaled(mean_of_others(hidden.values, layout))

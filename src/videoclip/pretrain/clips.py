@@ -7,7 +7,7 @@ clip grows to a length of its own.
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..corpus.rows import NarratedVideo
 from ..errors import ConfigError, CorpusError
-from ..model.packing import Packed, pack_text, pack_video
+from ..model.packing import CLIP_SPECIALS, Packed, pack_text, pack_video, to
 from ..ranges import Range, ranged
 from .tokens import Said, tokenised
 
@@ -214,15 +214,28 @@ class Batch:
         times = (f"{name} {tuple(getattr(self, name).shape)}" for name in ("owner", "shown", "spoken"))
         return f"Batch({self.video}, {self.text}, {', '.join(times)})"
 
+    def prepared(self) -> "Batch":
+        """The same, with the layouts that the towers ask for."""
+        self.video.layout(CLIP_SPECIALS).prepared()
+        for texts in (self.text, self.chatter) if self.chatter else (self.text,):
+            texts.layout().prepared()
+        return self
+
     def to(self, device: torch.device) -> "Batch":
-        times = (x.to(device, non_blocking=True) for x in (self.owner, self.shown, self.spoken))
-        chatter = self.chatter and self.chatter.to(device)
-        return Batch(self.video.to(device), self.text.to(device), *times, chatter=chatter)
+        return self.moved(lambda x: to(x, device))
 
     def pin_memory(self) -> "Batch":
-        times = (x.pin_memory() for x in (self.owner, self.shown, self.spoken))
-        chatter = self.chatter and self.chatter.pin_memory()
-        return Batch(self.video.pin_memory(), self.text.pin_memory(), *times, chatter=chatter)
+        """The same in memory that a GPU reads by itself, with its layouts: so nothing of it is waited for later.
+
+        They are made here, in 0.2 ms, since it takes another process's 1.2 ms to hand them over.
+        """
+        return self.prepared().moved(Tensor.pin_memory)
+
+    def moved(self, move: Callable[[Tensor], Tensor]) -> "Batch":
+        """The same batch after ``move`` of every tensor but the lengths."""
+        times = (move(x) for x in (self.owner, self.shown, self.spoken))
+        chatter = self.chatter and self.chatter.moved(move)
+        return Batch(self.video.moved(move), self.text.moved(move), *times, chatter=chatter)
 
     def overlaps(self) -> Tensor:
         """Which texts (rows) and clips (columns) are of the same video and overlap in time: (B, B) bool."""

@@ -99,15 +99,13 @@ def resume(out: Path, model: VideoCLIP, optimizer: torch.optim.Optimizer) -> Sta
     return from_note(State, checkpoint["state"], out)
 
 
-def not_finite(
-    out: Path, update: int, rank: int, error: ArithmeticError, batches: list[Batch], videos: list[list[str]]
-) -> VideoclipError:
-    """What is raised where a loss is not a number, its batches written to disk to be looked at.
+def not_finite(path: Path, what: str, batches: list[Batch], videos: list[list[str]]) -> VideoclipError:
+    """What is raised where a loss is not a number, its batches written to ``path`` to be looked at.
 
     The file holds for each batch the ids of its videos, its features, tokens and times; ``torch.load`` reads it with
     ``weights_only=True``.
     """
-    path = out / f"not-finite-{update}-{rank}.pt"
+    batches = [batch.to(torch.device("cpu")) for batch in batches]
     content = [
         {
             "videos": ids, "features": batch.video.values, "lengths": batch.video.lengths, "tokens": batch.text.values,
@@ -124,7 +122,7 @@ def not_finite(
     })  # fmt: skip
     where = f"the features of {', '.join(bad[:5])} are not numbers" if bad else "its features are numbers"
     return VideoclipError(
-        f"update {update}: {error}; {where}. Its batches are in {path}. The last checkpoint is as it was: leave out "
+        f"{what}; {where}. Its batches are in {path}. The last checkpoint is as it was: leave out "
         "such videos with train_videos, or lower optimizer.lr in another run"
     )
 

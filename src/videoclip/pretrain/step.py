@@ -4,7 +4,6 @@ An update has the batches of all processes. With ``batches.negatives=update`` a 
 them, as if they were one large batch; with ``batch``, those of its own batch, as in the paper.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -25,10 +24,6 @@ Pooled = tuple[Tensor, Tensor, Tensor]
 """Vectors of B clips, of their B × K texts, and of C texts that belong to none: (B, D), (B × K, D), (C, D)."""
 
 
-class NotFinite(ArithmeticError):
-    """A loss or a gradient is not a number; the weights are as they were before the update."""
-
-
 @dataclass(frozen=True)
 class Training:
     """What all updates of a run share."""
@@ -42,8 +37,10 @@ class Training:
 
 def train_step(
     training: Training, batches: Sequence[Batch], videos: Sequence[Sequence[int]], number: int, lr: float
-) -> tuple[float, list[Tensor]]:
-    """One step of Adam on this process's batches of an update.
+) -> tuple[Tensor, list[Tensor]]:
+    """One step of Adam on this process's batches of an update. Nothing here waits for a GPU to have done it.
+
+    Where the loss or the gradient is not a number, the weights stay as they were.
 
     Args:
         videos: of each batch, the rows of its videos in the corpus.
@@ -51,10 +48,8 @@ def train_step(
         lr: learning rate.
 
     Returns:
-        The loss of these batches, and for each a vector per video, (V, D).
-
-    Raises:
-        NotFinite: the loss or the gradient is not a number.
+        The loss of these batches and the gradient's norm, (2,), and if training makes them, a vector of each batch's
+        every video, (V, D).
     """
     model, optimizer, config = training.model, training.optimizer, training.config
     model.train()
@@ -66,12 +61,16 @@ def train_step(
     backward = _as_one_batch if whole else _batch_by_batch
     loss, pooled = backward(training, batches, videos, seeds)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.max_gradient_norm)
-    measured, size = torch.stack([loss.detach(), norm.detach()]).tolist()
-    if not (math.isfinite(measured) and math.isfinite(size)):
-        raise NotFinite(f"the loss is {measured:.4g} and the gradient's norm {size:.4g}")
+    measured = torch.stack([loss.detach(), norm.detach()])
+    # Where this is 1, a fused Adam changes nothing: so nobody has to look first, and a GPU need not be waited for.
+    optimizer.found_inf = 1 - measured.isfinite().all().float()  # type: ignore[attr-defined]
     optimizer.step()
-    vectors = [video_vectors(v.detach(), t.detach(), b.owner) for (v, t, _), b in zip(pooled, batches, strict=True)]
-    return measured, vectors
+    if config.batches.vector_from != "training":
+        return measured, []
+    count = config.batches.videos
+    return measured, [
+        video_vectors(v.detach(), t.detach(), b.owner, count) for (v, t, _), b in zip(pooled, batches, strict=True)
+    ]
 
 
 def _batch_by_batch(
@@ -172,17 +171,17 @@ def _overlaps(texts: Tensor, clips: Tensor) -> Tensor:
     return same & (texts[:, None, 3] < clips[:, 2]) & (clips[:, 1] < texts[:, None, 4])
 
 
-def video_vectors(video: Tensor, text: Tensor, owner: Tensor) -> Tensor:
-    """A vector per video: the mean over its pairs of (video + text) / 2 (paper, section 3.3).
+def video_vectors(video: Tensor, text: Tensor, owner: Tensor, count: int) -> Tensor:
+    """A vector per video, (count, D): the mean over its pairs of (video + text) / 2 (paper, section 3.3).
 
     Args:
         video: pooled clips, (B, D).
         text: pooled texts, (B × K, D).
-        owner: which video each pair is from, (B,).
+        owner: which of ``count`` videos each pair is from, (B,).
     """
     pairs = (video.float() + text.float().view(len(video), -1, text.shape[1]).mean(1)) / 2
-    sums = pairs.new_zeros(int(owner.max()) + 1, pairs.shape[1]).index_add_(0, owner, pairs)
-    return sums / owner.bincount()[:, None]
+    sums = pairs.new_zeros(count, pairs.shape[1]).index_add_(0, owner, pairs)
+    return sums / pairs.new_zeros(count).index_add_(0, owner, pairs.new_ones(len(owner)))[:, None]
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePath
 
@@ -30,6 +30,7 @@ from ..progress import track
 from ..provenance import provenance
 from ..storage.copies import fetch, publish
 from ..storage.places import Place, place, write_whole
+from .ahead import Later, on_device
 from .clips import Batch, draw_batch
 from .config import PretrainConfig, fitted
 from .diagnostics import in_words
@@ -38,7 +39,7 @@ from .loading import load_batches, split
 from .neighbours import plan_epoch
 from .realign import realign
 from .run import Interruption, Log, exclusive, not_finite, resume, save
-from .step import Cast, NotFinite, Training, autocast, pooled, train_step, video_vectors
+from .step import Cast, Training, autocast, pooled, train_step, video_vectors
 from .tokens import tokens_of
 from .validation import diagnose, keep_share, validate
 
@@ -125,6 +126,7 @@ class _Run:
                 f"an update has {self.per_update} batches of {config.batches.videos} videos, but {corpus.path} has "
                 f"{len(train)} videos to train on; set batches.videos or batches.per_update lower"
             )
+        self.updates = self.updates_per_epoch * config.epochs
         device = device_here()
         self.cast = autocast(config.precision, device)
         torch.manual_seed(config.seed)
@@ -149,28 +151,16 @@ class _Run:
     def train(self, probe: Probe | None) -> VideoCLIP:
         config, state, figures = self.config, self.state, {}
         pairs = self.per_update * config.batches.videos * config.clips.pairs_per_video
-        updates = self.updates_per_epoch * config.epochs
         with (
             Interruption() as interruption,
             Log(self.out, state) if self.ranks.is_first else nullcontext() as log,
-            track("pretrain", updates * pairs, "pairs", state.update * pairs, self.ranks.is_first) as advance,
+            track("pretrain", self.updates * pairs, "pairs", state.update * pairs, self.ranks.is_first) as advance,
         ):
-            saved = time.monotonic()
+            self.saved = time.monotonic()
             while state.epoch < config.epochs and not self._is_settled():
                 if not state.batch:
                     state.plan = self._plan()
-                for batches in self._updates():
-                    loss = self._update(batches, updates)
-                    advance(pairs, f"loss {loss:.2f}")
-                    if log and state.update % config.log_every == 0:
-                        log.write(lr=self.optimizer.param_groups[0]["lr"])
-                    is_due = time.monotonic() - saved > 60 * config.checkpoint_minutes
-                    interruption.agree(self.ranks)
-                    if log and (interruption.asked_for or is_due):
-                        save(self.out, self.model, self.optimizer, state)
-                        publish(self.where)
-                        saved = time.monotonic()
-                    interruption.obey()
+                self._epoch(interruption, log, lambda loss: advance(pairs, f"loss {loss:.2f}"))
                 state.epoch, state.batch = state.epoch + 1, 0
                 is_last = state.epoch == config.epochs
                 if config.validate_epochs and (is_last or state.epoch % config.validate_epochs == 0):
@@ -214,37 +204,50 @@ class _Run:
         """Whether validations have been no better for as long as they may."""
         return bool(self.config.patience) and self.state.no_better >= self.config.patience
 
-    def _updates(self) -> Iterator[list[Batch]]:
-        """The rest of an epoch's updates, each with the batches of it that are this process's."""
-        batches = load_batches(self.corpus, self.state, self.config, self._mine(), self.tokens)
-        while update := list(islice(batches, self.own)):
-            yield update
+    def _epoch(self, interruption: Interruption, log: Log | None, done: Callable[[float], None]) -> None:
+        """The rest of an epoch's updates; ``done`` is called with the loss of each.
 
-    def _mine(self) -> list[int]:
-        """Which of the epoch's batches this process draws: of each update its share, in one piece."""
-        end = self.updates_per_epoch * self.per_update
-        first = self.ranks.rank * self.own
-        return [
-            start + first + i
-            for start in range(self.state.batch, end - self.per_update + 1, self.per_update)
-            for i in range(self.own)
-        ]
+        What an update gave is looked at when the next one has begun, so that a GPU never waits for it.
+        """
+        before = None
+        for number, (start, batches) in enumerate(self._updates(), self.state.update):
+            begun = self._begin(number, start, batches)
+            if before:
+                self._settle(before, log, done)
+            before = begun
+            interruption.agree(self.ranks)
+            is_due = time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes
+            if log and (interruption.asked_for or is_due):
+                self._settle(begun, log, done)
+                before = None
+                save(self.out, self.model, self.optimizer, self.state)
+                publish(self.where)
+                self.saved = time.monotonic()
+            interruption.obey()
+        if before:
+            self._settle(before, log, done)
 
-    def _update(self, batches: list[Batch], updates: int) -> float:
-        """Train on the batches of one update; returns its loss."""
+    def _updates(self) -> Iterator[tuple[int, list[Batch]]]:
+        """The rest of an epoch's updates: where in its plan each begins, and the batches of it that are this process's.
+
+        Of each update a process takes its share of batches in one piece.
+        """
+        end, first = self.updates_per_epoch * self.per_update, self.ranks.rank * self.own
+        starts = range(self.state.batch, end - self.per_update + 1, self.per_update)
+        mine = [start + first + i for start in starts for i in range(self.own)]
+        drawn = load_batches(self.corpus, self.state, self.config, mine, self.tokens)
+        batches = on_device(drawn, self.model.device)
+        for start in starts:
+            yield start, list(islice(batches, self.own))
+
+    def _begin(self, number: int, start: int, batches: list[Batch]) -> "_Update":
+        """Train on the batches of an update, as far as Python is needed for it."""
         state, config, ranks = self.state, self.config, self.ranks
-        first = state.batch + ranks.rank * self.own
+        first, lr = start + ranks.rank * self.own, config.optimizer.lr_at(number, self.updates)
         videos = state.plan[first : first + self.own]
-        device = self.model.device
+        of_run = state.epoch * self.updates_per_epoch * self.per_update + first
         try:
-            loss, vectors = train_step(
-                self.training, [batch.to(device) for batch in batches], videos,
-                state.epoch * self.updates_per_epoch * self.per_update + first,
-                config.optimizer.lr_at(state.update, updates),
-            )  # fmt: skip
-        except NotFinite as error:
-            ids = [[self.corpus.ids[row] for row in rows] for rows in videos]
-            raise not_finite(self.out, state.update, ranks.rank, error, batches, ids) from error
+            measured, vectors = train_step(self.training, batches, videos, of_run, lr)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -252,14 +255,32 @@ class _Run:
                 f"{self.out}: {len(batches[0])} pairs do not fit into memory; lower batches.videos or "
                 "clips.pairs_per_video, and raise batches.per_update in turn, which gives the same pairs in one update"
             ) from error
-        loss = float(ranks.sum(torch.tensor(loss, dtype=torch.float64))) / ranks.size
-        if state.vectors is not None:
-            everyone = ranks.gathered(torch.stack(vectors)).cpu()
-            met = state.plan[state.batch : state.batch + self.per_update]
-            for rows, made in zip(met, everyone, strict=True):
+        of_all = ranks.sum(measured[:1].double()) if ranks.size > 1 else measured[:1]
+        everyone = Later(ranks.gathered(torch.stack(vectors))) if vectors else None
+        return _Update(number, start, lr, batches, Later(torch.cat([of_all, measured])), everyone)
+
+    def _settle(self, update: "_Update", log: Log | None, done: Callable[[float], None]) -> None:
+        """Note what an update gave, and that it is done.
+
+        Raises:
+            VideoclipError: its loss or gradient is not a number; the weights are as they were before it.
+        """
+        state = self.state
+        total, own, norm = update.figures.read().tolist()
+        if not (math.isfinite(own) and math.isfinite(norm)):
+            first = update.start + self.ranks.rank * self.own
+            ids = [[self.corpus.ids[row] for row in rows] for rows in state.plan[first : first + self.own]]
+            what = f"update {update.number}: the loss is {own:.4g} and the gradient's norm {norm:.4g}"
+            raise not_finite(self.out / f"not-finite-{update.number}-{self.ranks.rank}.pt", what, update.batches, ids)
+        if update.vectors:
+            met = state.plan[update.start : update.start + self.per_update]
+            for rows, made in zip(met, update.vectors.read(), strict=True):
                 state.note([self.place[row] for row in rows], made)
+        loss = total / self.ranks.size
         state.advance(loss, self.per_update)
-        return loss
+        done(loss)
+        if log and state.update % self.config.log_every == 0:
+            log.write(lr=update.lr)
 
     def _plan(self) -> list[list[int]]:
         """The epoch's batches, as rows of the corpus: the same in all processes."""
@@ -278,6 +299,23 @@ class _Run:
             rng = random.Random(f"{config.seed} plan {state.epoch}")
             plan = np.array(plan_epoch(len(train), config.batches, rng, vectors))
         return [[train[i] for i in batch] for batch in self.ranks.told(plan).tolist()]
+
+
+@dataclass(frozen=True)
+class _Update:
+    """An update that was begun; a GPU may still be working on it."""
+
+    number: int
+    """Among those of the run, from 0."""
+    start: int
+    """Of its batches, those of all processes, the place of the first one in the epoch's plan."""
+    lr: float
+    batches: list[Batch]
+    """This process's."""
+    figures: Later
+    """(3,): the sum of all processes' losses, this one's, and the gradient's norm."""
+    vectors: Later | None
+    """Of each batch's every video, (batches, videos, D), where training makes them."""
 
 
 def _new_model(config: PretrainConfig, corpus: Corpus) -> VideoCLIP:
@@ -325,5 +363,6 @@ def embed_videos(
         videos = corpus.read(rows[start : start + config.batches.videos])
         batch = draw_batch(videos, clips, config.model.max_text_tokens, random.Random(f"{config.seed} vectors {start}"))
         video, text = pooled(model, batch, cast)
-        vectors[start : start + len(videos)] = video_vectors(video, text, batch.owner.to(video.device)).cpu()
+        made = video_vectors(video, text, batch.owner.to(video.device), len(videos))
+        vectors[start : start + len(videos)] = made.cpu()
     return ranks.sum(vectors).numpy()
