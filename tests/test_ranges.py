@@ -42,7 +42,8 @@ def numeric(kind: type) -> list[str]:
     """Keys whose values are numbers, tuples of them, or None."""
 
     def leaves(hint) -> set:
-        return set().union(*(leaves(part) for part in get_args(hint))) if get_args(hint) else {hint}
+        parts = hint if isinstance(hint, list) else get_args(hint)  # a list: of what can be called, what it takes
+        return set().union(*(leaves(part) for part in parts)) if parts or isinstance(hint, list) else {hint}
 
     return [f.name for f in fields(kind) if leaves(get_type_hints(kind)[f.name]) & {int, float}]
 

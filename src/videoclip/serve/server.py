@@ -253,14 +253,15 @@ def video(served: Here, number: VideoNumber) -> VideoDetail:
 
 
 @api.get("/videos/{number}/transcript")
-def sentences(
+async def sentences(
     served: Here, number: VideoNumber, find: Annotated[str, QueryParameter(min_length=1, max_length=LONGEST_QUERY)]
 ) -> Sentences:
     """Sentences of a video that hold some words, in any form that a search finds them in."""
     served.video(number)
-    texts = [caption.text for caption in served.library.transcript(number)]
-    found = sentences_with(texts, find).items()
-    return Sentences(found=[Said(sentence=i, parts=_parts(parts)) for i, parts in found])
+    found = await served.in_turn(
+        lambda: sentences_with([caption.text for caption in served.library.transcript(number)], find)
+    )
+    return Sentences(found=[Said(sentence=i, parts=_parts(parts)) for i, parts in found.items()])
 
 
 @api.get("/videos/{number}/captions/{form}", response_class=Response)
