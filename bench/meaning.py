@@ -257,12 +257,13 @@ def scale(encoder: str, passages: int) -> None:
         del vectors
         names = [f"{WORDS[i % len(WORDS)]} {WORDS[(7 * i) % len(WORDS)]}" for i in range(len(near))]
         made = Made(dict(zip(names, near, strict=True)))
-        meaning.__dict__["load_sentence_encoder"] = lambda name: made
         library = Only(folder / "library")
         took = {"words": [], "words and meaning": []}
         for _ in range(2):
             for what, kinds in (("words", ("speech",)), ("words and meaning", ("speech", "meaning"))):
-                library._understood = meaning.Understood(library.store) if "meaning" in kinds else Silent(library.store)
+                library._understood = (
+                    meaning.Understood(library.store, lambda _: made) if "meaning" in kinds else Silent(library.store)
+                )
                 library.kinds = kinds
                 took[what].append(timed(lambda name: library.search(Query(name, "speech")), names))
         alone = timed(lambda text: writer.store.meant(text, LOOKED_AT), near)

@@ -3,7 +3,7 @@
 import pytest
 
 from videoclip.library.ranking import Hit, content_words
-from videoclip.library.why import LONGEST, bare, quoted, reasons, sentences_with
+from videoclip.library.why import LONGEST, isolated, quoted, reasons, sentences_with
 from videoclip.library.words import found_in
 
 
@@ -50,5 +50,5 @@ def test_sentences_that_hold_what_is_looked_for():
 
 
 def test_text_that_runs_from_right_to_left_moves_nothing_beside_it():
-    assert bare("onion") == "onion"
-    assert bare("البصل") == "\u2068البصل\u2069"
+    assert isolated("onion") == "onion"
+    assert isolated("البصل") == "\u2068البصل\u2069"

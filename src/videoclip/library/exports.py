@@ -14,6 +14,9 @@ from ..progress import track
 from .editing import as_edl, as_fcpxml, one_line
 from .ranking import Hit
 
+MORE = ("meaning", "quote", "written", "line")
+"""Columns of tables that came later, fields of ``Hit``."""
+
 
 def as_json(hits: Sequence[Hit], title: str) -> str:
     """Everything that is known of the hits."""
@@ -24,7 +27,7 @@ def as_csv(hits: Sequence[Hit], title: str) -> str:
     """A row per hit, with a header."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(["query", "path", "start", "end", "score", "sight", "sure", "speech", "said"])
+    writer.writerow(["query", "path", "start", "end", "score", "sight", "sure", "speech", "said", *MORE])
     for hit in hits:
         row = [
             title,
@@ -36,6 +39,7 @@ def as_csv(hits: Sequence[Hit], title: str) -> str:
             hit.sure,
             hit.speech,
             hit.said,
+            *(getattr(hit, name) for name in MORE),
         ]
         writer.writerow([_harmless(v) if isinstance(v, str) else v for v in row])
     return file.getvalue()

@@ -77,6 +77,6 @@ def sentences_with(texts: Sequence[str], query: str) -> dict[int, list[Part]]:
     return {i: marked(texts[i], found_in(texts[i], words)) for i in hold}
 
 
-def bare(text: str) -> str:
+def isolated(text: str) -> str:
     """A text as it stands in a line of other text: whichever way it is written, it moves nothing beside it."""
     return f"\u2068{text}\u2069" if re.search("[\u0590-\u08ff\ufb1d-\ufefc]", text) else text

@@ -3,8 +3,8 @@
 The ready-made model is the demo encoder's own MIL-NCE embedding: a text side trained on the kind of videos that the
 encoder was trained on, of another world, by a narrator who lags as people do, or by one who speaks of every step while
 it lasts (``faithful``: it comes close to what the encoder can tell). It meets worlds of another seed and with narration
-that lags, of which VideoCLIP has some videos to learn from. On top of it, VideoCLIP
-learns from narration that the ready-made model has placed (``realign``). What is done is not done again.
+that lags, of which VideoCLIP has some videos to learn from. On top of it, VideoCLIP learns from narration that the
+ready-made model has placed (``realign``). What is done is not done again.
 """
 
 import json

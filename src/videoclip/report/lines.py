@@ -98,7 +98,7 @@ def print_inspection(seen: "Inspection") -> None:
 
 def print_hits(found: "Found", query: str = "") -> None:
     """Moments, best first, with why they were found and what is said meanwhile."""
-    from ..library.why import bare, reasons
+    from ..library.why import isolated, reasons
 
     if found.missing:
         complain(found.missing)
@@ -107,13 +107,14 @@ def print_hits(found: "Found", query: str = "") -> None:
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
         first, *more = reasons(hit, query)
-        sure = f"{100 * hit.sure:.0f} %" if first.kind == "seen" and hit.sure is not None else first.kind.split()[0]
+        share = None if hit.sure is None else f"{100 * hit.sure:.0f} %" if hit.sure >= 0.005 else "< 1 %"
+        sure = share if share and first.kind == "seen" else first.kind.split()[0]
         print(f"{number:3}. {when:>13} {sure:>7}  {_shortest(hit.path)}")
         for reason in [first, *more]:
             if reason.text:
-                print(f"{'':26} {reason.kind} “{bare(reason.text)}”")
+                print(f"{'':26} {reason.kind} “{isolated(reason.text)}”")
         if hit.said and not hit.quote:
-            print(f"{'':26}“{bare(hit.said[:90])}{'…' if len(hit.said) > 90 else ''}”")
+            print(f"{'':26}“{isolated(hit.said[:90])}{'…' if len(hit.said) > 90 else ''}”")
 
 
 def _shortest(path: str) -> str:

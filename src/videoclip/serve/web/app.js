@@ -155,12 +155,13 @@ function card(hit, place) {
   open.onpointerenter = (event) => event.pointerType === "mouse" && preview(picture, hit);
   open.onpointerleave = () => endPreview(picture);
   open.onfocus = () => { chosen = place; };
-  const kinds = hit.why.map((reason) => reason.kind === "seen" && hit.sure !== null ? `seen, ${Math.round(100 * hit.sure)} % sure` : reason.kind);
+  const kinds = hit.why.map((reason) => reason.kind === "seen" && hit.sure !== null ? `seen, ${share(hit.sure)} sure` : reason.kind);
   const sure = kinds.join(" · ");
   return make("li", { className: "hit" }, open, make("div", { className: "foot" },
     make("span", { className: "sure", textContent: sure }), action("More like this", () => moreLike(hit))));
 }
 
+const share = (sure) => (sure < 0.005 ? "below 1 %" : `${Math.round(100 * sure)} %`);
 const pieces = (parts) => parts.map((part) => (part.found ? make("mark", { textContent: part.text }) : part.text));
 const reasonLine = (reason) => make("span", { className: "reason", dir: "auto" }, `${reason.kind} “`, ...pieces(reason.parts), "”");
 
