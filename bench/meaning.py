@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from library import ABSENT, SCENES, size_of, timed
@@ -261,11 +262,10 @@ def scale(encoder: str, passages: int) -> None:
         took = {"words": [], "words and meaning": []}
         for _ in range(2):
             for what, kinds in (("words", ("speech",)), ("words and meaning", ("speech", "meaning"))):
-                library._understood = (
-                    meaning.Understood(library.store, lambda _: made) if "meaning" in kinds else Silent(library.store)
-                )
+                library._understood = (meaning.Understood if "meaning" in kinds else Silent)(library.store)
                 library.kinds = kinds
-                took[what].append(timed(lambda name: library.search(Query(name, "speech")), names))
+                with patch.object(meaning, "load_sentence_encoder", lambda _: made):
+                    took[what].append(timed(lambda name: library.search(Query(name, "speech")), names))
         alone = timed(lambda text: writer.store.meant(text, LOOKED_AT), near)
         own = load_sentence_encoder(encoder)
         encoding = timed(lambda name: own.encode_queries([name]), [f"someone cuts {name}" for name in names])

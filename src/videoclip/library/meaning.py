@@ -129,8 +129,8 @@ def calibrate_meaning(writer: Writer, encoder: SentenceEncoder) -> None:
 class Understood:
     """What is said in a library, by its meaning. The sentence encoder is loaded when something is looked for."""
 
-    def __init__(self, store: Store, load: Callable[[str], SentenceEncoder] = load_sentence_encoder):
-        self._store, self._load_encoder, self._meaning = store, load, Meaning()
+    def __init__(self, store: Store):
+        self._store, self._meaning = store, Meaning()
         self._encoder: SentenceEncoder | None = None
         self._alone = Lock()  # several threads search, and one loads
         self._vector = lru_cache(4096)(self._encoded)
@@ -167,7 +167,7 @@ class Understood:
         self._vector.cache_clear()
         if meaning.is_had:
             try:
-                self._encoder = self._load_encoder(meaning.encoder)
+                self._encoder = load_sentence_encoder(meaning.encoder)
             except VideoclipError as error:
                 self.missing = f"what is said is found by its words, not by its meaning: {error}"
 
