@@ -7,7 +7,7 @@ embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … vT`` with pos
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from io import StringIO
@@ -28,7 +28,7 @@ from ..storage.whole import share
 from .card import UNKNOWN, About, model_card
 from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
-from .inputs import seconds_given, similarity, texts_given, videos_given
+from .inputs import batches, seconds_given, similarity, texts_given, videos_given
 from .mil_nce import MIL_NCE, MilNce, MilNceConfig
 from .packing import CLIP_SPECIALS, Packed, mean_of_others, pack_text, pack_video
 from .residual import Gate, texts_of
@@ -176,7 +176,7 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
     # Use ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256, show_progress_bar: bool = False) -> Tensor:
         """Vectors of texts, (N, D) float32, or of a single one, (D,); cut at ``config.max_text_tokens`` word pieces.
 
         Raises:
@@ -184,13 +184,17 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         """
         said, is_single = texts_given(texts)
         ids = bert_tokenizer().encode(said, self.config.max_text_tokens)
-        own = self._in_batches(ids, batch_size, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
+        rows = batches(_by_length(ids), batch_size, show_progress_bar)
+        own = self._in_batches(ids, rows, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
         vectors = own if self.start is None else own + self.start.encode_text(said)
         return vectors[0] if is_single else vectors
 
     @torch.no_grad()
     def encode_video(
-        self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor], batch_size: int = 256
+        self,
+        features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor],
+        batch_size: int = 256,
+        show_progress_bar: bool = False,
     ) -> Tensor:
         """Vectors of videos, (N, D) float32, or of a single one, (D,), from features alone: no caption is needed.
 
@@ -205,11 +209,9 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         videos = [self._checked(video, i) for i, video in enumerate(given)]
         size = self.config.max_seconds
         windows = [(i, video[s : s + size]) for i, video in enumerate(videos) for s in range(0, len(video), size)]
-        vectors = self._in_batches(
-            [window for _, window in windows],
-            batch_size,
-            lambda chunk: self._own_video(pack_video(chunk).to(self.device)),
-        )
+        clips = [clip for _, clip in windows]
+        rows = batches(_by_length(clips), batch_size, show_progress_bar)
+        vectors = self._in_batches(clips, rows, lambda chunk: self._own_video(pack_video(chunk).to(self.device)))
         owner = torch.tensor([i for i, _ in windows], dtype=torch.long)
         seconds = torch.tensor([len(window) for _, window in windows], dtype=torch.float32)
         total = torch.zeros(len(videos)).index_add_(0, owner, seconds)
@@ -426,14 +428,17 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         finally:
             self.train(was_training)
 
-    def _in_batches(self, items: list, batch_size: int, encode) -> Tensor:
-        """Encode items of similar length together, and give the vectors back in the items' order."""
+    def _in_batches(self, items: list, rows: Iterable[Sequence[int]], encode) -> Tensor:
+        """Encode the items of each batch of rows together, and give the vectors back in the items' order."""
         vectors = torch.empty(len(items), self.size)
-        order = sorted(range(len(items)), key=lambda i: len(items[i]))
-        for start in range(0, len(order), batch_size):
-            chunk = order[start : start + batch_size]
+        for chunk in rows:
             vectors[chunk] = self._evaluated(lambda c=chunk: encode([items[i] for i in c])).float().cpu()
         return vectors
+
+
+def _by_length(items: list) -> list[int]:
+    """Rows of items such that those of similar length go through the model together."""
+    return sorted(range(len(items)), key=lambda i: len(items[i]))
 
 
 def _ready_made(note: dict[str, Any]) -> MilNce | VideoCLIP:
