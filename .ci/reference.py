@@ -155,7 +155,8 @@ def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return name
     default = parameter.default
-    return f"{name}={default.__name__ if inspect.isfunction(default) else repr(default)}"
+    shown = default.__name__ if inspect.isfunction(default) else repr(default)
+    return f"{name}={shown}".replace("'", '"')
 
 
 def _documented(member: Any) -> str:
