@@ -1,6 +1,9 @@
 """The reference is that of the code, and its examples run."""
 
 import importlib.util
+import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +64,20 @@ def test_the_examples_run_where_the_demo_was_made(made):
     done = subprocess.run([sys.executable, "-c", code], cwd=made, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "no/such.lance" in done.stdout
+
+
+def test_the_commands_of_the_guides_run_where_the_demo_was_made(made, monkeypatch, videoclip):
+    """Those in ``console`` blocks, which stand with what they print."""
+    truth = json.loads((made / "runs" / "demo" / "videos" / "truth.json").read_text())
+    steps = truth["videos"]["test/kitchen_00019"]["steps"]
+    (made / "steps.txt").write_text("\n".join(step["description"] for step in steps))
+    monkeypatch.chdir(made)
+    lines = []
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            lines += re.findall(r"^\$ videoclip (.*)", block, re.MULTILINE)
+    assert len(lines) > 3
+    for line in lines:
+        code, printed, said = videoclip(*shlex.split(line))
+        assert code == 0, f"{line}: {said}"
+        assert printed, line
