@@ -75,6 +75,8 @@ def test_the_commands_of_the_guides_run_where_the_demo_was_made(made, monkeypatc
     truth = json.loads((made / "runs" / "demo" / "videos" / "truth.json").read_text())
     steps = truth["videos"]["test/kitchen_00019"]["steps"]
     (made / "steps.txt").write_text("\n".join(step["description"] for step in steps))
+    rows = [f"test/kitchen_00019,{step['start']},{step['end']},{step['description']}" for step in steps]
+    (made / "pairs.csv").write_text("\n".join(["video,start,end,text", *rows]))
     monkeypatch.chdir(made)
     lines = []
     for page in sorted((ROOT / "docs").glob("*.md")):
