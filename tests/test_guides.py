@@ -21,6 +21,8 @@ MASKS = [
     (r"(said |written |in other words )?“[^”]*”", "“”"),
     (r"[\w./-]+\.(mp4|lance)", r"FILE.\1"),
     (r"(< )?\d+ %|\b(seen|said|written)\b", "SHARE"),
+    (r" +\(default here\)", ""),
+    (r"not shown|[\d.]+ to [\d.]+ s\b", "SPAN"),
     (r"[━─]+", "─"),
     (r"s (before|after) it is|most is shown as it is", "s after it is"),
     (r"\b(bf16|fp32)\b", "bf16"),
