@@ -6,7 +6,7 @@ EXTRAS ?=
 TESTERS ?= 3
 PIP = $(BIN)/pip install -q -c constraints.txt
 
-.PHONY: demo develop test check install install-hashed lock audit sbom clean
+.PHONY: demo develop docs test check install install-hashed lock audit sbom clean
 
 install: .venv/installed  ## the package, as those who use it need it
 	$(if $(EXTRAS),$(PIP) -e '.[$(EXTRAS)]')
@@ -37,6 +37,10 @@ check: develop
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+docs: develop  ## the documentation as a site, in site/
+	$(BIN)/python .ci/reference.py
+	$(BIN)/python -m mkdocs build --quiet --strict
+
 install-hashed: | .venv/bin/pip  ## the same packages, each checked against its hash
 	$(BIN)/pip install -q --require-hashes --extra-index-url https://download.pytorch.org/whl/cpu -r requirements-hashed.txt
 	$(BIN)/pip install -q --no-deps -e .
@@ -52,4 +56,4 @@ sbom: develop  ## what is installed, as CycloneDX
 	$(BIN)/cyclonedx-py environment .venv --output-file sbom.json
 
 clean:
-	rm -rf .venv runs build dist
+	rm -rf .venv runs build dist site
