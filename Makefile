@@ -3,7 +3,7 @@ BIN := .venv/bin
 # Tests at the same time: one more than two cores, since tests wait for other processes.
 TESTERS ?= 3
 
-.PHONY: demo test check install install-hashed lock audit sbom clean
+.PHONY: demo test check docs install install-hashed lock audit sbom clean
 
 install: .venv/installed
 
@@ -25,6 +25,11 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+docs: install  ## the documentation site, into site/
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
+	$(BIN)/python .ci/reference.py
+	$(BIN)/mkdocs build --strict
+
 install-hashed:  ## the same packages, each checked against its hash
 	@$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --require-hashes --extra-index-url https://download.pytorch.org/whl/cpu -r requirements-hashed.txt
@@ -41,4 +46,4 @@ sbom: install  ## what is installed, as CycloneDX
 	$(BIN)/cyclonedx-py environment .venv --output-file sbom.json
 
 clean:
-	rm -rf .venv runs build dist
+	rm -rf .venv runs build dist site

@@ -1,0 +1,1 @@
+from videoclip import encoder_for

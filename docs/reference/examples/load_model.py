@@ -1,0 +1,1 @@
+from videoclip import load_model
