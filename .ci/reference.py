@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from importlib.resources import files
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, wrap
 from typing import Any, get_args, get_type_hints
 
 import typer
@@ -31,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 EXAMPLES = REFERENCE / "examples"
 NOTE = "<!-- Written by .ci/reference.py from the code: change it there. -->"
+WIDTH = 120
 VALUES = {int: "N", float: "NUMBER", bool: "", Path: "PATH"}
 CONFIGS = {
     PretrainConfig: "`videoclip pretrain` takes these keys as `key=value` and in YAML files. "
@@ -60,7 +61,7 @@ def pages() -> dict[str, str]:
 
 def commands() -> Iterator[str]:
     group: Any = typer.main.get_command(app)
-    yield from ("# Commands", "", "`videoclip COMMAND --help` says the same in the terminal.", "")
+    yield from ("# Commands", "", "Each is explained in the terminal too: `videoclip search --help`.", "")
     yield from ("These options stand before the command:", "")
     own = get_type_hints(group.callback, include_extras=True)
     yield from _options([param for param in group.params if param.name in own], own)
@@ -145,7 +146,7 @@ def configuration() -> Iterator[str]:
     yield from ("# Configuration", "", "Keys, what they mean, their defaults and the ranges of their numbers.", "")
     for kind, sentence in CONFIGS.items():
         title = {PretrainConfig: "Pre-training", FinetuneConfig: "Fine-tuning", EncoderConfig: "A video encoder"}[kind]
-        yield from (f"## {title}", "", sentence, "")
+        yield from (f"## {title}", "", *wrap(sentence, WIDTH), "")
         yield from _keys(kind(), "")
         if kind is PretrainConfig:
             yield from _presets()
@@ -164,7 +165,7 @@ def _keys(config: Any, prefix: str) -> Iterator[str]:
             yield f"| `{prefix}{key}` | `{_value(values[key])}` | {among} | {meaning} |"
     yield ""
     for key in groups:
-        yield from (f"### {prefix}{key}", "", sentences.get(key, ""), "")
+        yield from (f"### {prefix}{key}", "", *wrap(sentences.get(key, ""), WIDTH), "")
         yield from _keys(getattr(config, key), f"{prefix}{key}.")
 
 
@@ -176,7 +177,7 @@ def _presets() -> Iterator[str]:
     for name in names:
         lines = files("videoclip.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8").splitlines()
         said = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
-        yield from (f"**{name}**: {' '.join(said)}", "")
+        yield from (*wrap(f"**{name}**: {' '.join(said)}", WIDTH), "")
     yield from ("They differ in these keys; all others have their defaults.", "")
     yield from (f"| key | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}")
     default = dict(_flat(dump_config(PretrainConfig()), ""))
@@ -220,7 +221,7 @@ def _class(name: str, kind: type) -> Iterator[str]:
     doc = ast.get_docstring(tree) or ""
     first = next((part for part in tree.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
     if first:
-        yield from ("```python", f"{name}{_arguments(first)}", "```", "")
+        yield from ("```py", f"{name}{_arguments(first)}", "```", "")
     yield from _described(doc)
     if is_dataclass(kind):
         yield from _fields(tree, sentences_of(kind))
@@ -241,7 +242,7 @@ def _class(name: str, kind: type) -> Iterator[str]:
         yield ""
     for part in own:
         if part not in values:
-            yield from (f"#### {name}.{part.name}", "", "```python", f"{name}.{part.name}{_arguments(part)}", "```", "")
+            yield from (f"#### {name}.{part.name}", "", "```py", f"{name}.{part.name}{_arguments(part)}", "```", "")
             yield from _described(ast.get_docstring(part) or "")
 
 
@@ -256,7 +257,7 @@ def _fields(tree: ast.ClassDef, sentences: dict[str, str]) -> Iterator[str]:
 
 
 def _function(name: str, tree: ast.FunctionDef) -> Iterator[str]:
-    yield from ("```python", f"{name}{_arguments(tree)}", "```", "")
+    yield from ("```py", f"{name}{_arguments(tree)}", "```", "")
     yield from _described(ast.get_docstring(tree) or "")
 
 
