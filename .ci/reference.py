@@ -204,8 +204,12 @@ def _value(value: Any) -> str:
 
 
 def api() -> Iterator[str]:
-    yield from ("# Python API", "", "Everything here is imported from `videoclip` itself. Letters in shapes:", "")
-    yield from ("N things, F numbers of a feature, D numbers of a vector.", "")
+    yield from (
+        "# Python API",
+        "",
+        "Import everything here from `videoclip`. In shapes, N counts texts or videos, F is the",
+    )
+    yield from ("size of a feature and D the size of a vector.", "")
     for title, names in GROUPS.items():
         yield from (f"## {title}", "")
         for name in names:
@@ -338,7 +342,7 @@ def _section(title: str, lines: list[str]) -> Iterator[str]:
     if not title:
         return
     text = dedent("\n".join(lines)).strip()
-    yield from (f"**{title.removesuffix(':')}**", "")
+    yield from ("**Arguments**" if title == "Args:" else f"**{title.removesuffix(':')}**", "")
     if title == "Returns:":
         yield text.replace("``", "`")
     else:

@@ -11,7 +11,6 @@ from painted import paint
 import videoclip
 from videoclip import VideoCLIP, load_encoder
 from videoclip.corpus.extract import ExtractOptions, extract
-from videoclip.corpus.store import Corpus
 from videoclip.library.index import IndexOptions, index
 from videoclip.media.files import find_videos
 from videoclip.model.config import ModelConfig
