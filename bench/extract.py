@@ -72,7 +72,7 @@ def alone(kind: str) -> dict:
 
 
 def end_to_end(files: list[str]) -> dict:
-    encoder = Encoder("s3d-random", 512, 30, 224, fast_network(network(), DEVICE), batch_seconds=BATCH)
+    encoder = Encoder("s3d-random", 512, 30, 224, fast_network(network(), DEVICE, BATCH), batch_seconds=BATCH)
     encoder.encode(np.zeros((BATCH, 30, 224, 224, 3), np.uint8))
     sources = [VideoFile(Path(path), str(i)) for i, path in enumerate(files)]
     with tempfile.TemporaryDirectory() as folder:

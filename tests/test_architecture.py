@@ -2,6 +2,8 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,8 @@ HEAVY = (
     "fastapi",
 )
 MODULES = sorted(SOURCE.rglob("*.py"))
+BROUGHT = {"anyio", "starlette", "ctranslate2", "datasets", "triton"}
+"""Libraries that fastapi, faster-whisper, mteb and torch cannot do without, so that they alone are declared."""
 PARAMETERS = 6
 """Of a public function, unless a comment that begins with ``# Parameters:`` says why it takes more."""
 
@@ -139,6 +143,28 @@ def test_a_reason_for_many_parameters_stands_above_the_function_or_in_its_signat
     (tmp_path / "a.py").write_text(source)
     found = {("above", 7, True), ("none", 7, False), ("inside", 7, True), ("few", 2, False)}
     assert set(parameters(tmp_path / "a.py")) == found
+
+
+def test_no_module_needs_what_neither_the_package_nor_an_extra_declares():
+    """What only a library of ours brings today, such as the client of the hub's, another version of it may not."""
+    project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text())["project"]
+    extras = [line for extra, lines in project["optional-dependencies"].items() if extra != "dev" for line in lines]
+    declared = {name_of_package(line) for line in [*project["dependencies"], *extras]}
+    imported_names = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported_names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                imported_names.add(node.module.split(".")[0])
+    packages = {name: {name_of_package(p) for p in of} for name, of in packages_distributions().items()}
+    foreign = imported_names - sys.stdlib_module_names - {"videoclip"}
+    known = BROUGHT | {"open_clip"}  # of open_clip_torch, which tests do without
+    assert {name for name in foreign if not packages.get(name, {name_of_package(name)}) & declared} <= known
+
+
+def name_of_package(line: str) -> str:
+    return re.split(r"[\[<>=;! ]", line)[0].lower().replace("_", "-")
 
 
 @pytest.mark.parametrize(("library", "files"), [("faiss", 2), ("av", 7), ("lance", 2), ("lancedb", 1), ("fastapi", 1)])

@@ -1,153 +1,115 @@
-"""What the documentation names is there: pages, anchors, commands, options, and what is imported."""
+"""The pages say what is so: links lead somewhere, commands exist, programs parse."""
 
 import ast
 import re
 import shlex
-import unicodedata
-from collections.abc import Iterator
-from importlib import import_module
+import subprocess
+import sys
 from pathlib import Path
-from textwrap import dedent
+from urllib.parse import unquote
 
 import pytest
 import typer
+import yaml
 
+import videoclip
 from videoclip.cli.main import app
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))])
-FENCED = re.compile(
-    r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
-)
-LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+FILES = [*PAGES, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
 COMMANDS = typer.main.get_command(app).commands
-OPTIONS = {
-    "": {option for param in typer.main.get_command(app).params for option in param.opts},
-    **{name: {o for p in command.params for o in (*p.opts, *p.secondary_opts)} for name, command in COMMANDS.items()},
-}
-HELP = {"--help", "-h"}
-WIDTH = 120
-LONGER = {
-    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/ablation.md", "docs/benchmarks.md"),
-    *("docs/better-in-a-day.md", "docs/demo-encoder.md", "docs/evaluate.md", "docs/narrated-world.md"),
-    *("docs/performance.md", "docs/published-weights.md", "docs/ready-made-models.md", "docs/reliability.md"),
-    *("docs/scale-out.md", "docs/search-your-videos.md", "docs/train-on-your-videos.md"),
-}
-"""Pages whose prose has longer lines: still to be wrapped."""
-OWN_BLOCKS = {"CONTRIBUTING.md"}
-"""Pages whose Python is applied and run by a test of their own."""
+GENERATED = {"benchmarks.md", "api.md", "commands.md", "configuration.md"}
+COLUMNS = 120
 
 
-def name(page: Path) -> str:
-    return str(page.relative_to(ROOT))
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
-def prose(page: Path) -> str:
-    """A page without its blocks of code."""
-    return re.sub(r"`[^`\n]+`", "", FENCED.sub("", page.read_text(encoding="utf-8")))
-
-
-def anchors(page: Path) -> set[str]:
-    """What headings are called both on the forge and on the site."""
-    found = set()
-    for heading in re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text(encoding="utf-8")), re.MULTILINE):
-        plain = re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading).strip()
-        forge = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
-        latin = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
-        site = re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", latin).strip().lower())
-        found |= {forge} & {site}
+def lines_of(path: Path) -> list[tuple[bool, str]]:
+    """Lines of a page, each with whether it is code: fenced, or indented by four spaces."""
+    found, fenced = [], False
+    for line in path.read_text().splitlines():
+        fence = line.lstrip().startswith("```")
+        found.append((fenced or fence or line.startswith("    "), line))
+        fenced ^= fence
     return found
 
 
-def code(page: Path) -> Iterator[str]:
-    """Lines of code of a page: in fenced and indented blocks, each with what it goes on with, and within sentences."""
-    text = page.read_text(encoding="utf-8")
-    blocks = [match["text"] for match in FENCED.finditer(text) if match["language"] != "python"]
-    rest = FENCED.sub("", text)
-    indented = [line for line in rest.splitlines() if line.startswith("    ")]
-    yield from "\n".join([*blocks, *indented]).replace("\\\n", " ").splitlines()
-    yield from re.findall(r"`([^`\n]+)`", rest)
+def blocks_of(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def calls(line: str) -> Iterator[tuple[str, list[str]]]:
-    """Each call of videoclip in a line of a shell: the command, empty for none, and its arguments."""
-    for part in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
+def anchors_of(path: Path) -> set[str]:
+    """Where links into a page can lead: its headings, as forges and MkDocs name them."""
+    heads = [line.lstrip("#").strip() for code, line in lines_of(path) if not code and line.startswith("#")]
+    return {re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", head.lower()).strip()) for head in heads}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_link_leads_somewhere(path):
+    text = "\n".join(line for code, line in lines_of(path) if not code)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        place, _, anchor = link.partition("#")
+        target = (path.parent / unquote(place)).resolve() if place else path
+        if not target.is_file() or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_command_has_these_options(path):
+    text = "\n".join(line for code, line in lines_of(path) if code).replace("\\\n", " ")
+    spans = re.findall(r"`(videoclip [a-z][^`\n]*)`", path.read_text())
+    for line in [*re.findall(r"(?:^|\s)(?:\$ )?(videoclip [a-z].*)", text), *spans]:
+        line = re.split(r"\s#\s|\s*(?:&&|\|\||[|;>]|·)\s*", line)[0].rstrip("…, ").replace("[…]", "")
         try:
-            words = shlex.split(part)
-        except ValueError:
-            words = part.split()
-        at = words.index("videoclip") if "videoclip" in words else len(words)
-        before = words[:at]
-        if before and before[-1] != "-m" and not all("=" in word for word in before):
+            _, called, *arguments = shlex.split(line)
+        except ValueError:  # of a sentence that begins with the name
             continue
-        given = words[at + 1 :]
-        if given and re.fullmatch(r"[a-z-]+", given[0]):
-            is_option = given[0].startswith("-")
-            yield ("", given) if is_option else (given[0], given[1:])
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page):
-    missing = []
-    for target in LINK.findall(prose(page)):
-        if re.match(r"[a-z]+:", target):
+        if not re.fullmatch(r"[a-z-]+", called):
             continue
-        path, _, anchor = target.partition("#")
-        there = (page.parent / path).resolve() if path else page
-        if not there.exists() or (anchor and anchor not in anchors(there)):
-            missing.append(target)
-    assert not missing
+        assert called in COMMANDS, line
+        known = {spelling for param in COMMANDS[called].params for spelling in (*param.opts, *param.secondary_opts)}
+        known |= {"--help", "-h"}
+        unknown = [one for one in arguments if re.match(r"--?[a-z]", one) and one.partition("=")[0] not in known]
+        assert not unknown, line
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_commands_and_options_exist(page):
-    wrong = []
-    for line in code(page):
-        for command, arguments in calls(line):
-            known = OPTIONS.get(command)
-            options = [a.partition("=")[0] for a in arguments if re.match(r"--?[a-z]", a)]
-            if known is None or not {*options} <= known | HELP:
-                wrong.append(line)
-    assert not wrong
-
-
-def test_calls_are_found_wherever_they_stand():
-    assert [*calls("A=1 videoclip world w --speak && videoclip nothing x  # videoclip y")] == [
-        ("world", ["w", "--speak"]),
-        ("nothing", ["x"]),
-    ]
-    assert [*calls("torchrun --nproc-per-node 8 -m videoclip pretrain a=1")] == [("pretrain", ["a=1"])]
-    assert [*calls("pip install videoclip and more")] == []
-    assert sum(1 for page in PAGES for line in code(page) for _ in calls(line)) > 150
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if name(page) not in OWN_BLOCKS], ids=name)
-def test_python_parses_and_what_it_imports_is_there(page):
-    for block in FENCED.finditer(page.read_text(encoding="utf-8")):
-        if block["language"] != "python":
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_program_parses_and_imports_what_there_is(path):
+    for code in blocks_of(path, "python"):
+        if path.name == "CONTRIBUTING.md":  # whose blocks are lines of modules, which a test of its own runs
             continue
-        for node in ast.walk(ast.parse(dedent(block["text"]))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "videoclip":
-                module = import_module(node.module or "")
-                assert not [alias.name for alias in node.names if not hasattr(module, alias.name)]
+        if path.name in GENERATED and re.fullmatch(r"[\w.]+(\(.*\))?", code.strip(), re.DOTALL):
+            continue  # how something is called
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module == "videoclip" and not node.level:
+                assert {alias.name for alias in node.names} <= set(videoclip.__all__)
 
 
-def test_every_page_is_in_the_navigation_once():
-    listed = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(listed) == len({*listed})
-    assert {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} <= {*listed}
-    assert not [page for page in listed if not (DOCS / page).exists() and not (ROOT / page).exists()]
+def test_every_page_is_in_the_navigation():
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    assert sorted(re.findall(r"'([\w/-]+\.md)'", str(nav))) == [str(page.relative_to(ROOT / "docs")) for page in PAGES]
 
 
-def test_the_site_asks_no_other_server_and_claims_no_address():
-    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    assert "font: false" in text
-    assert not re.search(r"https?://|site_url|repo_url", text)
+@pytest.mark.parametrize("path", [path for path in FILES if path.name not in GENERATED], ids=named)
+def test_no_line_is_longer_than_a_screen(path):
+    long = [line for _, line in lines_of(path) if len(line) > COLUMNS and not line.lstrip().startswith("|")]
+    assert not long
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if name(page) not in LONGER], ids=name)
-def test_lines_of_prose_are_short(page):
-    lines = FENCED.sub("", page.read_text(encoding="utf-8")).splitlines()
-    prose_lines = [line for line in lines if not line.lstrip().startswith("|") and not line.startswith("    ")]
-    assert not [line for line in prose_lines if len(line) > WIDTH]
+def test_the_readme_is_read_in_a_minute_or_two():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_the_site_is_built_without_a_warning_and_asks_no_other_server(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "index.html").read_text()
+    assert not re.findall(r"(?:src|href)=\"?https?://[^\s\">]+\.(?:js|css|woff2?)", page)

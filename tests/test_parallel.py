@@ -1,8 +1,9 @@
+import os
 import threading
 
 import pytest
 
-from videoclip.parallel import in_parallel
+from videoclip.parallel import cores, in_parallel
 
 
 def test_every_item_comes_once_with_its_outcome_whatever_the_workers():
@@ -37,3 +38,9 @@ def test_who_leaves_early_tells_the_workers_and_an_error_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         list(in_parallel(work, [1, 0, 1], 1))
     assert seen[0].is_set()
+
+
+def test_workers_share_the_cores_and_nobody_else_does():
+    shares = {share for _, share in in_parallel(lambda n, _: cores(), range(4), 2)}
+    assert shares == {max((os.cpu_count() or 1) // 2, 1)}
+    assert cores() == (os.cpu_count() or 1)

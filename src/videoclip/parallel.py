@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
 
+_here = threading.local()
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
@@ -36,8 +37,14 @@ def in_parallel(
             stop.set()
 
 
+def cores() -> int:
+    """Cores that work of this thread may use: its share among the workers of ``in_parallel``, else all."""
+    return getattr(_here, "cores", os.cpu_count() or 1)
+
+
 def _share_cores(workers: int) -> None:
     """Several files on one core each are done sooner than one file after another on all of them."""
     import torch
 
-    torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
+    _here.cores = max((os.cpu_count() or 1) // workers, 1)
+    torch.set_num_threads(_here.cores)

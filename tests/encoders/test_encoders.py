@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from videoclip import load_encoder
 from videoclip.encoders.config import EncoderConfig
 from videoclip.encoders.encoder import CombinedEncoder, Encoder, batches
-from videoclip.encoders.s3d import S3D, blocks_of, fast_network, folded, max_pool_same
+from videoclip.encoders.s3d import S3D, blocks_of, fast_network, folded, max_pool_same, of_one_size
 from videoclip.errors import ConfigError, VideoclipError, WeightsError
 from videoclip.media.video import seconds_of
 from videoclip.pretrain.encoder import train_encoder
@@ -46,6 +46,20 @@ def test_the_fast_network_gives_the_features_of_the_plain_one(native):
         wanted = net(pixels.permute(0, 4, 1, 2, 3).float() / 255)
         got = fast_network(net, torch.device("cpu"))(pixels).float()
     assert torch.nn.functional.cosine_similarity(wanted, got).min() > 0.9999
+
+
+def test_a_network_of_one_size_gives_any_number_and_sees_one():
+    seen: list[int] = []
+
+    def network(inputs: torch.Tensor) -> torch.Tensor:
+        seen.append(len(inputs))
+        return inputs.flatten(1).sum(1, keepdim=True)
+
+    for count in (1, 3, 4, 9):
+        inputs = torch.randint(0, 9, (count, 2, 3))
+        assert torch.equal(of_one_size(network, 4)(inputs), network(inputs))
+        del seen[-1]
+    assert set(seen) == {4}
 
 
 def test_the_compiled_network_gives_the_features_of_the_plain_one():

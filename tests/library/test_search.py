@@ -1,3 +1,4 @@
+import multiprocessing
 import pickle
 import time
 from itertools import groupby
@@ -37,6 +38,24 @@ def test_a_library_goes_to_another_process_by_its_folder(library):
     again = pickle.loads(pickle.dumps(library))
     assert [video.path for video in again.videos] == [video.path for video in library.videos]
     assert names(again.search("a red thing")) == names(library.search("a red thing"))
+
+
+def _search_here(library: Library, answers) -> None:
+    try:
+        answers.put(library.search("something red").hits[0].path)
+    except LibraryError as error:
+        answers.put(str(error))
+
+
+@pytest.mark.filterwarnings("ignore:lance is not fork-safe", "ignore:This process")
+def test_a_library_refuses_in_words_where_it_would_hang(library):
+    library.search("something red")
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    process = context.Process(target=_search_here, args=(library, answers))
+    process.start()
+    assert "cannot be read in a process that was forked; start it by" in answers.get(timeout=60)
+    process.join()
 
 
 def test_what_is_not_there_is_said_so(library):

@@ -140,3 +140,24 @@ def peak_megabytes(path) -> float:
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     return float(done.stdout)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_each_picture_at_a_rate_is_the_last_frame_of_its_place(tmp_path, seed):
+    """Against the rule of libavfilter's fps, written out; frames that no place wants are never fed to it."""
+    rng = np.random.default_rng(seed)
+    times = np.unique(np.append(0, rng.integers(0, 30 * 12, 100)))
+    greys = [20 + 20 * (n % 11) for n in range(len(times))]
+    path = write(tmp_path / "uneven.mkv", greys, fps=30, times=times.tolist(), g="1")
+    for fps in (1, 2, 7):
+        shown = [int(picture.mean()) for second in seconds_of(path, fps, 32) for picture in second]
+        places = [int(np.floor(time * fps / 30 + 0.5)) for time in times]
+        wanted = [max(n for n, place in enumerate(places) if place <= slot or n == 0) for slot in range(places[-1])]
+        assert shown[: len(wanted)] == pytest.approx([greys[n] for n in wanted], abs=8)
+
+
+def test_whoever_looks_sees_each_frame_of_the_one_decoding(tmp_path):
+    path = write(tmp_path / "a.mp4", [50, 100, 150] * 20, fps=30)
+    seen: list[float] = []
+    list(seconds_of(path, 1, 32, look=lambda second, frame, stream: seen.append(second)))
+    assert seen == pytest.approx(np.arange(60) / 30)

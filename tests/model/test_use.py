@@ -21,6 +21,7 @@ from videoclip.model.config import ModelConfig
 from videoclip.model.fingerprint import fingerprint_of
 from videoclip.model.joint import encoder_for
 from videoclip.model.loss import info_nce
+from videoclip.model.mil_nce import MilNce, MilNceConfig
 from videoclip.model.official import bert_tensors
 from videoclip.model.packing import pack_text
 from videoclip.model.prompts import Prompted
@@ -101,6 +102,18 @@ def test_a_single_text_or_video_has_a_single_vector(model):
     assert torch.equal(model.encode_video(video), model.encode_video([video])[0])
     assert torch.equal(model.encode_video(torch.from_numpy(video)), model.encode_video(video))
     assert model.encode_video(np.stack([video, video])).shape == (2, 32)
+
+
+def test_progress_is_shown_where_it_is_asked_for_and_batches_change_nothing(model, capsys):
+    mil_nce = MilNce(MilNceConfig(("slice", "onion"), 8, 16, 16))
+    for either in (model, mil_nce):
+        texts, videos = ["slice", "an onion", "slice it"], features(3, 20, 4)
+        said, seen = either.encode_text(texts), either.encode_video(videos)
+        assert capsys.readouterr().err == ""
+        assert torch.allclose(either.encode_text(texts, batch_size=2, show_progress_bar=True), said, atol=1e-5)
+        assert "encoding: 3/3 items" in capsys.readouterr().err
+        assert torch.allclose(either.encode_video(videos, batch_size=2, show_progress_bar=True), seen, atol=1e-5)
+        assert "encoding: " in capsys.readouterr().err
 
 
 def test_similarity_is_the_dot_product_of_each_with_each(model):
@@ -227,7 +240,7 @@ def test_both_towers_start_from_a_bert_folder(tmp_path):
 
 
 def test_a_bert_that_is_not_there_is_one_error(tmp_path):
-    with pytest.raises(WeightsError, match="neither a folder nor a model that the hub gives"):
+    with pytest.raises(WeightsError, match=r"HF_HUB_OFFLINE forbids.* init= takes a folder in BERT form"):
         bert_tensors(SMALL, "no-such/bert-anywhere")
     with pytest.raises(WeightsError, match=r"has no config.json and no model.safetensors"):
         bert_tensors(SMALL, tmp_path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MediaError, VideoclipError
-from ..media.video import seconds_of, warn_of_damage
+from ..media.video import Look, seconds_of, warn_of_damage
 from .windows import vector_per_second, windows_of
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ class Encoder:
         damage: Callable[[str], None] = warn_of_damage,
         between: Callable[[], None] | None = None,
         known: Mapping[str, np.ndarray] | None = None,
+        look: Look | None = None,
     ) -> Features:
         """Features of a video file, (seconds, F) float16, in memory that does not grow with its duration.
 
@@ -163,13 +164,14 @@ class Encoder:
             damage: called with what is wrong with a file of which something can be used all the same.
             between: called between batches; what it raises ends the work.
             known: features of this file by encoder, which are not computed again.
+            look: called with every frame that is decoded.
 
         Raises:
             MediaError: the file holds no picture that can be decoded.
         """
         if known and self.name in known:
             return with_kind(np.asarray(known[self.name]), self.kind)
-        seconds = seconds_of(path, self.fps, self.frame_size, damage, self.squeezed)
+        seconds = seconds_of(path, self.fps, self.frame_size, damage, self.squeezed, look)
         return with_kind(self._encoded(seconds, between or (lambda: None)), self.kind)
 
 
@@ -204,6 +206,7 @@ class CombinedEncoder:
         damage: Callable[[str], None] = warn_of_damage,
         between: Callable[[], None] | None = None,
         known: Mapping[str, np.ndarray] | None = None,
+        look: Look | None = None,
     ) -> Features:
         """As ``Encoder.encode_file``; parts that are known are not decoded for.
 
@@ -212,8 +215,8 @@ class CombinedEncoder:
         """
         parts = []
         for encoder in self.encoders:
-            parts.append(encoder.encode_file(path, damage, between, known))
-            damage = _again
+            parts.append(encoder.encode_file(path, damage, between, known, look))
+            damage, look = _again, None
             if abs(len(parts[-1]) - len(parts[0])) > 1:
                 raise MediaError(
                     f"{path}: has {len(parts[0])} seconds for {self.encoders[0].name} and {len(parts[-1])} for "

@@ -39,6 +39,8 @@ _BLOCKS = {
 }
 _POOL_BEFORE = {"mixed_4b": ((3, 3, 3), (2, 2, 2)), "mixed_5b": ((2, 2, 2), (2, 2, 2))}  # kernel, stride
 
+LEAST_ON_GPU = 16
+"""Seconds that a GPU sees together: fewer leave it idle."""
 TEXT = "text_module."
 """What names of the text side begin with."""
 
@@ -319,15 +321,21 @@ def _loaded(net: Net, state: dict[str, Tensor], path: Path) -> Net:
 
 
 def _encoder(name: str, net: S3D, fps: int, frame_size: int, batch_seconds: int, device: str) -> Encoder:
-    network = fast_network(net, device_of(device))
+    where = device_of(device)
+    if where.type == "cuda":
+        batch_seconds = max(batch_seconds, LEAST_ON_GPU)
+    network = fast_network(net, where, batch_seconds)
     return Encoder(name, net.fc.out_features, fps, frame_size, network, batch_seconds=batch_seconds)
 
 
-def fast_network(net: S3D, device: torch.device) -> Callable[[Tensor], Tensor]:
+def fast_network(net: S3D, device: torch.device, size: int = 0) -> Callable[[Tensor], Tensor]:
     """Pixels, (N, T, H, W, 3) uint8 -> features, (N, feature_size), as fast as the device can, close to ``net``'s.
 
     BatchNorm is folded, channels come last, numbers are bfloat16 where the device multiplies those natively; on a GPU
     the network is compiled. The cosine to what ``net`` gives is at least 0.9999.
+
+    Args:
+        size: seconds N that compiled code is made for, once; by default it is made anew for each N that comes.
     """
     kind = torch.bfloat16 if has_bf16(device) else torch.float32
     fast = folded(net).to(device, kind, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
@@ -335,5 +343,16 @@ def fast_network(net: S3D, device: torch.device) -> Callable[[Tensor], Tensor]:
     if device.type == "cpu":
         keep_memory()
     elif has_compiler():
-        features = torch.compile(features)
+        features = of_one_size(torch.compile(features), size) if size else torch.compile(features)
     return lambda pixels: features(blocks_of(pixels.to(device, non_blocking=True)).to(kind))
+
+
+def of_one_size(network: Callable[[Tensor], Tensor], size: int) -> Callable[[Tensor], Tensor]:
+    """The same network (N, …) -> (N, F), which itself sees ``size`` of N at a time, the last ones with zeros."""
+
+    def of_any(inputs: Tensor) -> Tensor:
+        padding = [0, 0] * (inputs.dim() - 1) + [0, -len(inputs) % size]
+        parts = F.pad(inputs, padding).split(size)
+        return torch.cat([network(part) for part in parts])[: len(inputs)]
+
+    return of_any

@@ -5,7 +5,7 @@ compared by a hash.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ..corpus.rows import is_finite
 from ..encoders.encoder import AnyEncoder
 from ..errors import MediaError
 from ..media.captions import Caption, Narration
-from ..media.container import pictures
+from ..media.container import Pictures, pictures
 from ..media.dates import recorded_at
 from ..media.files import VideoFile
 from ..media.narration import HEARD, INSIDE, narration_of
@@ -116,14 +116,19 @@ class Work:
         except SoundOnly as error:
             return self._sound(file, digest, error)
         said = self._narration(file)
-        features = self.writer.store.features(known.id) if known else self._encoded(file.path, go_on)
+        if known:
+            features, shown = self.writer.store.features(known.id), self._pictures(file.path)
+        else:
+            shown = Pictures(PICTURE_EVERY, PICTURE_WIDTH)
+            features = self._encoded(file.path, shown, go_on)
         number = self._next()
         video = Video(
             number, str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
             recorded_at(file.path), info.width, info.height, said.language, self._noted(said, file),
         )  # fmt: skip
         go_on()
-        return embedded(video, features, said.captions, self._pictures(file.path), self.model)
+        stored = [(second, webp(picture)) for second, picture in shown]
+        return embedded(video, features, said.captions, stored, self.model)
 
     def _sound(self, file: VideoFile, digest: str, error: SoundOnly) -> Entry:
         """The entry of a file that is sound alone: it is found by what is said, and has no pictures."""
@@ -169,15 +174,15 @@ class Work:
         """How a row notes where a video's captions are from."""
         return f"{TRACK}:{self.language}" if said.source == INSIDE else _stamp(file.captions)
 
-    def _encoded(self, path: Path, go_on: Callable[[], None]) -> np.ndarray:
-        features = self.encoder.encode_file(path, self.warnings.append, go_on)
+    def _encoded(self, path: Path, shown: Pictures, go_on: Callable[[], None]) -> np.ndarray:
+        features = self.encoder.encode_file(path, self.warnings.append, go_on, look=shown.look)
         if not is_finite(features):
             raise MediaError(f"{path}: the encoder's features of it are not numbers")
         return features
 
-    def _pictures(self, path: Path) -> list[tuple[float, bytes]]:
+    def _pictures(self, path: Path) -> Iterable[tuple[float, np.ndarray]]:
         try:
-            return [(second, webp(p)) for second, p in pictures(path, PICTURE_EVERY, PICTURE_WIDTH)]
+            return pictures(path, PICTURE_EVERY, PICTURE_WIDTH)
         except MediaError as error:
             self.warnings.append(str(error))
             return []

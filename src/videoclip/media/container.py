@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..parallel import cores
 from .captions import Caption, clean
 from .clock import Clock, seconds_at
 from .cues import COMMENT
@@ -98,20 +99,48 @@ def _said(packet: Any, start: float) -> Iterator[Caption]:
         return
 
 
-def pictures(path: str | Path, every: float, width: int) -> Iterator[tuple[float, np.ndarray]]:
-    """(second, (H, W, 3) uint8 RGB) of the best picture of each ``every`` seconds, upright, ``width`` pixels wide.
+class Pictures:
+    """The best picture of each ``every`` seconds of a video, of those that it is shown: upright, ``width`` pixels wide.
 
-    Key frames alone are decoded where there is one in most stretches, all frames where there are too few. The best
-    picture is the one with most in it, so that a black or blank one is taken only where there is no other. What a
-    damaged file cannot give is left out.
+    The best is the one with most in it, so that a black or blank one is taken only where there is no other.
     """
-    best: dict[int, tuple[float, float, np.ndarray]] = {}
-    for second, picture in _sparse(path, every, width):
-        place, content = int(second // every), picture.astype(np.float32).std()
-        if place not in best or content > best[place][0] * 1.2:
-            best[place] = float(content), second, picture
-    for place in sorted(best):
-        yield best[place][1:]
+
+    def __init__(self, every: float, width: int):
+        self.every, self.width = every, width
+        self.best: dict[int, tuple[float, float, np.ndarray]] = {}
+        self.last = -every
+
+    def look(self, second: float, frame: Any, stream: Any) -> None:
+        """Consider a decoded frame of a stream, shown at ``second``; of those close together, the first."""
+        if second < max(self.last + self.every / 4, 0.0):
+            return
+        self.last, place = second, int(second // self.every)
+        picture = _small(frame, stream, self.width)
+        content = float(picture.astype(np.float32).std())
+        if place not in self.best or content > self.best[place][0] * 1.2:
+            self.best[place] = content, second, picture
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        """(second, (H, W, 3) uint8 RGB) of each, in their order."""
+        return (self.best[place][1:] for place in sorted(self.best))
+
+
+def pictures(path: str | Path, every: float, width: int) -> Iterator[tuple[float, np.ndarray]]:
+    """The best pictures of a file, as ``Pictures`` gives them, for which little of it is decoded.
+
+    Key frames alone are where there is one in most stretches, all frames where there are too few. What a damaged file
+    cannot give is left out.
+    """
+    with open_video(path) as container:
+        duration = (container.duration or 0) / 1_000_000
+    for keys_only in (True, False):
+        found, times = Pictures(every, width), [0.0]
+        for second, frame, stream in _frames(path, keys_only, every / 4):
+            found.look(second, frame, stream)
+            times.append(second)
+        if len(times) > 1 and max(np.diff([*times, max(duration, times[-1])])) <= 1.5 * every:
+            break
+    return iter(found)
 
 
 def looks(path: str | Path, apart: float, widest: int) -> Iterator[tuple[float, np.ndarray]]:
@@ -145,23 +174,6 @@ def _has_close_keys(path: str | Path) -> bool:
     return bool(max(np.diff(times)) <= KEYS_APART)
 
 
-def _sparse(path: str | Path, every: float, width: int) -> Iterator[tuple[float, np.ndarray]]:
-    """A few pictures per stretch: key frames; where those are too far apart, also what is decoded between them."""
-    with open_video(path) as container:
-        duration = (container.duration or 0) / 1_000_000
-    keys = list(_decoded(path, width, True, every / 4))
-    times = [second for second, _ in keys]
-    if not times or max(np.diff([0.0, *times, max(duration, times[-1])])) > 1.5 * every:
-        yield from _decoded(path, width, False, every / 4)
-    else:
-        yield from keys
-
-
-def _decoded(path: str | Path, width: int, keys_only: bool, apart: float) -> Iterator[tuple[float, np.ndarray]]:
-    for second, frame, stream in _frames(path, keys_only, apart):
-        yield second, _small(frame, stream, width)
-
-
 def _frames(path: str | Path, keys_only: bool, apart: float) -> Iterator[tuple[float, Any, Any]]:
     """(second, frame, its stream) of frames at least so many seconds apart; what is damaged is left out."""
     from av.error import FFmpegError
@@ -170,6 +182,7 @@ def _frames(path: str | Path, keys_only: bool, apart: float) -> Iterator[tuple[f
     with open_video(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = cores()
         if keys_only:
             stream.codec_context.skip_frame = "NONKEY"
         start = (container.start_time or 0) / 1_000_000

@@ -1,5 +1,6 @@
 """A decoded frame as it is to be seen: turned and mirrored as its file says, whole lines, ordinary range and colour."""
 
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 
 from .tone import is_hdr, to_sdr
 
+_here = threading.local()
+"""What this thread scales pictures with: made once, since that takes longer than scaling a small one."""
 UNSAID, BT709, BT601 = 2, 1, 6
 """Colours by their numbers in ITU-T H.273: not said, those of HD, those of SD."""
 HD_LINES = 720
@@ -63,10 +66,18 @@ def upright(frame: Any, size: tuple[int, int] | None = None) -> np.ndarray:
     if frame.interlaced_frame:
         frame = _one_field(frame)
     if hdr:
-        pixels = to_sdr(frame.reformat(width, height, "rgb48le").to_ndarray(), transfer)
+        pixels = to_sdr(_scaled(frame, width, height, "rgb48le"), transfer)
     else:
-        pixels = frame.reformat(width, height, "rgb24").to_ndarray()
+        pixels = _scaled(frame, width, height, "rgb24")
     return turn.applied(pixels)
+
+
+def _scaled(frame: Any, width: int, height: int, pixels: str) -> np.ndarray:
+    from av.video.reformatter import VideoReformatter
+
+    if not hasattr(_here, "reformatter"):
+        _here.reformatter = VideoReformatter()
+    return _here.reformatter.reformat(frame, width, height, pixels).to_ndarray()
 
 
 def square_size(frame: Any, stream: Any) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MediaError, MediaWarning
+from ..parallel import cores
 from .clock import Clock
 from .limits import limits
 from .opening import check_size, open_video, reason, video_stream
@@ -26,6 +27,10 @@ STEPS_BACK = 0.0, 2.0, 15.0
 """Seconds before a moment at which its key frame is looked for, before a file is read from its start."""
 HELD = 2**26  # bytes of packets that may be in memory while the last key frame before a moment is looked for
 SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
+
+
+Look = Callable[[float, Any, Any], None]
+"""Called with a decoded frame: the second at which it is shown, the frame, and its stream."""
 
 
 def warn_of_damage(message: str) -> None:
@@ -56,22 +61,29 @@ def probe(path: str | Path) -> VideoInfo:
         return VideoInfo(stream.width, stream.height, rate, _duration(container), stream.codec_context.name)
 
 
+# Parameters: a file, what is wanted of it, and who is told of what.
 def seconds_of(
-    path: str | Path, fps: int, size: int, damage: Callable[[str], None] = warn_of_damage, squeezed: bool = False
+    path: str | Path,
+    fps: int,
+    size: int,
+    damage: Callable[[str], None] = warn_of_damage,
+    squeezed: bool = False,
+    look: Look | None = None,
 ) -> Iterator[np.ndarray]:
     """The video second by second: (fps, size, size, 3) uint8 RGB arrays, ceil(frames / fps) of them.
 
     Each is the middle of its frame, or the whole of it ``squeezed`` into the square.
 
     Second 0 begins at the container's start, where its captions count from. Rotation metadata is honoured. Damaged
-    parts are passed over, and ``damage`` is told of them at the end (by default as a ``MediaWarning``).
+    parts are passed over, and ``damage`` is told of them at the end (by default as a ``MediaWarning``). Whoever wants
+    something else of the same frames has a ``look`` at each.
 
     Raises:
         MediaError: no frame can be had: not a video, empty, truncated before the first frame, audio only.
     """
     second = np.zeros((fps, size, size, 3), np.uint8)
     filled = 0
-    for picture in _resampled(path, fps, size, damage, squeezed):
+    for picture in _resampled(path, fps, size, damage, squeezed, look):
         second[filled] = picture
         filled += 1
         if filled == fps:
@@ -194,7 +206,8 @@ def scaled_size(width: int, height: int, size: int) -> tuple[int, int]:
 class _Resampler:
     """A libav filter graph: deinterlace where fields are woven, rotate, resample in time, scale, crop.
 
-    It is made anew where pictures change their size or kind, and where the first woven one comes.
+    It is made anew where pictures change their size or kind, and where the first woven one comes. Where its first step
+    picks the last frame of each place at the wanted rate, it is fed no others, but for the first frame of all.
     """
 
     # Parameters: a stream's state where its pictures change.
@@ -210,7 +223,10 @@ class _Resampler:
         if woven:
             steps = [DEINTERLACED, *steps]
         self.transfer = frame.color_trc if is_hdr(frame) else 0
-        self.key, self.woven = self.key_of(frame), woven
+        self.key, self.woven, self.fps = self.key_of(frame), woven, fps
+        self.picks = steps[0] is rate
+        self.held: Any = None
+        self.place: int | None = None
         pixels = "rgb48le" if self.transfer else "rgb24"
         self.graph = graph_of(frame, frame.time_base, [*steps, ("format", f"pix_fmts={pixels}")])
 
@@ -224,20 +240,40 @@ class _Resampler:
 
     def push(self, frame) -> Iterator[np.ndarray]:
         """Feed a frame, or None at the end; the pictures that are ready."""
+        if self.picks:
+            place = None if frame is None else _nearest(frame.pts * self.fps * frame.time_base)
+            before, self.held = self.held, None
+            if before is not None and place != self.place:
+                yield from self._fed(before)
+            if frame is not None and self.place is not None:
+                self.place, self.held = place, frame
+                return
+            self.place = place
+        yield from self._fed(frame)
+
+    def _fed(self, frame) -> Iterator[np.ndarray]:
         self.graph.push(frame)
         for made in pulled(self.graph):
             pixels = made.to_ndarray()
             yield to_sdr(pixels, self.transfer) if self.transfer else pixels
 
 
+def _nearest(place: Fraction) -> int:
+    """The nearest whole number; of two, the one farther from 0, as libavfilter rounds time stamps."""
+    doubled = 2 * abs(place.numerator) + place.denominator
+    return doubled // (2 * place.denominator) * (1 if place >= 0 else -1)
+
+
+# Parameters: those of ``seconds_of``.
 def _resampled(
-    path: str | Path, fps: int, size: int, damage: Callable[[str], None], squeezed: bool
+    path: str | Path, fps: int, size: int, damage: Callable[[str], None], squeezed: bool, look: Look | None
 ) -> Iterator[np.ndarray]:
     """(size, size, 3) uint8 pictures at a constant rate."""
     made, frames, faults, resampler, allowed = 0, 0, 0, None, limits()
     with open_video(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = cores()
         if stream.codec_context.width * stream.codec_context.height > PIXELS_BY_SEVERAL:
             stream.thread_type = "SLICE"  # frames that are decoded at the same time lie in memory at the same time
         source_fps = float(stream.average_rate or 0)
@@ -276,6 +312,8 @@ def _resampled(
                 woven = frame.interlaced_frame or (resampler is not None and resampler.woven)
                 resampler = _Resampler(frame, fps, size, made, source_fps, woven, squeezed)
             shown = frame
+            if look:
+                look(seconds, frame, stream)
             for picture in resampler.push(frame):
                 made += 1
                 yield picture

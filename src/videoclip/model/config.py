@@ -72,18 +72,11 @@ class ModelConfig:
             )
 
 
-def check_saved(model_id: str, **hub: Any) -> None:
+def check_saved(folder: Path) -> None:
     """Raise if a model's ``config.json`` has keys of a newer version, which the hub's library would pass over.
-
-    Args:
-        model_id: its folder, or its name on the hub.
-        hub: revision, token and the like, as ``hf_hub_download`` takes them; the file is in the cache by now.
 
     Raises:
         ConfigError: it has.
     """
-    from huggingface_hub import hf_hub_download
-
-    folder = Path(model_id)
-    path = folder / "config.json" if folder.is_dir() else Path(hf_hub_download(model_id, "config.json", **hub))
+    path = folder / "config.json"
     from_note(ModelConfig, json.loads(path.read_text(encoding="utf-8")), path)

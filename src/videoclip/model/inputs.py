@@ -1,6 +1,6 @@
 """What models are given, checked in one way: a mistake is named where it is made, and not as a wrong shape later on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..encoders.encoder import FeatureKind
 from ..errors import VideoclipError
+from ..progress import track
 
 
 class Understands(Protocol):
@@ -73,14 +74,24 @@ def seconds_given(features: Any, model: Understands, what: str) -> Tensor:
     return video
 
 
-def means_of_seconds(features: Any, model: Understands) -> Tensor:
+def batches(items: Sequence, batch_size: int, show_progress_bar: bool) -> Iterator[Sequence]:
+    """Up to ``batch_size`` of what is encoded, at a time."""
+    with track("encoding", len(items), "items", shown=show_progress_bar) as advance:
+        for start in range(0, len(items), batch_size):
+            batch = items[start : start + batch_size]
+            yield batch
+            advance(len(batch))
+
+
+def means_of_seconds(features: Any, model: Understands, batch_size: int, show_progress_bar: bool) -> Tensor:
     """Vectors of videos whose seconds' vectors are the features themselves: (N, F) float32, or of a single one, (F,).
 
     Raises:
         VideoclipError: as ``videos_given`` and ``seconds_given``.
     """
     given, is_single = videos_given(features)
-    means = [seconds_given(video, model, f"video {i}").mean(0) for i, video in enumerate(given)]
+    numbered = batches(list(enumerate(given)), batch_size, show_progress_bar)
+    means = [seconds_given(video, model, f"video {i}").mean(0) for batch in numbered for i, video in batch]
     vectors = torch.stack(means) if means else torch.empty(0, model.features.feature_size)
     return vectors[0] if is_single else vectors
 

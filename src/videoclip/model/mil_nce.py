@@ -26,7 +26,7 @@ from ..ranges import Range, ranged
 from ..storage.places import write_whole
 from ..storage.whole import share
 from .fingerprint import fingerprint_of
-from .inputs import means_of_seconds, seconds_given, similarity, texts_given
+from .inputs import batches, means_of_seconds, seconds_given, similarity, texts_given
 
 MIL_NCE = "mil-nce"
 SIZE = Range(1, 1_000_000)
@@ -85,17 +85,22 @@ class MilNce(nn.Module):
         return {"kind": MIL_NCE} | asdict(self.config)
 
     @torch.no_grad()
-    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256, show_progress_bar: bool = False) -> Tensor:
         """Vectors of texts, (N, D) float32, or of a single one, (D,)."""
         said, is_single = texts_given(texts)
-        chunks = (said[i : i + batch_size] for i in range(0, len(said), batch_size))
+        chunks = batches(said, batch_size, show_progress_bar)
         parts = [self.text(self.text.word_ids(chunk).to(self.device)).float().cpu() for chunk in chunks]
         vectors = torch.cat(parts) if parts else torch.empty(0, self.size)
         return vectors[0] if is_single else vectors
 
-    def encode_video(self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor]) -> Tensor:
+    def encode_video(
+        self,
+        features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor],
+        batch_size: int = 256,
+        show_progress_bar: bool = False,
+    ) -> Tensor:
         """Vectors of videos, (N, D) float32, or of a single one, (D,): the mean over their seconds."""
-        return means_of_seconds(features, self)
+        return means_of_seconds(features, self, batch_size, show_progress_bar)
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
         """One vector per second, (seconds, D) float32: the features as they are."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..published.hub import hub_folder
 from ..published.torch_files import StoredTensor, read_checkpoint
 from .config import ModelConfig
 from .tokenizer import bert_tokenizer
@@ -95,16 +96,11 @@ def bert_tensors(config: ModelConfig, folder: str | Path) -> dict[str, Tensor]:
 
     path = Path(folder)
     if not path.is_dir():
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
         try:
-            path = Path(snapshot_download(str(folder), allow_patterns=["config.json", "model.safetensors"]))
-        except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-            raise WeightsError(
-                f"{folder}: neither a folder nor a model that the hub gives ({str(error).splitlines()[0][:120]}); "
-                "name a folder in BERT form with init=, or init= alone to start at random"
-            ) from error
+            path = hub_folder(str(folder), ("config.json", "model.safetensors"))
+        except WeightsError as error:
+            start = "init= takes a folder in BERT form, and init= alone starts at random"
+            raise WeightsError(f"{error}; {start}") from error
     missing = [name for name in ("config.json", "model.safetensors") if not (path / name).is_file()]
     if missing:
         raise WeightsError(f"{path}: has no {' and no '.join(missing)}")

@@ -18,7 +18,7 @@ from ..encoders.encoder import FeatureKind
 from ..encoders.ready_made.load import ReadyMade, load_ready_made
 from ..errors import VideoclipError
 from .fingerprint import fingerprint_of
-from .inputs import means_of_seconds, seconds_given, similarity, texts_given
+from .inputs import batches, means_of_seconds, seconds_given, similarity, texts_given
 
 
 class ReadyMadeModel:
@@ -54,20 +54,25 @@ class ReadyMadeModel:
         return _loaded_again, (self._loaded.name, self.name)
 
     @torch.no_grad()
-    def encode_text(self, texts: str | Sequence[str], batch_size: int = 64) -> Tensor:
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 64, show_progress_bar: bool = False) -> Tensor:
         """Vectors of texts, (N, D) float32, or of a single one, (D,), as long as the model's inverse temperature."""
         said, is_single = texts_given(texts)
         towers, parts = self._loaded.towers, [torch.empty(0, self.size)]
-        for start in range(0, len(said), batch_size):
+        for chunk in batches(said, batch_size, show_progress_bar):
             with self._alone:
-                vectors = towers.embed_texts(said[start : start + batch_size])
+                vectors = towers.embed_texts(chunk)
             parts.append(F.normalize(vectors.float(), dim=-1).cpu() * towers.scale)
         vectors = torch.cat(parts)
         return vectors[0] if is_single else vectors
 
-    def encode_video(self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor]) -> Tensor:
+    def encode_video(
+        self,
+        features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor],
+        batch_size: int = 256,
+        show_progress_bar: bool = False,
+    ) -> Tensor:
         """Vectors of videos, (N, D) float32, or of a single one, (D,): the mean over their seconds."""
-        return means_of_seconds(features, self)
+        return means_of_seconds(features, self, batch_size, show_progress_bar)
 
     def video_tokens(self, features: np.ndarray | Tensor) -> Tensor:
         """One vector per second, (seconds, D) float32: the features as they are."""

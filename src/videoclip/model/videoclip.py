@@ -7,7 +7,7 @@ embeddings carry it. So the video tower holds ``[CLS] [SEP] v1 … vT`` with pos
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from io import StringIO
@@ -22,81 +22,24 @@ from torch import Tensor, nn
 
 from ..config import from_note
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
-from ..errors import ConfigError, VideoclipError
+from ..errors import ConfigError, VideoclipError, WeightsError
+from ..published.hub import hub_folder, upload_refused, why_not_asked
 from ..storage.whole import share
-from .attention import attend, has_short_attention, short_attention
 from .card import UNKNOWN, About, model_card
 from .config import ModelConfig, check_saved
 from .fingerprint import fingerprint_of
-from .inputs import seconds_given, similarity, texts_given, videos_given
+from .inputs import batches, seconds_given, similarity, texts_given, videos_given
 from .mil_nce import MIL_NCE, MilNce, MilNceConfig
-from .packing import CLIP_SPECIALS, Layout, Packed, mean_of_others, pack_text, pack_video
+from .packing import CLIP_SPECIALS, Packed, mean_of_others, pack_text, pack_video
 from .residual import Gate, texts_of
 from .tokenizer import bert_tokenizer
+from .transformer import Layer, Transformer
 
 FIRST_SCALE, LARGEST_SCALE = 14.0, 100.0
 """Factors of cosine similarity: at the start of training, and the most that is learned (Radford et al., 2021)."""
-BERT_EPS = 1e-12
+FILES = ("config.json", "model.safetensors")
+"""Of a model on disk, and on the hub."""
 MLP_EPS = 1e-5  # the video MLP alone uses PyTorch's default
-
-
-class Layer(nn.Module):
-    """One post-norm BERT layer: self-attention, then a two-layer perceptron, each added to its input and normalised."""
-
-    def __init__(self, config: ModelConfig):
-        super().__init__()
-        size = config.hidden_size
-        self.heads, self.dropout = config.heads, config.dropout
-        self.query_key_value = nn.Linear(size, 3 * size)
-        self.attention_out = nn.Linear(size, size)
-        self.attention_norm = nn.LayerNorm(size, eps=BERT_EPS)
-        self.widen = nn.Linear(size, config.intermediate_size)
-        self.narrow = nn.Linear(config.intermediate_size, size)
-        self.mlp_norm = nn.LayerNorm(size, eps=BERT_EPS)
-
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """(ΣL, D) -> (ΣL, D)."""
-        if has_short_attention(x, x.shape[1] // self.heads, layout.longest):
-            return self.of_short(x, layout.offsets, layout.longest > 64)
-        return self.after_attention(x, attend(self._heads(x), layout, self._dropout))
-
-    def of_short(self, x: Tensor, ends: Tensor, is_longer: bool) -> Tensor:
-        """All of the layer, for short sequences on a GPU (``short_attention``): (ΣL, D), (B + 1,) int32 -> (ΣL, D)."""
-        return self.after_attention(x, short_attention(self._heads(x), ends, is_longer, self._dropout))
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """Queries, keys and values: (ΣL, D) -> (ΣL, 3, heads, D / heads)."""
-        return self.query_key_value(x).view(len(x), 3, self.heads, -1)
-
-    @property
-    def _dropout(self) -> float:
-        return self.dropout if self.training else 0.0
-
-    def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
-        """The rest of the layer, which knows nothing of sequences: (ΣL, D), (ΣL, D) -> (ΣL, D)."""
-        p = self.dropout
-        x = self.attention_norm(x + F.dropout(self.attention_out(attended), p, self.training))
-        return self.mlp_norm(x + F.dropout(self.narrow(F.gelu(self.widen(x))), p, self.training))
-
-
-class Transformer(nn.Module):
-    """BERT without its word embeddings: position and type embeddings, LayerNorm, layers."""
-
-    def __init__(self, config: ModelConfig, layers: int):
-        super().__init__()
-        self.dropout = config.dropout
-        self.position_embedding = nn.Embedding(config.positions, config.hidden_size)
-        self.type_embedding = nn.Parameter(torch.empty(config.hidden_size))  # token type 0, the only one in use
-        self.norm = nn.LayerNorm(config.hidden_size, eps=BERT_EPS)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(layers))
-
-    def forward(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
-        """(ΣL, D), (ΣL,) int -> (ΣL, D)."""
-        x = self.norm(tokens + self.position_embedding(positions) + self.type_embedding)
-        x = F.dropout(x, self.dropout, self.training)
-        for layer in self.layers:
-            x = layer(x, layout)
-        return x
 
 
 class VideoTower(nn.Module):
@@ -153,7 +96,7 @@ class TextTower(nn.Module):
 class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
     """Video and text in one space: dot products of ``encode_video`` and ``encode_text`` are similarities.
 
-    A model on disk is a folder with ``config.json`` and ``model.safetensors``.
+    A model on disk is a folder with ``config.json`` and ``model.safetensors``, and so is one of the hub.
     """
 
     def __init__(self, config: ModelConfig):
@@ -233,7 +176,7 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
     # Use ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256) -> Tensor:
+    def encode_text(self, texts: str | Sequence[str], batch_size: int = 256, show_progress_bar: bool = False) -> Tensor:
         """Vectors of texts, (N, D) float32, or of a single one, (D,); cut at ``config.max_text_tokens`` word pieces.
 
         Raises:
@@ -241,13 +184,17 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         """
         said, is_single = texts_given(texts)
         ids = bert_tokenizer().encode(said, self.config.max_text_tokens)
-        own = self._in_batches(ids, batch_size, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
+        rows = batches(_by_length(ids), batch_size, show_progress_bar)
+        own = self._in_batches(ids, rows, lambda chunk: self._own_text(pack_text(chunk).to(self.device)))
         vectors = own if self.start is None else own + self.start.encode_text(said)
         return vectors[0] if is_single else vectors
 
     @torch.no_grad()
     def encode_video(
-        self, features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor], batch_size: int = 256
+        self,
+        features: np.ndarray | Tensor | Sequence[np.ndarray | Tensor],
+        batch_size: int = 256,
+        show_progress_bar: bool = False,
     ) -> Tensor:
         """Vectors of videos, (N, D) float32, or of a single one, (D,), from features alone: no caption is needed.
 
@@ -262,11 +209,9 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         videos = [self._checked(video, i) for i, video in enumerate(given)]
         size = self.config.max_seconds
         windows = [(i, video[s : s + size]) for i, video in enumerate(videos) for s in range(0, len(video), size)]
-        vectors = self._in_batches(
-            [window for _, window in windows],
-            batch_size,
-            lambda chunk: self._own_video(pack_video(chunk).to(self.device)),
-        )
+        clips = [clip for _, clip in windows]
+        rows = batches(_by_length(clips), batch_size, show_progress_bar)
+        vectors = self._in_batches(clips, rows, lambda chunk: self._own_video(pack_video(chunk).to(self.device)))
         owner = torch.tensor([i for i, _ in windows], dtype=torch.long)
         seconds = torch.tensor([len(window) for _, window in windows], dtype=torch.float32)
         total = torch.zeros(len(videos)).index_add_(0, owner, seconds)
@@ -336,29 +281,74 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
 
         Args:
             about: what the card, ``README.md``, is to say; without it, a card that is there stays as it is.
-            options: those of ``huggingface_hub``'s, such as ``push_to_hub=True``.
+            options: those of ``huggingface_hub``'s.
         """
         card = Path(save_directory) / "README.md"
         if about:
             card.unlink(missing_ok=True)
-        written = super().save_pretrained(save_directory, model_card_kwargs={"about": about or UNKNOWN}, **options)
+        options.setdefault("model_card_kwargs", {"about": about or UNKNOWN})
+        written = super().save_pretrained(save_directory, **options)
         share(card.with_name("model.safetensors"))
         self.name = str(Path(save_directory).resolve())
         return written
 
-    def generate_model_card(self, about: About = UNKNOWN, **_: Any) -> ModelCard:  # type: ignore[override]
-        """The card that ``huggingface_hub`` writes beside the weights."""
-        return ModelCard(model_card(self.config, self.size, sum(self.parameter_counts().values()), about))
+    def push_to_hub(self, repo_id: str, about: About | None = None, **options: Any) -> str:  # type: ignore[override]
+        """Upload configuration, weights and card to the hub, where ``load_model(repo_id)`` has them; the address.
+
+        Args:
+            repo_id: ``owner/model``; it is made if there is none.
+            about: what the card is to say; without it, it is the card of the folder where the model lies, if any.
+            options: those of ``huggingface_hub``'s, such as ``private=True``, ``token`` and ``commit_message``.
+
+        Raises:
+            WeightsError: the hub cannot be reached, or does not take it.
+        """
+        if why := why_not_asked():
+            raise WeightsError(f"{repo_id}: cannot be uploaded: {why}")
+        name, card = self.name, Path(self.name, "README.md")
+        written = card.read_text(encoding="utf-8") if name and not about and card.is_file() else ""
+        options["model_card_kwargs"] = {"about": about or UNKNOWN, "written": written}
+        try:
+            address = super().push_to_hub(repo_id, **options)
+        except Exception as error:  # of whatever kind the client of the installed version raises
+            raise upload_refused(repo_id, error) from error
+        finally:
+            self.name = name  # it was saved on the way, to a folder that is no more
+        self.name = name or repo_id
+        return address
+
+    def generate_model_card(self, about: About = UNKNOWN, written: str = "") -> ModelCard:  # type: ignore[override]
+        """The card that ``huggingface_hub`` writes beside the weights; ``written`` is one that is there already."""
+        return ModelCard(written or model_card(self.config, self.size, sum(self.parameter_counts().values()), about))
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, pretrained_model_name_or_path: str | Path, **options: Any
+    ) -> "VideoCLIP":
+        """A model for use, of a folder or of the hub.
+
+        Args:
+            options: those of the hub, such as ``revision``, ``token``, ``cache_dir`` and ``local_files_only``.
+
+        Raises:
+            WeightsError: there is none; a hub that does not answer is asked once.
+            ConfigError: a newer version made it.
+        """
+        name = str(pretrained_model_name_or_path)
+        folder = Path(name) if Path(name).is_dir() else hub_folder(name, FILES, **options)
+        missing = [file for file in FILES if not (folder / file).is_file()]
+        if missing:
+            raise WeightsError(f"{name}: no VideoCLIP model there: no {' and no '.join(missing)}")
+        with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
+            model = super().from_pretrained(folder)
+        model.name = str(folder.resolve()) if Path(name).is_dir() else name
+        return model
 
     @classmethod
     def _from_pretrained(cls, **arguments: Any) -> "VideoCLIP":
-        check_saved(**{name: arguments[name] for name in ("model_id", "revision", "cache_dir", "token")})
-        with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
-            # Strict, or what the file lacks would stay as random as it was made.
-            model = super()._from_pretrained(**(arguments | {"strict": True}))  # pyright: ignore[reportArgumentType]
-        name = str(arguments["model_id"])
-        model.name = str(Path(name).resolve()) if Path(name).is_dir() else name
-        return model
+        check_saved(Path(arguments["model_id"]))
+        # Strict, or what the file lacks would stay as random as it was made.
+        return super()._from_pretrained(**(arguments | {"strict": True}))  # pyright: ignore[reportArgumentType]
 
     @classmethod
     def from_official(cls, weights: "str | Path | dict[str, Tensor]") -> "VideoCLIP":
@@ -438,14 +428,17 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         finally:
             self.train(was_training)
 
-    def _in_batches(self, items: list, batch_size: int, encode) -> Tensor:
-        """Encode items of similar length together, and give the vectors back in the items' order."""
+    def _in_batches(self, items: list, rows: Iterable[Sequence[int]], encode) -> Tensor:
+        """Encode the items of each batch of rows together, and give the vectors back in the items' order."""
         vectors = torch.empty(len(items), self.size)
-        order = sorted(range(len(items)), key=lambda i: len(items[i]))
-        for start in range(0, len(order), batch_size):
-            chunk = order[start : start + batch_size]
+        for chunk in rows:
             vectors[chunk] = self._evaluated(lambda c=chunk: encode([items[i] for i in c])).float().cpu()
         return vectors
+
+
+def _by_length(items: list) -> list[int]:
+    """Rows of items such that those of similar length go through the model together."""
+    return sorted(range(len(items)), key=lambda i: len(items[i]))
 
 
 def _ready_made(note: dict[str, Any]) -> MilNce | VideoCLIP:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import WeightsError
 from .download import offline
@@ -14,22 +15,24 @@ ANSWER_SECONDS = 5.0
 """That the hub has to answer at all."""
 
 
-def hub_folder(name: str, patterns: Sequence[str]) -> Path:
+def hub_folder(name: str, patterns: Sequence[str], **options: Any) -> Path:
     """The folder with those files of a model of the hub that fit the patterns, such as ``*.json``.
 
     With ``VIDEOCLIP_OFFLINE`` or ``HF_HUB_OFFLINE`` set, the network is not asked; where the hub cannot be reached, it
     is asked once.
 
+    Args:
+        options: those of ``snapshot_download``, such as ``revision`` and ``token``.
+
     Raises:
         WeightsError: there is no such model, or it cannot be had.
     """
-    from httpx import HTTPError
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    why = why_not_asked()
+    why = "local_files_only forbids to download it" if options.pop("local_files_only", False) else why_not_asked()
     try:
-        return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=bool(why)))
+        return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=bool(why), **options))
     except HFValidationError as error:
         raise WeightsError(f"{name}: no such folder, and not the name of a model on the hub (owner/name)") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
@@ -38,8 +41,8 @@ def hub_folder(name: str, patterns: Sequence[str]) -> Path:
             f"{why or 'the hub does not answer'}; "
             f"bring all files of https://huggingface.co/{name} and name their folder"
         ) from error
-    except (HfHubHTTPError, HTTPError, OSError) as error:
-        raise WeightsError(f"{name}: no model there that can be loaded ({str(error).splitlines()[0][:200]})") from error
+    except Exception as error:  # of whatever kind the client of the installed version raises
+        raise WeightsError(f"{name}: no model there that can be loaded ({first_line(error)[:200]})") from error
 
 
 def why_not_asked() -> str:
@@ -58,8 +61,21 @@ def _no_answer(endpoint: str) -> str:
     try:
         get_session().head(endpoint, timeout=ANSWER_SECONDS)
     except Exception as error:  # of whatever kind the client of the installed version raises
-        return f"the hub cannot be reached ({(str(error).splitlines() or [type(error).__name__])[0][:80]})"
+        return f"the hub cannot be reached ({first_line(error)[:80]})"
     return ""
+
+
+def upload_refused(name: str, error: Exception) -> WeightsError:
+    """What to tell of an upload that failed."""
+    return WeightsError(
+        f"{name}: cannot be uploaded ({first_line(error)[:200]}); the hub must know you (hf auth login, or HF_TOKEN), "
+        "and you may write to models of your own name alone"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, or its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def has_weights(name: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ...processes import is_forked, note_lance
 from ...storage.places import Place
 from ...storage.remote import patiently
-from .about import About
+from .about import About, LibraryError
 from .rows import (
     WORDS,
     as_words,
@@ -42,6 +43,7 @@ class Tables:
     def __init__(self, folder: Place, about: About):
         import lancedb
 
+        note_lance()
         self.folder, self.about = folder, about
         self._database = lancedb.connect(str(folder / "tables"), read_consistency_interval=FRESH)
         self._tables: dict[str, Any] = {}
@@ -75,6 +77,7 @@ class Tables:
         return (self.passages,) if self.about.meaning.is_had else ()
 
     def __getitem__(self, name: str):
+        self._check_own()
         if name not in self._tables:
             schemas = {
                 "videos": videos_schema,
@@ -94,7 +97,16 @@ class Tables:
 
     def has(self, name: str) -> bool:
         """Whether there is such a table; an earlier version did not make all of them."""
+        self._check_own()
         return name in self._tables or name in self._database.list_tables(limit=1000).tables
+
+    def _check_own(self) -> None:
+        """Raise ``LibraryError`` in a process that was forked from one that used Lance: it would wait for ever."""
+        if is_forked():
+            raise LibraryError(
+                f"{self.folder}: cannot be read in a process that was forked; start it by multiprocessing's spawn or "
+                "forkserver"
+            )
 
     def rows(self, name: str, columns: list[str], where: str | None = None):
         """These columns of a table's rows; of all, or of those that a condition lets through."""

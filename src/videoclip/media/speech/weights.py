@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import ConfigError, VideoclipError, WeightsError, command_for
-from ...published.download import offline
+from ...published.hub import first_line, why_not_asked
 from .transcriber import Transcriber
 
 WHEN = ("auto", "always", "never")
@@ -140,23 +140,22 @@ def _weights(model: str) -> Weights:
 def _downloaded(weights: Weights, told: Callable[[str], None]) -> Path:
     """The folder of weights: of the hub's cache, or brought there once."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(weights.repository, allow_patterns=weights.files, local_files_only=True))
     except LocalEntryNotFoundError:
         pass
-    if variable := offline():
+    if why := why_not_asked():
         raise WeightsError(
-            f"speech is not heard: {weights} is not on this machine, and {variable} forbids to download it; bring a "
-            "copy and name its folder with --speech-model"
+            f"speech is not heard: {weights} is not on this machine, and {why}; bring a copy and name its folder with "
+            "--speech-model"
         )
     told(f"speech recognition: {weights} comes once from huggingface.co; --speech-model names another or a folder")
     try:
         return Path(snapshot_download(weights.repository, allow_patterns=weights.files))
-    except (HfHubHTTPError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # of whatever kind the client of the installed version raises
         raise WeightsError(
-            f"speech is not heard: {weights} cannot be downloaded ({first[:120]}); bring a copy and name its folder "
-            "with --speech-model"
+            f"speech is not heard: {weights} cannot be downloaded ({first_line(error)[:120]}); bring a copy and name "
+            "its folder with --speech-model"
         ) from error
