@@ -49,6 +49,15 @@ GROUPS = {
     "VideoclipError": "Errors",
 }
 """Headings of the API, by the name that is the first below each."""
+VARIABLES = {
+    "VIDEOCLIP_BF16": "`0` or `1`: whether numbers of 16 bits are used, whatever the hardware would choose.",
+    "VIDEOCLIP_DEVICE": "Where models run, as `--device`.",
+    "VIDEOCLIP_LIBRARY": "Your own library, where `--library` names none.",
+    "VIDEOCLIP_OFFLINE": "`1`: nothing is asked of the network. `HF_HUB_OFFLINE` does the same for the hub.",
+    "VIDEOCLIP_TOKEN": "What a visitor of `videoclip serve` must know.",
+    "VIDEOCLIP_WEIGHTS": "Folder of the published weights (default: `~/.cache/videoclip/weights`).",
+}
+"""What the environment sets, beside the limits, which docs/reliability.md lists."""
 
 
 # Commands -----------------------------------------------------------------------------------------------------
@@ -156,6 +165,9 @@ def configuration() -> Iterator[str]:
         yield from (f"## {title}", "", f"`{command}`", "")
         yield from _keys(kind(), "")
     yield from _presets()
+    yield from ("## Environment variables", "", "| variable | meaning |", "| --- | --- |")
+    yield from (f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items())
+    yield from ("| `VIDEOCLIP_MAX_…` | [Limits of what is read](../reliability.md#limits-of-what-is-read). |", "")
 
 
 def _keys(config: Any, prefix: str) -> Iterator[str]:
