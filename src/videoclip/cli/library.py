@@ -84,7 +84,7 @@ def index_(
     as_json: AsJson = False,
     device: Device = "",
 ) -> None:
-    """Make your videos searchable, or bring that up to date; goes on where it was interrupted."""
+    """Make your videos searchable, or bring that up to date; resumes where it was interrupted."""
     from dataclasses import asdict
 
     from ..library.home import first_model, own_library
@@ -181,7 +181,7 @@ def search(
     format: Annotated[str, typer.Option(help="list, json, csv, m3u, edl or fcpxml.")] = "list",
     form: Annotated[str, typer.Option(hidden=True)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    out: Annotated[Path | None, local_option(help="File to write, in the form of its suffix.")] = None,
+    out: Annotated[Path | None, local_option(help="File to write, in the format of its suffix.")] = None,
     export: Annotated[Path | None, local_option(help="Folder for clips of the moments.")] = None,
     encode: Annotated[bool, typer.Option("--encode", help="Cut clips at the very frame, encoding anew.")] = False,
     weights: Weights = "",

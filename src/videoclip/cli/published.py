@@ -122,7 +122,7 @@ def import_(
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring other people's features and captions into a corpus; goes on where it was interrupted."""
+    """Bring other people's features and captions into a corpus; resumes where it was interrupted."""
     from dataclasses import asdict
 
     from ..corpus.importers import ImportConfig, import_features

@@ -58,7 +58,7 @@ def extract(
     as_json: AsJson = False,
     device: Device = "",
 ) -> None:
-    """Turn videos and captions into a corpus of features; goes on where it was interrupted."""
+    """Turn videos and captions into a corpus of features; resumes where it was interrupted."""
     from dataclasses import asdict
 
     from ..corpus.extract import ExtractOptions
@@ -160,7 +160,7 @@ def realign(
     as_json: AsJson = False,
     device: Device = "",
 ) -> None:
-    """Move narration to where a model sees what it says, to train another on; goes on where it was interrupted."""
+    """Move narration to where a model sees what it says, to train another on; resumes where it was interrupted."""
     from dataclasses import asdict
 
     from ..corpus.store import Corpus

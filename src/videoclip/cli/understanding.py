@@ -45,13 +45,13 @@ def evaluate(
     data: Annotated[Path, local_option(help="Folder with the benchmark's files (mteb: to keep features in).")],
     corpus: CorpusOption = None,
     json: JsonFile = None,
-    report: Annotated[Path | None, local_option(help="Page to write: figures, confusions, examples (.html).")] = None,
+    report: Annotated[Path | None, local_option(help="Page to write: metrics, confusions, examples (.html).")] = None,
     split: Annotated[str, typer.Option(help="Which videos, such as val or train (default: mostly test).")] = "",
     rule: Annotated[
         str,
         typer.Option(help="Of segmentation: spread (ours), paper, background (after fine-tuning); default: spread."),
     ] = "",
-    per_class: Annotated[bool, typer.Option("--per-class", help="Also print the figures of each class.")] = False,
+    per_class: Annotated[bool, typer.Option("--per-class", help="Also print the metrics of each class.")] = False,
     template: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="Phrasing such as 'a video of {}'; several are averaged.")
     ] = None,
@@ -148,7 +148,7 @@ def finetune(
     as_json: AsJson = False,
     device: Device = "",
 ) -> None:
-    """Train a model further on a benchmark's training set; goes on where it was interrupted."""
+    """Train a model further on a benchmark's training set; resumes where it was interrupted."""
     from ..benchmarks.evaluate import open_corpus
     from ..benchmarks.supervised import train_and_test
     from ..config import load_config
@@ -177,7 +177,7 @@ def experiment(
     workers: Annotated[int, number_option(PROCESSES, help="Trainings at the same time; 0: one per core.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Train variants of the method on rendered videos and compare them; goes on where it was interrupted."""
+    """Train variants of the method on rendered videos and compare them; resumes where it was interrupted."""
     from ..recipes.experiment import run_experiment
     from ..report.comparison import in_lines, write_comparison
 
