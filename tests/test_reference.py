@@ -35,6 +35,12 @@ def test_every_public_name_has_an_example():
     assert set(reference.examples()) == set(videoclip.__all__) - {"__version__"}
 
 
+def test_every_variable_of_the_environment_is_described():
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    found = {name for name in re.findall(r"VIDEOCLIP_[A-Z][A-Z0-9]*\b", source) if name != "VIDEOCLIP_MAX"}
+    assert found == set(reference.VARIABLES)
+
+
 @pytest.fixture
 def made(world, tmp_path) -> Path:
     """Where the demo was made."""

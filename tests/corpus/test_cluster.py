@@ -76,8 +76,11 @@ def same_contents(one: Path, two: Path) -> bool:
 def test_workers_and_the_driver_are_killed_and_the_corpus_is_that_without_ray(videos, videoclip, tmp_path):
     out = tmp_path / "ray.lance"
     arguments = ["extract", str(videos), "--encoder", "demo", "--out", str(out), "--ray", "local"]
-    driver = subprocess.run([sys.executable, "-c", DRIVER, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-W", "default", "-c", DRIVER, *arguments]
+    driver = subprocess.run(command, capture_output=True, text=True, check=False)
     assert driver.returncode == -signal.SIGKILL, driver.stderr
+    foreign = [line for line in driver.stderr.splitlines() if not line.startswith("extract: ")]
+    assert foreign == []  # of Ray, about what nobody at the command line can change
     assert len(Corpus(out)) == 4
     code, said, complaint = videoclip(*arguments)
     assert code == 0, complaint

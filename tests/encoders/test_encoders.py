@@ -219,6 +219,13 @@ def brightness(pixels: torch.Tensor) -> torch.Tensor:
     return pixels.float().mean((1, 2, 3))
 
 
+def test_the_demos_encoder_is_meant_though_a_folder_has_its_name(tmp_path, monkeypatch):
+    """``videoclip demo --out demo`` makes one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert load_encoder("demo").to("cpu").kind == load_encoder("demo").kind
+
+
 def test_encoders_go_to_other_processes_and_devices_or_refuse_in_one_line():
     demo, own = load_encoder("demo", device="cpu"), Encoder("own", 3, 2, 8, brightness)
     pixels = np.random.default_rng(0).integers(0, 256, (3, demo.fps, demo.frame_size, demo.frame_size, 3), np.uint8)

@@ -40,6 +40,10 @@ def test_a_library_goes_to_another_process_by_its_folder(library):
     assert names(again.search("a red thing")) == names(library.search("a red thing"))
 
 
+def test_a_library_says_what_it_is(library):
+    assert repr(library) == f"Library('{library.store.folder}': 3 videos, model '{Painted().name}')"
+
+
 def _search_here(library: Library, answers) -> None:
     try:
         answers.put(library.search("something red").hits[0].path)

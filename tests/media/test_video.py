@@ -6,7 +6,8 @@ import pytest
 from made import write, write_audio_only
 
 from videoclip.errors import MediaError
-from videoclip.media.video import MediaWarning, picture_at, probe, scaled_size, seconds_of
+from videoclip.media.resampling import scaled_size
+from videoclip.media.video import MediaWarning, picture_at, probe, seconds_of
 
 SECONDS = {  # of the sample files, at 30 frames per second
     "av1_video.mkv": 5, "coffee.mp4": 10, "flipping_a_pancake.mkv": 11, "friday.mp4": 7, "h265_10bits.mp4": 1,

@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard, constants
 from safetensors.torch import load
 
 import videoclip
-from videoclip import VideoCLIP, load_model
+from videoclip import VideoCLIP, load_encoder, load_model
 from videoclip.errors import WeightsError
 from videoclip.media.speech.weights import _downloaded, _weights
 from videoclip.model.card import About
@@ -112,6 +112,7 @@ def test_a_hub_that_cannot_be_reached_is_asked_once_and_one_line_says_which_file
     asks = {
         "VideoCLIP": lambda: VideoCLIP.from_pretrained("acme/cooks"),
         "load_model": lambda: load_model("acme/cooks"),
+        "image:": lambda: load_encoder("image:acme/cooks"),
         "BERT": lambda: bert_tensors(SMALL, "acme/cooks"),
         "speech": lambda: _downloaded(_weights("acme/cooks"), print),
         "upload": lambda: VideoCLIP.from_pretrained(folder).push_to_hub("acme/cooks"),
@@ -124,6 +125,15 @@ def test_a_hub_that_cannot_be_reached_is_asked_once_and_one_line_says_which_file
         assert "bring " in str(told.value) or what == "upload"
     assert len(unreachable) == 1
     assert time.monotonic() - began < 15  # the hub's library alone retries for 23 s with each
+
+
+def test_offline_not_even_the_hubs_library_asks_for_anything(unreachable, monkeypatch):
+    monkeypatch.setenv("VIDEOCLIP_OFFLINE", "1")
+    for ask in (VideoCLIP.from_pretrained, lambda name: load_encoder(f"image:{name}")):
+        with pytest.raises(WeightsError, match=r"VIDEOCLIP_OFFLINE forbids .* bring all files of https://"):
+            ask("acme/cooks")
+    assert constants.HF_HUB_OFFLINE
+    assert unreachable == []
 
 
 def test_what_a_folder_lacks_of_a_model_is_named(folder):

@@ -8,8 +8,10 @@ and weights must be found under the same paths on all machines.
 import logging
 import os
 import socket
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,7 @@ def _connect(ray: Any, address: str) -> None:
     # A local cluster is of this process's interpreter, whatever it was started with.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     warnings.filterwarnings("ignore", "lance is not fork-safe")  # Ray starts programs of its own, by fork and exec
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="ray")
     options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
         options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
@@ -75,7 +78,8 @@ def _start(ray: Any, options: dict[str, Any], attempts: int = 3) -> None:
     """Ray gives up after 30 seconds, by a bare ``Exception``; on a machine that is busy its processes need longer."""
     for attempt in range(attempts):
         try:
-            ray.init(**options)
+            with _without_native_output():  # it tells that it was told to be silent
+                ray.init(**options)
             return
         except Exception as error:
             if "timed out during startup" not in str(error):
@@ -83,6 +87,21 @@ def _start(ray: Any, options: dict[str, Any], attempts: int = 3) -> None:
             ray.shutdown()
             if attempt == attempts - 1:
                 raise RuntimeError(str(error)) from error
+
+
+@contextmanager
+def _without_native_output() -> Iterator[None]:
+    """Drop what a library's native code writes to the standard error output; what goes wrong it raises."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _knock(address: str) -> None:

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ..errors import VideoclipError, WeightsError, command_for
 from ..hardware import device_of, fast_numbers
-from ..published.hub import why_not_asked
+from ..published.hub import hub_folder, why_not_asked
 from .encoder import Encoder
+from .ready_made.of_transformers import WEIGHTS
 
 FRAMES = 2
 """Frames per second that are looked at by default."""
@@ -30,12 +31,14 @@ def image_encoder(name: str, frames: int = FRAMES, device: str = "") -> Encoder:
         from transformers import AutoConfig, AutoImageProcessor, AutoModel
     except ImportError as error:
         raise VideoclipError(f"image encoders need the transformers package: {command_for('image')}") from error
-    is_here = Path(name).is_dir() or bool(why_not_asked())
-    known: Any = {"trust_remote_code": False, "local_files_only": is_here}  # or an absent hub is asked over and over
+    is_folder = Path(name).is_dir()
+    is_asked = not is_folder and not why_not_asked()
+    place = name if is_folder or is_asked else hub_folder(name, WEIGHTS)  # which says what to bring
+    known: Any = {"trust_remote_code": False, "local_files_only": not is_asked}
     try:
-        config = AutoConfig.from_pretrained(name, **known)
-        processor = AutoImageProcessor.from_pretrained(name, **known)
-        model = AutoModel.from_pretrained(name, config=config, use_safetensors=True, **known).eval()
+        config = AutoConfig.from_pretrained(place, **known)
+        processor = AutoImageProcessor.from_pretrained(place, **known)
+        model = AutoModel.from_pretrained(place, config=config, use_safetensors=True, **known).eval()
     except (OSError, ValueError) as error:
         raise WeightsError(f"image:{name}: {str(error).splitlines()[0]}") from error
     size = _side(processor, config)

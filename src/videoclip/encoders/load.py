@@ -15,6 +15,8 @@ from ..published.catalogue import published_path
 from .encoder import COMBINED, AnyEncoder, CombinedEncoder, Encoder
 
 log = logging.getLogger(__name__)
+NAMES = ("s3d", "demo")
+"""Encoders that are meant by their names, whatever folders there are."""
 SHIPPED = Path(__file__).parent.parent / "data" / "demo-encoder"
 
 
@@ -61,14 +63,15 @@ def _is_known(part: str) -> bool:
         from .ready_made.load import can_be_had
 
         return can_be_had(part)
-    return part in ("demo", "s3d") or part.startswith("image:")
+    return part in NAMES or part.startswith("image:")
 
 
 def _again_by_name(name: str, weights: str | Path, device: str) -> Encoder:
     """An encoder that knows how to load it again: on another device, or in another process."""
     log.info("loading the encoder %s", name)
     made = _load(name, weights, device)
-    where = str(Path(name).resolve()) if Path(name).is_dir() else name
+    is_folder = name not in NAMES and Path(name).is_dir()
+    where = str(Path(name).resolve()) if is_folder else name
     again = partial(_again_by_name, where, str(weights), device=device)
     return made if made.loaded_by else replace(made, loaded_by=again)
 

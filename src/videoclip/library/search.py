@@ -189,6 +189,9 @@ class Library:
         """Another process opens it by its folder, and loads its model when that is asked for."""
         return Library, (str(self.store.folder), self._given)
 
+    def __repr__(self) -> str:
+        return f"Library('{self.store.folder}': {len(self.store.videos()):,} videos, model '{self.store.about.model}')"
+
     @property
     def videos(self) -> list[Video]:
         """All videos, in the order of their paths."""

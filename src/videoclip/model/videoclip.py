@@ -338,7 +338,8 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         folder = Path(name) if Path(name).is_dir() else hub_folder(name, FILES, **options)
         missing = [file for file in FILES if not (folder / file).is_file()]
         if missing:
-            raise WeightsError(f"{name}: no VideoCLIP model there: no {' and no '.join(missing)}")
+            lacks = f"no {' and no '.join(missing)}"
+            raise WeightsError(f"{name}: no VideoCLIP model there: {lacks}; that of a run is in its folder 'model'")
         with redirect_stdout(StringIO()):  # the hub's library announces where weights come from
             model = super().from_pretrained(folder)
         model.name = str(folder.resolve()) if Path(name).is_dir() else name

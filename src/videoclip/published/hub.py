@@ -49,8 +49,10 @@ def why_not_asked() -> str:
     """Why the hub is not asked for anything: a variable forbids it, or it does not answer; empty if it is."""
     from huggingface_hub import constants
 
-    variable = offline()
-    return f"{variable} forbids to download it" if variable else _no_answer(constants.ENDPOINT)
+    if variable := offline():
+        constants.HF_HUB_OFFLINE = True  # for what its library asks by itself
+        return f"{variable} forbids to download it"
+    return _no_answer(constants.ENDPOINT)
 
 
 @cache
@@ -67,10 +69,10 @@ def _no_answer(endpoint: str) -> str:
 
 def upload_refused(name: str, error: Exception) -> WeightsError:
     """What to tell of an upload that failed."""
-    return WeightsError(
-        f"{name}: cannot be uploaded ({first_line(error)[:200]}); the hub must know you (hf auth login, or HF_TOKEN), "
-        "and you may write to models of your own name alone"
-    )
+    answer = getattr(getattr(error, "response", None), "status_code", 0)
+    known = "the hub must know you (hf auth login, or HF_TOKEN), and you may write to models of your own name alone"
+    remedy = known if answer in (401, 403) else "the same call tries again"
+    return WeightsError(f"{name}: cannot be uploaded ({first_line(error)[:200]}); {remedy}")
 
 
 def first_line(error: Exception) -> str:
