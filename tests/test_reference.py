@@ -1,24 +1,14 @@
 """The reference is that of the code, and its examples run."""
 
 import importlib.util
-import json
-import re
-import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from small_demo import make_small_demo
 
 import videoclip
-from videoclip import Corpus, load_encoder
-from videoclip.config import load_config
-from videoclip.corpus.extract import extract
-from videoclip.library.index import index
-from videoclip.media.files import find_videos
-from videoclip.pretrain.config import PretrainConfig, fitted
-from videoclip.pretrain.trainer import random_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,19 +43,8 @@ def test_every_variable_of_the_environment_is_described():
 
 @pytest.fixture
 def made(world, tmp_path) -> Path:
-    """What the demo leaves, but for the training: a corpus, a model that has learned nothing, and a library."""
-    demo = tmp_path / "runs" / "demo"
-    demo.mkdir(parents=True)
-    shutil.copytree(world, demo / "videos")
-    for path in sorted((world / "train").glob("*.mp4"))[:10]:  # more than the one that so small a world validates on
-        for file in (path, path.with_suffix(".srt")):
-            shutil.copy(file, demo / "videos" / "val")
-    encoder = load_encoder("demo")
-    extract(find_videos(world), encoder, demo / "corpus.lance")
-    config = load_config(PretrainConfig, "demo", ["model.hidden_size=32", "model.heads=2"])
-    model = random_model(fitted(config, encoder.kind), Corpus(demo / "corpus.lance"))
-    model.save_pretrained(demo / "model")
-    index([world / "test"], demo / "library", model, encoder)
+    """Where the demo was made."""
+    make_small_demo(world, tmp_path)
     return tmp_path
 
 
@@ -74,22 +53,3 @@ def test_the_examples_run_where_the_demo_was_made(made):
     done = subprocess.run([sys.executable, "-c", code], cwd=made, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "no/such.lance" in done.stdout
-
-
-def test_the_commands_of_the_guides_run_where_the_demo_was_made(made, monkeypatch, videoclip):
-    """Those in ``console`` blocks, which stand with what they print."""
-    truth = json.loads((made / "runs" / "demo" / "videos" / "truth.json").read_text())
-    steps = truth["videos"]["test/kitchen_00019"]["steps"]
-    (made / "steps.txt").write_text("\n".join(step["description"] for step in steps))
-    rows = [f"test/kitchen_00019,{step['start']},{step['end']},{step['description']}" for step in steps]
-    (made / "pairs.csv").write_text("\n".join(["video,start,end,text", *rows]))
-    monkeypatch.chdir(made)
-    lines = []
-    for page in sorted((ROOT / "docs").glob("*.md")):
-        for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
-            lines += re.findall(r"^\$ videoclip (.*)", block, re.MULTILINE)
-    assert len(lines) > 3
-    for line in lines:
-        code, printed, said = videoclip(*shlex.split(line))
-        assert code == 0, f"{line}: {said}"
-        assert printed, line

@@ -83,7 +83,7 @@ CATALOGUE = (
         31, 0.13, "English", "30 a second", msrvtt=9.9, youcook2=15.1, source="Miech et al., 2020, arXiv:1912.06430",
     ),
 )  # fmt: skip
-"""VideoCLIP as published is in docs/published-weights.md, since it has to be converted first: 10.4 on MSR-VTT, 22.4 on
+"""VideoCLIP as published is in docs/published-weights.md, since it has to be converted first: 10.4 on MSR-VTT, 22.7 on
 YouCook2."""
 ON_CPU, ON_GPU = "google/siglip2-base-patch32-256", "google/siglip2-so400m-patch14-384"
 """What is taken where no model is named: both know many languages, and need nothing more installed.
