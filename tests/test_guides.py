@@ -15,7 +15,8 @@ from small_demo import make_small_demo
 
 DOCS = Path(__file__).parents[1] / "docs"
 GUIDES = [path for path in sorted(DOCS.glob("*.md")) if "```console\n" in path.read_text()]
-PLAIN = {"index": "--meaning never --read-screen never"}  # as without extras, which may be installed here
+PLAIN = {"index": "--meaning never --read-screen never", "search": "--everything"}
+"""As without extras, which may be installed here; and whatever so small a model finds."""
 MASKS = [
     (r".*:\d\d left\n", ""),  # what a slow machine tells on the way
     (r"(said |written |in other words )?“[^”]*”", "“”"),

@@ -1,6 +1,7 @@
 """The reference is that of the code, and its examples run."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path

@@ -41,11 +41,7 @@ def test_in_bfloat16_pools_are_the_librarys_to_the_bit_and_means_are_close():
     torch.manual_seed(0)
     for shape in ((2, 16, 5, 9, 7), (1, 3, 4, 6, 6)):
         x = torch.rand(shape).to(torch.bfloat16).to(memory_format=torch.channels_last_3d)
-        for kernel, stride, padding in (
-            ((3, 3, 3), (1, 1, 1), 1),
-            ((1, 3, 3), (1, 2, 2), 0),
-            ((2, 2, 2), (2, 2, 2), 0),
-        ):
-            wanted = F.max_pool3d(x, kernel, stride, padding, ceil_mode=True)
+        for kernel, stride, padding in POOLS:
+            wanted = torch.nn.functional.max_pool3d(x, kernel, stride, padding, ceil_mode=True)
             assert torch.equal(max_pool(x, kernel, stride, padding), wanted)
         assert torch.allclose(mean_of_all(x).float(), x.float().mean((2, 3, 4)), atol=2**-7)
