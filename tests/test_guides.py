@@ -15,10 +15,8 @@ from small_demo import make_small_demo
 
 DOCS = Path(__file__).parents[1] / "docs"
 GUIDES = [path for path in sorted(DOCS.glob("*.md")) if "```console\n" in path.read_text()]
-ALSO = {
-    "index": "--meaning never --read-screen never",  # as without extras, which may be installed here
-    "search": "--everything",  # since the small demo's model knows too little to be sure
-}
+PLAIN = {"index": "--meaning never --read-screen never", "search": "--everything"}
+"""As without extras, which may be installed here; and whatever so small a model finds."""
 MASKS = [
     (r".*:\d\d left\n", ""),  # what a slow machine tells on the way
     (r"(said |written |in other words )?“[^”]*”", "“”"),
@@ -61,7 +59,7 @@ def test_the_commands_of_a_guide_print_what_stands_under_them(page, demo, tmp_pa
     monkeypatch.chdir(tmp_path)
     for line, told in commands_of(page):
         name, *arguments = shlex.split(line)
-        code, printed, said = videoclip(name, *arguments, *shlex.split(ALSO.get(name, "")))
+        code, printed, said = videoclip(name, *arguments, *shlex.split(PLAIN.get(name, "")))
         assert code == 0, f"{line}: {said}"
         place, real = 0, shape(said + printed)
         for part in (part.strip() for part in shape(told).split("…")):

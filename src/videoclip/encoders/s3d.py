@@ -85,7 +85,7 @@ class SelfGating(nn.Module):
         self.fc = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.fc(x.mean((2, 3, 4))))[..., None, None, None]
+        return x * torch.sigmoid(self.fc(mean_of_all(x)))[..., None, None, None]
 
 
 class Inception(nn.Module):
@@ -163,7 +163,19 @@ class S3D(nn.Module):
             if name in _POOL_BEFORE:
                 x = max_pool_same(x, *_POOL_BEFORE[name])
             x = self.get_submodule(name)(x)
+        return mean_of_all(x)
+
+
+def mean_of_all(x: Tensor) -> Tensor:
+    """(B, C, T, H, W) -> (B, C).
+
+    On a CPU, numbers in bfloat16 are summed by a matrix product: other sums begin with a copy in float32.
+    """
+    if x.is_cuda or x.dtype != torch.bfloat16:
         return x.mean((2, 3, 4))
+    values = x.permute(0, 2, 3, 4, 1).flatten(1, 3)  # a view, where channels come last
+    ones = values.new_ones(len(values), 1, values.shape[1])
+    return (ones @ values)[:, 0] / values.shape[1]
 
 
 def space_to_depth(video: Tensor) -> Tensor:
@@ -180,12 +192,13 @@ Its padding is (1, 2, 2), and the first element of its output is dropped along e
 """
 
 
-def blocks_of(pixels: Tensor) -> Tensor:
+def blocks_of(pixels: Tensor, kind: torch.dtype = torch.float32) -> Tensor:
     """(B, T, H, W, 3) uint8 -> (B, 24, T/2 + 1, H/2 + 3, W/2 + 3) in [0, 1], channels last, with ``BORDER``."""
     B, T, H, W, _ = pixels.shape
     before, after = BORDER
     blocks = pixels.view(B, T // 2, 2, H // 2, 2, W // 2, 2, 3).permute(0, 1, 3, 5, 2, 4, 6, 7)
-    framed = torch.zeros(B, T // 2 + 1, H // 2 + sum(BORDER), W // 2 + sum(BORDER), 24, device=pixels.device)
+    shape = B, T // 2 + 1, H // 2 + sum(BORDER), W // 2 + sum(BORDER), 24
+    framed = torch.zeros(shape, dtype=kind, device=pixels.device)  # bfloat16 holds whole numbers up to 256
     framed[:, :-1, before:-after, before:-after].unflatten(-1, (2, 2, 2, 3)).copy_(blocks)
     return framed.div_(255).permute(0, 4, 1, 2, 3)
 
@@ -209,6 +222,9 @@ def max_pool(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, in
     """``max_pool3d`` in ceil mode, of what is not below zero, the way that is fastest on the device."""
     if x.is_cuda:
         return max_of_slices(x, kernel, stride, padding)
+    if x.dtype == torch.bfloat16 and max(stride) == 1:  # whose bits are in the order of its values, from zero on
+        framed = F.pad(x.view(torch.int16), [padding] * 6)
+        return max_of_slices(framed, kernel, stride).view(x.dtype)
     return F.max_pool3d(x, kernel, stride, padding, ceil_mode=True)
 
 
@@ -344,7 +360,7 @@ def fast_network(net: S3D, device: torch.device, size: int = 0) -> Callable[[Ten
         keep_memory()
     elif has_compiler():
         features = of_one_size(torch.compile(features), size) if size else torch.compile(features)
-    return lambda pixels: features(blocks_of(pixels.to(device, non_blocking=True)).to(kind))
+    return lambda pixels: features(blocks_of(pixels.to(device, non_blocking=True), kind))
 
 
 def of_one_size(network: Callable[[Tensor], Tensor], size: int) -> Callable[[Tensor], Tensor]:
