@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import VideoclipError, WeightsError, command_for
-from ...hardware import device_of, fast_numbers
+from ...hardware import device_of, fast_numbers, keep_memory
 from ...published.hub import SAFE, check_weights, hub_folder
 from ..encoder import COMBINED, Encoder
 from . import of_open_clip, of_sentence_transformers, of_transformers
@@ -151,6 +151,8 @@ def _encoder(name: str, towers: Towers, fps: int, device: torch.device, loaded_b
     """The frames' side as an encoder: unit vectors of frames, or of windows of as many frames as it sees together."""
 
     parameters = sum(tensor.numel() for tensor in towers.weights().values())
+    if device.type == "cpu":
+        keep_memory()
 
     def unit_vectors(frames: Tensor) -> Tensor:
         with fast_numbers(device, parameters):
