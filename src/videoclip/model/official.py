@@ -187,7 +187,7 @@ def _tensor(stored: Tensor | StoredTensor) -> Tensor:
 def _read(path: Path) -> tuple[Any, frozenset[str]]:
     """What a file of tensors holds, and the names of objects in it that were left unread."""
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file; give the path of checkpoint_best.pt")
+        raise WeightsError(f"{path}: no such file; 'videoclip download videoclip' gets checkpoint_best.pt")
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file

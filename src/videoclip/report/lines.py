@@ -103,7 +103,7 @@ def print_hits(found: "Found", query: str = "") -> None:
     if found.missing:
         complain(found.missing)
     if not found.hits:
-        print(found.note)
+        print(found.note.replace("'everything'", "--everything"))
     for number, hit in enumerate(found.hits, 1):
         when = f"{clock(hit.start)}–{clock(hit.end)}"
         first, *more = reasons(hit, query)
