@@ -56,9 +56,9 @@ def wrong_words(version: str, changelog: str, citation: str, tags: list[str]) ->
     released = re.findall(r"^## (\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)$", changelog, re.MULTILINE)
     if released[:1] != [version]:
         wrong.append(f"CHANGELOG.md: the newest release is {released[:1]}, and the version is {version}")
-    if f'version: "{version}"' not in citation and f"version: {version}" not in citation:
+    if not re.search(rf'^version: "?{re.escape(version)}"?$', citation, re.MULTILINE):
         wrong.append(f"CITATION.cff: is not of version {version}")
-    unreleased = re.search(r"^## Unreleased\n(.*?)(?=^## )", changelog, re.MULTILINE | re.DOTALL)
+    unreleased = re.search(r"^## Unreleased\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     for tag in (tag for tag in tags if tag.startswith("v")):
         if tag != f"v{version}":
             wrong.append(f"tag {tag}: the version is {version}")
@@ -72,7 +72,7 @@ def wrong_words(version: str, changelog: str, citation: str, tags: list[str]) ->
 def main(dist: Path) -> int:
     version = re.search(r'^__version__ = "(.*)"$', (ROOT / "src/videoclip/__init__.py").read_text(), re.MULTILINE)
     assert version
-    git = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    git = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     tags = git.stdout.split()
     changelog, citation = (ROOT / "CHANGELOG.md").read_text(), (ROOT / "CITATION.cff").read_text()
     wrong = wrong_files(dist, version[1]) + wrong_words(version[1], changelog, citation, tags)

@@ -22,7 +22,7 @@ def in_parallel(
         workers: items that are worked on at the same time; 0: one per core. Few more are taken from ``items`` ahead.
     """
     workers, stop, waiting = workers or os.cpu_count() or 1, threading.Event(), iter(items)
-    with ThreadPoolExecutor(workers, initializer=_share_cores, initargs=(workers,)) as pool:
+    with ThreadPoolExecutor(workers, initializer=share_cores, initargs=(workers,)) as pool:
 
         def start(count: int) -> dict:
             return {pool.submit(work, item, stop): item for item in islice(waiting, count)}
@@ -42,8 +42,11 @@ def cores() -> int:
     return getattr(_here, "cores", os.cpu_count() or 1)
 
 
-def _share_cores(workers: int) -> None:
-    """Several files on one core each are done sooner than one file after another on all of them."""
+def share_cores(workers: int) -> None:
+    """Let this thread use its share of the cores.
+
+    Several files on one core each are done sooner than one file after another on all of them.
+    """
     import torch
 
     _here.cores = max((os.cpu_count() or 1) // workers, 1)

@@ -1,5 +1,6 @@
 import multiprocessing
 import pickle
+import shutil
 import time
 from itertools import groupby
 from pathlib import Path
@@ -41,7 +42,10 @@ def test_a_library_goes_to_another_process_by_its_folder(library):
 
 
 def test_a_library_says_what_it_is(library):
-    assert repr(library) == f"Library('{library.store.folder}': 3 videos, model '{Painted().name}')"
+    assert repr(library) == f"Library('{library.store.folder}', model '{Painted().name}')"
+    shutil.rmtree(library.store.folder)
+    assert "model" in repr(library)
+    assert not library.store.folder.exists()
 
 
 def _search_here(library: Library, answers) -> None:

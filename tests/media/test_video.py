@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from made import write, write_audio_only
 
 from videoclip.errors import MediaError
-from videoclip.media.resampling import scaled_size
+from videoclip.media.resampling import Resampler, scaled_size
 from videoclip.media.video import MediaWarning, picture_at, probe, seconds_of
 
 SECONDS = {  # of the sample files, at 30 frames per second
@@ -162,3 +163,34 @@ def test_whoever_looks_sees_each_frame_of_the_one_decoding(tmp_path):
     seen: list[float] = []
     list(seconds_of(path, 1, 32, look=lambda second, frame, stream: seen.append(second)))
     assert seen == pytest.approx(np.arange(60) / 30)
+
+
+@pytest.mark.parametrize(("fps", "rate"), [(25, 2), (24, 16), (30, 7)])
+def test_pictures_are_the_same_after_a_change_of_size_whatever_is_fed(tmp_path, monkeypatch, fps, rate):
+    """Where pictures change their size, libavfilter begins anew in mid-file, and counts from there."""
+    import av
+
+    path = tmp_path / "sizes.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for i in range(fps * 5):
+            size = (64, 48) if i < 37 or i > 71 else (96, 64)
+            encoder = av.CodecContext.create("mjpeg", "w")
+            encoder.width, encoder.height = size
+            encoder.pix_fmt, encoder.time_base = "yuvj420p", Fraction(1, fps)
+            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 2 * i % 256, np.uint8), "rgb24")
+            frame = frame.reformat(format="yuvj420p")
+            for packet in encoder.encode(frame):
+                packet.pts = packet.dts = i
+                packet.time_base, packet.stream = Fraction(1, fps), stream
+                container.mux(packet)
+    picked = np.concatenate(list(seconds_of(path, rate, 32)))
+    made = Resampler.__init__
+
+    def fed_with_all(self, *arguments) -> None:
+        made(self, *arguments)
+        self.picks = False
+
+    monkeypatch.setattr(Resampler, "__init__", fed_with_all)
+    assert np.array_equal(picked, np.concatenate(list(seconds_of(path, rate, 32))))

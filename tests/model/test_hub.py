@@ -123,7 +123,9 @@ def test_a_hub_that_cannot_be_reached_is_asked_once_and_one_line_says_which_file
             ask()
         assert "\n" not in str(told.value), what
         assert "bring " in str(told.value) or what == "upload"
-    assert len(unreachable) == 1
+    assert (
+        len(unreachable) == 2
+    )  # an upload looks again: what was trained should not be lost to a moment without a line
     assert time.monotonic() - began < 15  # the hub's library alone retries for 23 s with each
 
 

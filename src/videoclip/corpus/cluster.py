@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import MediaError, VideoclipError, command_for
 from ..media.files import VideoFile
+from ..parallel import share_cores
 from .extract import Engine, ExtractOptions, Outcome, outcome_of
 from .rows import NarratedVideo
 
@@ -142,11 +143,10 @@ class Worker:
     """An actor: sources -> their outcomes."""
 
     def __init__(self, encoder: str, weights: str, options: ExtractOptions):
-        import torch
 
         from ..encoders.load import load_encoder
 
-        torch.set_num_threads(1)
+        share_cores(os.cpu_count() or 1)
         self.encoder, self.options = load_encoder(encoder, weights), options
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -216,7 +216,8 @@ class CombinedEncoder:
         parts = []
         for encoder in self.encoders:
             parts.append(encoder.encode_file(path, damage, between, known, look))
-            damage, look = _again, None
+            damage = _again
+            look = look if known and encoder.name in known else None  # whoever decodes first shows frames
             if abs(len(parts[-1]) - len(parts[0])) > 1:
                 raise MediaError(
                     f"{path}: has {len(parts[0])} seconds for {self.encoders[0].name} and {len(parts[-1])} for "

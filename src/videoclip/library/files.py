@@ -119,7 +119,7 @@ class Work:
         if known:
             features, shown = self.writer.store.features(known.id), self._pictures(file.path)
         else:
-            shown = Pictures(PICTURE_EVERY, PICTURE_WIDTH)
+            shown = Pictures(PICTURE_EVERY, PICTURE_WIDTH, webp)
             features = self._encoded(file.path, shown, go_on)
         number = self._next()
         video = Video(
@@ -127,8 +127,7 @@ class Work:
             recorded_at(file.path), info.width, info.height, said.language, self._noted(said, file),
         )  # fmt: skip
         go_on()
-        stored = [(second, webp(picture)) for second, picture in shown]
-        return embedded(video, features, said.captions, stored, self.model)
+        return embedded(video, features, said.captions, list(shown), self.model)
 
     def _sound(self, file: VideoFile, digest: str, error: SoundOnly) -> Entry:
         """The entry of a file that is sound alone: it is found by what is said, and has no pictures."""
@@ -180,9 +179,9 @@ class Work:
             raise MediaError(f"{path}: the encoder's features of it are not numbers")
         return features
 
-    def _pictures(self, path: Path) -> Iterable[tuple[float, np.ndarray]]:
+    def _pictures(self, path: Path) -> Iterable[tuple[float, bytes]]:
         try:
-            return pictures(path, PICTURE_EVERY, PICTURE_WIDTH)
+            return pictures(path, PICTURE_EVERY, PICTURE_WIDTH, webp)
         except MediaError as error:
             self.warnings.append(str(error))
             return []

@@ -190,7 +190,7 @@ class Library:
         return Library, (str(self.store.folder), self._given)
 
     def __repr__(self) -> str:
-        return f"Library('{self.store.folder}': {len(self.store.videos()):,} videos, model '{self.store.about.model}')"
+        return f"Library('{self.store.folder}', model '{self.store.about.model}')"  # which touches no table
 
     @property
     def videos(self) -> list[Video]:

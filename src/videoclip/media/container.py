@@ -1,19 +1,18 @@
 """What a video file holds beside its frames in order: subtitles, pictures here and there."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..parallel import cores
 from .captions import Caption, clean
 from .clock import Clock, seconds_at
 from .cues import COMMENT
 from .languages import FORCED, HEARING, RECOGNISED, Marks, language_in, standard
-from .opening import open_video, video_stream
+from .opening import decode_by_several, open_video, video_stream
 from .upright import square_size, turn_of, upright
 
 TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
@@ -102,30 +101,44 @@ def _said(packet: Any, start: float) -> Iterator[Caption]:
 class Pictures:
     """The best picture of each ``every`` seconds of a video, of those that it is shown: upright, ``width`` pixels wide.
 
-    The best is the one with most in it, so that a black or blank one is taken only where there is no other.
+    The best is the one with most in it, so that a black or blank one is taken only where there is no other. Those of
+    earlier stretches are kept as ``kept`` makes them, (H, W, 3) uint8 RGB in, since a long video has many.
     """
 
-    def __init__(self, every: float, width: int):
-        self.every, self.width = every, width
-        self.best: dict[int, tuple[float, float, np.ndarray]] = {}
-        self.last = -every
+    def __init__(self, every: float, width: int, kept: Callable[[np.ndarray], Any] = lambda picture: picture):
+        self.every, self.width, self.kept = every, width, kept
+        self.last, self.place = -every, -1
+        self.best: tuple[float, float, np.ndarray] | None = None
+        self.done: list[tuple[float, Any]] = []
 
     def look(self, second: float, frame: Any, stream: Any) -> None:
-        """Consider a decoded frame of a stream, shown at ``second``; of those close together, the first."""
+        """Consider a decoded frame of a stream, shown at ``second``, later than those before; not all are needed."""
         if second < max(self.last + self.every / 4, 0.0):
             return
         self.last, place = second, int(second // self.every)
+        if place != self.place:
+            self._finish()
+            self.place = place
         picture = _small(frame, stream, self.width)
         content = float(picture.astype(np.float32).std())
-        if place not in self.best or content > self.best[place][0] * 1.2:
-            self.best[place] = content, second, picture
+        if self.best is None or content > self.best[0] * 1.2:
+            self.best = content, second, picture
 
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        """(second, (H, W, 3) uint8 RGB) of each, in their order."""
-        return (self.best[place][1:] for place in sorted(self.best))
+    def _finish(self) -> None:
+        if self.best:
+            _, second, picture = self.best
+            self.done.append((second, self.kept(picture)))
+            self.best = None
+
+    def __iter__(self) -> Iterator[tuple[float, Any]]:
+        """(second, picture as it is kept), in their order."""
+        self._finish()
+        return iter(self.done)
 
 
-def pictures(path: str | Path, every: float, width: int) -> Iterator[tuple[float, np.ndarray]]:
+def pictures(
+    path: str | Path, every: float, width: int, kept: Callable[[np.ndarray], Any] = lambda picture: picture
+) -> Iterator[tuple[float, Any]]:
     """The best pictures of a file, as ``Pictures`` gives them, for which little of it is decoded.
 
     Key frames alone are where there is one in most stretches, all frames where there are too few. What a damaged file
@@ -134,7 +147,7 @@ def pictures(path: str | Path, every: float, width: int) -> Iterator[tuple[float
     with open_video(path) as container:
         duration = (container.duration or 0) / 1_000_000
     for keys_only in (True, False):
-        found, times = Pictures(every, width), [0.0]
+        found, times = Pictures(every, width, kept), [0.0]
         for second, frame, stream in _frames(path, keys_only, every / 4):
             found.look(second, frame, stream)
             times.append(second)
@@ -181,8 +194,7 @@ def _frames(path: str | Path, keys_only: bool, apart: float) -> Iterator[tuple[f
     last = -apart
     with open_video(path) as container:
         stream = video_stream(container, path)
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = cores()
+        decode_by_several(stream)
         if keys_only:
             stream.codec_context.skip_frame = "NONKEY"
         start = (container.start_time or 0) / 1_000_000

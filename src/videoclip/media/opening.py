@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MediaError
+from ..parallel import cores
 from .limits import limits
 
 FORMATS = (
@@ -21,6 +22,8 @@ FORMATS = (
 )
 """Containers that are read, by FFmpeg's names. None names other files: no playlists, no lists of parts, no series of
 pictures."""
+MOST_THREADS, PIXELS_BY_SEVERAL = 16, 2560 * 1440
+"""Of a decoder, as FFmpeg chooses by itself; and of a frame, up to which several are decoded at the same time."""
 
 
 def address(path: str | Path) -> str:
@@ -88,6 +91,14 @@ def video_stream(container: Any, path: str | Path) -> Any:
     check_size(stream.width, stream.height, path)
     stream.codec_context.options = {"max_pixels": str(limits().pixels)}  # what the decoder finds may be larger
     return stream
+
+
+def decode_by_several(stream: Any) -> None:
+    """Let a stream be decoded by as many threads as the work of this one may use."""
+    stream.codec_context.thread_count = min(cores(), MOST_THREADS)
+    is_large = stream.codec_context.width * stream.codec_context.height > PIXELS_BY_SEVERAL
+    # Frames that are decoded at the same time lie in memory at the same time; slices of one do not.
+    stream.thread_type = "SLICE" if is_large else "AUTO"
 
 
 def first_frame(container: Any, stream: Any) -> Any | None:

@@ -42,6 +42,8 @@ class Resampler:
         self.transfer = frame.color_trc if is_hdr(frame) else 0
         self.key, self.woven, self.fps = self.key_of(frame), woven, fps
         self.picks = steps[0] is rate
+        # libavfilter counts places from its start, which it has in microseconds, then in ticks.
+        self.origin = _nearest(Fraction(int(first_frame / fps * 1_000_000), 1_000_000) / frame.time_base)
         self.held: Any = None
         self.place: int | None = None
         pixels = "rgb48le" if self.transfer else "rgb24"
@@ -58,7 +60,7 @@ class Resampler:
     def push(self, frame) -> Iterator[np.ndarray]:
         """Feed a frame, or None at the end; the pictures that are ready."""
         if self.picks:
-            place = None if frame is None else _nearest(frame.pts * self.fps * frame.time_base)
+            place = None if frame is None else _nearest((frame.pts - self.origin) * self.fps * frame.time_base)
             before, self.held = self.held, None
             if before is not None and place != self.place:
                 yield from self._fed(before)

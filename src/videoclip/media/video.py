@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import MediaError, MediaWarning
-from ..parallel import cores
 from .clock import Clock
 from .limits import limits
-from .opening import check_size, open_video, reason, video_stream
+from .opening import check_size, decode_by_several, open_video, reason, video_stream
 from .resampling import Resampler
 from .upright import square_size, upright, with_colours
 
-PIXELS_BY_SEVERAL = 2560 * 1440  # of a frame, up to which several are decoded at the same time
 STEPS_BACK = 0.0, 2.0, 15.0
 """Seconds before a moment at which its key frame is looked for, before a file is read from its start."""
 HELD = 2**26  # bytes of packets that may be in memory while the last key frame before a moment is looked for
@@ -204,10 +202,7 @@ def _resampled(
     made, frames, faults, resampler, allowed = 0, 0, 0, None, limits()
     with open_video(path) as container:
         stream = video_stream(container, path)
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = cores()
-        if stream.codec_context.width * stream.codec_context.height > PIXELS_BY_SEVERAL:
-            stream.thread_type = "SLICE"  # frames that are decoded at the same time lie in memory at the same time
+        decode_by_several(stream)
         source_fps = float(stream.average_rate or 0)
         start = Fraction(container.start_time or 0, 1_000_000)
         duration = _duration(container)

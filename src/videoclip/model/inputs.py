@@ -75,7 +75,13 @@ def seconds_given(features: Any, model: Understands, what: str) -> Tensor:
 
 
 def batches(items: Sequence, batch_size: int, show_progress_bar: bool) -> Iterator[Sequence]:
-    """Up to ``batch_size`` of what is encoded, at a time."""
+    """Up to ``batch_size`` of what is encoded, at a time.
+
+    Raises:
+        VideoclipError: that is less than 1.
+    """
+    if batch_size < 1:
+        raise VideoclipError(f"batch_size is {batch_size}; it is at least 1")
     with track("encoding", len(items), "items", shown=show_progress_bar) as advance:
         for start in range(0, len(items), batch_size):
             batch = items[start : start + batch_size]

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..config import from_note
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import ConfigError, VideoclipError, WeightsError
+from ..published.download import offline
 from ..published.hub import hub_folder, upload_refused, why_not_asked
 from ..storage.whole import share
 from .card import UNKNOWN, About, model_card
@@ -303,8 +304,11 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         Raises:
             WeightsError: the hub cannot be reached, or does not take it.
         """
-        if why := why_not_asked():
+        if variable := offline():
+            raise WeightsError(f"{repo_id}: cannot be uploaded: {variable} forbids to ask the hub")
+        if why := why_not_asked(again=True):
             raise WeightsError(f"{repo_id}: cannot be uploaded: {why}")
+        about = about or options.pop("model_card_kwargs", {}).get("about")  # as save_pretrained hands it on
         name, card = self.name, Path(self.name, "README.md")
         written = card.read_text(encoding="utf-8") if name and not about and card.is_file() else ""
         options["model_card_kwargs"] = {"about": about or UNKNOWN, "written": written}

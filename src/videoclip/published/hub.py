@@ -45,10 +45,16 @@ def hub_folder(name: str, patterns: Sequence[str], **options: Any) -> Path:
         raise WeightsError(f"{name}: no model there that can be loaded ({first_line(error)[:200]})") from error
 
 
-def why_not_asked() -> str:
-    """Why the hub is not asked for anything: a variable forbids it, or it does not answer; empty if it is."""
+def why_not_asked(again: bool = False) -> str:
+    """Why the hub is not asked for anything: a variable forbids it, or it does not answer; empty if it is.
+
+    Args:
+        again: whether to look anew if it answers, where it did not before.
+    """
     from huggingface_hub import constants
 
+    if again:
+        _no_answer.cache_clear()
     if variable := offline():
         constants.HF_HUB_OFFLINE = True  # for what its library asks by itself
         return f"{variable} forbids to download it"

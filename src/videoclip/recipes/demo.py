@@ -93,7 +93,10 @@ def advice_on_demo(encoder: str, videos: Sequence[Path]) -> str:
     there = any(path.exists() for path in videos)
     if not there or encoder != load_encoder("demo").name or any(rendered):
         return ""
-    return "the demo's model knows drawn worlds only and finds little in real videos; name a model of the hub (--model)"
+    return (
+        "a model of the demo's encoder knows drawn worlds only and finds little in real videos; "
+        "name a model of the hub (--model)"
+    )
 
 
 class Clock:
