@@ -1,5 +1,6 @@
 """The page in a real browser, against a running server with a library of rendered videos."""
 
+import gc
 import os
 import threading
 import time
@@ -46,7 +47,9 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = self.server.force_exit = True
-        self.thread.join(10)
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+        gc.collect()  # closes connections that the loop had no time to close, as the end of a process does
 
     @property
     def address(self) -> str:
