@@ -14,7 +14,7 @@ from made import write_audio_only
 from painted import Painted, encoder, paint
 
 from videoclip.errors import MediaError, VideoclipError
-from videoclip.library import other_model
+from videoclip.library import files, other_model
 from videoclip.library.index import index, watch
 from videoclip.library.search import Library
 from videoclip.library.store.about import LibraryError, locked
@@ -361,3 +361,22 @@ def broken_off_after(times: int, call):
 
 def named(path: str) -> str:
     return Path(path).name
+
+
+def test_what_is_drawn_from_a_library_hangs_on_no_worker(videos, tmp_path, monkeypatch):
+    """The shares beside hits are measured on it: videos that workers end in another order must not change them."""
+
+    def in_turn(work, items, workers):
+        return ((item, work(item, threading.Event())) for item in items)
+
+    def the_last_first(work, items, workers):
+        return in_turn(work, reversed(items), workers)
+
+    drawn = []
+    for name, order in (("a", in_turn), ("b", the_last_first)):
+        monkeypatch.setattr(files, "in_parallel", order)
+        index([videos], tmp_path / name, Painted(), encoder())
+        store = Store(tmp_path / name)
+        drawn.append((store.sample(7), [said for _, said in store.sentences(1)]))
+    assert np.array_equal(np.sort(drawn[0][0], 0), np.sort(drawn[1][0], 0))
+    assert drawn[0][1] == drawn[1][1]

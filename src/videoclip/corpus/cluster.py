@@ -143,7 +143,6 @@ class Worker:
     """An actor: sources -> their outcomes."""
 
     def __init__(self, encoder: str, weights: str, options: ExtractOptions):
-
         from ..encoders.load import load_encoder
 
         share_cores(os.cpu_count() or 1)

@@ -74,10 +74,12 @@ class Work:
         """Whether a recording without captions is taken, too, to be heard later."""
         self.warnings: list[str] = []
         self.lock = threading.Lock()
-        self.number = writer.next_id()
+        self.numbers: dict[Path, int] = {}
+        """Of new videos, in the order of the files, not in that in which workers end: so a library can be repeated."""
 
     def outcomes(self, todo: Sequence[VideoFile], workers: int) -> "Iterator[tuple[VideoFile, Outcome]]":
         """Each file with what became of it, as they are done. Tables are changed by the calling thread alone."""
+        self.numbers = {file.path: number for number, file in enumerate(todo, self.writer.next_id())}
         for file, outcome in in_parallel(self.read, todo, workers):
             yield file, self._follow(outcome) if isinstance(outcome, _Same) else outcome
 
@@ -121,9 +123,8 @@ class Work:
         else:
             shown = Pictures(PICTURE_EVERY, PICTURE_WIDTH, webp)
             features = self._encoded(file.path, shown, go_on)
-        number = self._next()
         video = Video(
-            number, str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
+            self.numbers[file.path], str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
             recorded_at(file.path), info.width, info.height, said.language, self._noted(said, file),
         )  # fmt: skip
         go_on()
@@ -135,8 +136,8 @@ class Work:
         if not said.captions and not self.hears:
             raise MediaError(f"{error}; with captions beside it, it would be found by what is said") from error
         video = Video(
-            self._next(), str(file.path), state.st_size, state.st_mtime_ns, digest, length_of_sound(file.path),
-            recorded_at(file.path), 0, 0, said.language, self._noted(said, file),
+            self.numbers[file.path], str(file.path), state.st_size, state.st_mtime_ns, digest,
+            length_of_sound(file.path), recorded_at(file.path), 0, 0, said.language, self._noted(said, file),
         )  # fmt: skip
         return unseen(video, self.encoder.kind.feature_size, said.captions, self.model.size)
 
@@ -185,11 +186,6 @@ class Work:
         except MediaError as error:
             self.warnings.append(str(error))
             return []
-
-    def _next(self) -> int:
-        with self.lock:
-            self.number += 1
-            return self.number
 
 
 Outcome = Entry | MediaError | str

@@ -210,18 +210,18 @@ class Store:
         return self._sample(self.tables.passages, self.about.meaning.size, count, seed)
 
     def _sample(self, name: str, size: int, count: int, seed: int) -> np.ndarray:
-        table = self.tables[name]
-        total = table.count_rows()
-        if not total:
-            return np.zeros((0, size), np.float32)
-        rows = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
-        return as_vectors(table.to_lance().take(rows.tolist(), columns=["vector"])["vector"], size)
+        return as_vectors(self._drawn(name, np.random.default_rng(seed), count, ["vector"])["vector"], size)
+
+    def _drawn(self, name: str, rng: np.random.Generator, count: int, columns: list[str]):
+        """Random rows of a table, at most ``count``: the same ones in whatever order the videos were added."""
+        snapshot = self.tables.snapshot(name, "start", "end")
+        total = len(snapshot.first)
+        return snapshot.take(snapshot.by_video(rng.choice(total, min(count, total), replace=False)), columns)
 
     def sentences(self, count: int, seed: int = 0) -> list[tuple[int, Caption]]:
         """Random sentences with the numbers of their videos, at most ``count``, in random order."""
-        snapshot, rng = self.tables.snapshot("speech", "start", "end"), np.random.default_rng(seed)
-        rows = np.sort(rng.choice(len(snapshot.first), min(count, len(snapshot.first)), replace=False))
-        read = snapshot.take(rows, ["video", "captions"])
+        rng = np.random.default_rng(seed)
+        read = self._drawn("speech", rng, count, ["video", "captions"]).sort_by("video")
         passages_said = zip(read["video"].to_pylist(), read["captions"].to_pylist(), strict=True)
         said = [(video, Caption(**caption)) for video, captions in passages_said for caption in captions]
         return [said[i] for i in rng.permutation(len(said))[:count]]

@@ -229,6 +229,10 @@ class Snapshot:
         low, high = np.searchsorted(self._videos, [video, video + 1])
         return self._order[low:high]
 
+    def by_video(self, numbers: np.ndarray) -> np.ndarray:
+        """Ascending places of rows that are numbered in the order of their videos, (N,) int -> (N,) int."""
+        return np.sort(self._order[numbers])
+
     def take(self, rows: np.ndarray, columns: list[str]):
         """These rows, in ascending order of their places."""
         if not len(rows):
