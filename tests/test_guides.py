@@ -17,6 +17,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 GUIDES = [path for path in sorted(DOCS.glob("*.md")) if "```console\n" in path.read_text()]
 PLAIN = {"index": "--meaning never --read-screen never", "search": "--everything"}
 """As without extras, which may be installed here; and whatever so small a model finds."""
+ELSEWHERE = '("google/', '"models/videoclip"', "mteb"
+"""What programs name that is not on every machine."""
 MASKS = [
     (r".*:\d\d left\n", ""),  # what a slow machine tells on the way
     (r"(said |written |in other words )?“[^”]*”", "“”"),
@@ -40,10 +42,19 @@ def commands_of(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^\$ videoclip (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
 
 
+def programs_of(page: Path) -> list[str]:
+    """Python blocks of a page, but for those that take a model of the hub or what others published."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if not any(name in block for name in ELSEWHERE)]
+
+
 def shape(printed: str) -> str:
     for pattern, mask in MASKS:
         printed = re.sub(pattern, mask, printed)
     return printed.strip()
+
+
+PROGRAMS = [page for page in (DOCS.parent / "README.md", *GUIDES) if programs_of(page)]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +77,19 @@ def test_the_commands_of_a_guide_print_what_stands_under_them(page, demo, tmp_pa
             place = real.find(part, place)
             assert place >= 0, f"{line}\nis to print\n  {part}\nand printed\n  {real}"
             place += len(part)
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.stem)
+def test_the_programs_of_a_guide_run_after_its_commands(page, demo, tmp_path, monkeypatch, videoclip):
+    shutil.copytree(demo, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "runs" / "demo" / "videos" / "test" / "kitchen_00019.mp4", tmp_path / "new.mp4")
+    monkeypatch.chdir(tmp_path)
+    for line, _ in commands_of(page):
+        name, *arguments = shlex.split(line)
+        assert videoclip(name, *arguments, *shlex.split(PLAIN.get(name, "")))[0] == 0
+    names: dict = {}
+    for program in programs_of(page):
+        exec(program, names)
 
 
 def test_the_guides_that_can_run_somewhere_show_what_they_print():

@@ -246,6 +246,7 @@ def _opened(
         return writer
     known = replace(before, model=model.name, fingerprint=fingerprint, size=model.size)
     if before.fingerprint != fingerprint:
+        result.warnings.append(f"{folder}: searched by {model.name or 'another model'} now, not by {before.model}")
         embed_again(writer, replace(known, embedding=before.embedding + 1), model, told)
     elif before != known:
         write_about(folder, known)
