@@ -517,6 +517,8 @@ def test_tokens_of_the_usual_makers_are_taken():
     import secrets
     import uuid
 
+    Options(token="vURbvRvMUrouOUuS")  # seven letters, of which some are large and small
+
     for _ in range(300):
         for token in (secrets.token_urlsafe(), secrets.token_hex(16), str(uuid.uuid4()), secrets.token_urlsafe(12)):
             Options(token=token)
