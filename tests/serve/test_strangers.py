@@ -308,6 +308,33 @@ def test_connections_of_strangers_shut_nobody_out(library, sent, many_files):
             line.close()
 
 
+def test_who_was_given_up_takes_no_room_when_its_answer_is_there(library, many_files, monkeypatch):
+    """Of a crowd that is accepted at once, many are given up while their answers are on their way."""
+    closing = []
+
+    def add(room, connection, add=connections.Room.add):
+        closing.append(connection.transport.is_closing())
+        add(room, connection)
+
+    monkeypatch.setattr(connections.Room, "add", add)
+    options = Options(port=0, token=TOKEN)
+    with server._listening(options) as listening:
+        listening.listen(server.MOST_CONNECTIONS)
+        port = listening.getsockname()[1]
+        lines = [_opened(port, WRONG) for _ in range(server.MOST_CONNECTIONS - 10)]
+        own = f"GET /api/library HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+        lines.append(_opened(port, own))
+        running = uvicorn.Server(server.configured(make_app(library, options)))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        assert lines[-1].recv(100).startswith(b"HTTP/1.1 200")
+        running.should_exit = True
+        thread.join()
+    for line in lines:
+        line.close()
+    assert set(closing) == {False}
+
+
 def test_idle_connections_of_a_server_without_a_token_shut_nobody_out(library, many_files):
     with serving(library) as port:
         lines = [_opened(port, VISIT) for _ in range(server.MOST_CONNECTIONS + 10)]

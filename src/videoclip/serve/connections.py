@@ -93,12 +93,16 @@ class Timed(H11Protocol):
         self.transport.close()
 
     def _let_in(self) -> None:
+        if self.transport.is_closing():
+            return  # given up, and no longer in any room
         self.is_let_in, self.body_until = True, self.loop.time() + BODY_SECONDS
         self.waiting.remove(self)
         self.answered.add(self)
         self._expect_body()
 
     def _expect_request(self) -> None:
+        if self.transport.is_closing():
+            return  # its answer was on its way as it was given up; in a room it would push out another
         self._stop_timer()
         self.timer = self.loop.call_later(REQUEST_SECONDS, self.give_up)
         self.answered.remove(self)
