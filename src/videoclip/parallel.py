@@ -47,7 +47,13 @@ def share_cores(workers: int) -> None:
 
     Several files on one core each are done sooner than one file after another on all of them.
     """
+    _here.cores = max((os.cpu_count() or 1) // workers, 1)
+    compute_with(_here.cores)
+
+
+def compute_with(threads: int) -> None:
+    """Let what this thread computes use so many threads."""
     import torch
 
-    _here.cores = max((os.cpu_count() or 1) // workers, 1)
-    torch.set_num_threads(_here.cores)
+    torch.get_num_threads()  # a thread that was never asked takes the number that any other was given last
+    torch.set_num_threads(threads)

@@ -305,13 +305,14 @@ def _finish_widening(out: Path) -> None:
 def _outcomes(
     todo: Sequence[VideoFile], encoder: AnyEncoder, options: ExtractOptions, reuse: Corpus | None, listener: Listener
 ) -> "Iterator[tuple[VideoFile, Outcome]]":
-    """Each source with what became of it, as they are done; each worker decodes and encodes a file of its own."""
+    """Each source with what became of it, as they are done; each worker decodes a file of its own."""
+    with encoder.shared() as shared:
 
-    def work(source: VideoFile, stop: threading.Event) -> "Outcome":
-        before = reuse[source.id] if reuse and source.id in reuse else None
-        return outcome_of(source, encoder, options, before, stop, listener)
+        def work(source: VideoFile, stop: threading.Event) -> "Outcome":
+            before = reuse[source.id] if reuse and source.id in reuse else None
+            return outcome_of(source, shared, options, before, stop, listener)
 
-    return in_parallel(work, todo, options.workers)
+        yield from in_parallel(work, todo, options.workers)
 
 
 def outcome_of(

@@ -2,7 +2,8 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields, replace
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,12 @@ import numpy as np
 
 from ..errors import MediaError, VideoclipError
 from ..media.video import Look, seconds_of, warn_of_damage
-from .windows import vector_per_second, windows_of
+from .windows import mean_per_second, windows_of
 
 if TYPE_CHECKING:
     import torch
+
+    from .queue import DeviceQueue
 
 COMBINED = "+"
 """Between the names of encoders whose features stand side by side."""
@@ -97,6 +100,8 @@ class Encoder:
     """Whether it sees whole frames, squeezed into a square; else their middle."""
     loaded_by: "Callable[..., Encoder] | None" = None
     """Makes it again, by default where it is, or on a ``device``; None for one that is made of a function."""
+    queue: "DeviceQueue | None" = field(default=None, repr=False, compare=False)
+    """Before the network, where several threads encode together (``shared``)."""
 
     def to(self, device: "str | torch.device") -> "Encoder":
         """The same encoder on another device, loaded again; this one stays where it is.
@@ -119,27 +124,43 @@ class Encoder:
                 f"encoder '{self.name}': its network cannot go to another process ({error}); make it there, or of a "
                 "function of a module"
             ) from error
-        return Encoder, tuple(getattr(self, field.name) for field in fields(self))
+        return Encoder, tuple(getattr(self, each.name) for each in fields(self) if each.name != "queue")
 
     @property
     def kind(self) -> FeatureKind:
         return FeatureKind(self.name, self.feature_size, self.normalized)
 
+    @contextmanager
+    def shared(self) -> "Iterator[Encoder]":
+        """The same encoder for a block in which several threads encode files: their seconds share its batches."""
+        from .queue import DeviceQueue
+
+        with DeviceQueue(self.network, self.batch_seconds) as queue:
+            yield replace(self, queue=queue)
+
     def encode(self, seconds: np.ndarray) -> np.ndarray:
         """Features of N seconds, consecutive ones of a video: (N, fps, H, W, 3) uint8 -> (N, F) float16."""
-        return self._encoded(seconds, lambda: None)
 
-    def _encoded(self, seconds: Iterable[np.ndarray], between: Callable[[], None]) -> np.ndarray:
-        """Of each second (fps, H, W, 3) uint8 its feature, (N, F) float16."""
+        def vectors(pieces: Iterable[np.ndarray]) -> np.ndarray:
+            return np.concatenate([self._features(batch) for batch in batches(pieces, self.batch_seconds)])
 
-        def embed(pixels: np.ndarray) -> np.ndarray:
-            between()
-            return self._features(pixels)
+        return self._encoded(seconds, vectors)
 
+    def _encoded(
+        self, seconds: Iterable[np.ndarray], vectors: Callable[[Iterable[np.ndarray]], np.ndarray]
+    ) -> np.ndarray:
+        """Of each second (fps, H, W, 3) uint8 its feature, (N, F) float16, by what makes (N, F) of pieces."""
         if self.window > 1:
-            features = vector_per_second(windows_of(seconds, self.window), embed, self.batch_seconds)
+            spans: list[range] = []
+
+            def frames() -> Iterator[np.ndarray]:
+                for span, of_window in windows_of(seconds, self.window):
+                    spans.append(span)
+                    yield of_window
+
+            features = mean_per_second(spans, vectors(frames()))
         else:
-            features = np.concatenate([embed(batch) for batch in batches(seconds, self.batch_seconds)])
+            features = vectors(seconds)
         lengths = np.linalg.norm(features, axis=1, keepdims=True) if self.normalized else 1
         return (features / np.maximum(lengths, 1e-12)).astype(np.float16)
 
@@ -160,9 +181,11 @@ class Encoder:
     ) -> Features:
         """Features of a video file, (seconds, F) float16, in memory that does not grow with its duration.
 
+        Frames are decoded while others are in the network.
+
         Args:
             damage: called with what is wrong with a file of which something can be used all the same.
-            between: called between batches; what it raises ends the work.
+            between: called between seconds; what it raises ends the work.
             known: features of this file by encoder, which are not computed again.
             look: called with every frame that is decoded.
 
@@ -171,8 +194,11 @@ class Encoder:
         """
         if known and self.name in known:
             return with_kind(np.asarray(known[self.name]), self.kind)
+        if not self.queue:
+            with self.shared() as alone:
+                return alone.encode_file(path, damage, between, known, look)
         seconds = seconds_of(path, self.fps, self.frame_size, damage, self.squeezed, look)
-        return with_kind(self._encoded(seconds, between or (lambda: None)), self.kind)
+        return with_kind(self._encoded(_interrupted(seconds, between), self.queue.vectors), self.kind)
 
 
 @dataclass(frozen=True)
@@ -180,6 +206,12 @@ class CombinedEncoder:
     """Several encoders, whose features of a second are put side by side, each normalised by itself."""
 
     encoders: tuple[Encoder, ...]
+
+    @contextmanager
+    def shared(self) -> "Iterator[CombinedEncoder]":
+        """As ``Encoder.shared``."""
+        with ExitStack() as block:
+            yield CombinedEncoder(tuple(block.enter_context(encoder.shared()) for encoder in self.encoders))
 
     def to(self, device: "str | torch.device") -> "CombinedEncoder":
         """The same encoders on another device, loaded again."""
@@ -228,6 +260,14 @@ class CombinedEncoder:
 
 
 AnyEncoder = Encoder | CombinedEncoder
+
+
+def _interrupted(seconds: Iterable[np.ndarray], between: Callable[[], None] | None) -> Iterator[np.ndarray]:
+    """The same seconds, with a call before each."""
+    for second in seconds:
+        if between:
+            between()
+        yield second
 
 
 def _again(_: str) -> None:

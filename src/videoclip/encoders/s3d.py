@@ -39,7 +39,7 @@ _BLOCKS = {
 }
 _POOL_BEFORE = {"mixed_4b": ((3, 3, 3), (2, 2, 2)), "mixed_5b": ((2, 2, 2), (2, 2, 2))}  # kernel, stride
 
-LEAST_ON_GPU = 16
+LEAST_ON_GPU = 32
 """Seconds that a GPU sees together: fewer leave it idle."""
 TEXT = "text_module."
 """What names of the text side begin with."""

@@ -1,8 +1,7 @@
 """For networks that see several seconds together: windows that overlap, and of theirs a vector a second."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -32,22 +31,11 @@ def windows_of(seconds: Iterable[np.ndarray], size: int) -> Iterator[tuple[range
         yield range(count - size, count), np.concatenate(recent)
 
 
-def vector_per_second(
-    windows: Iterable[tuple[range, np.ndarray]], embed: Callable[[np.ndarray], np.ndarray], batch: int
-) -> np.ndarray:
-    """The mean of the vectors of the windows that hold a second, (seconds, F) float32.
-
-    Args:
-        embed: frames of up to ``batch`` windows, (N, frames, H, W, 3) -> (N, F).
-    """
-    windows, total, times = iter(windows), [], []
-    while some := list(islice(windows, batch)):
-        vectors = embed(np.stack([frames for _, frames in some]))
-        for (seconds, _), vector in zip(some, vectors, strict=True):
-            for second in seconds:
-                if second == len(total):
-                    total.append(np.zeros_like(vector))
-                    times.append(0)
-                total[second] += vector
-                times[second] += 1
-    return np.stack(total) / np.array(times, np.float32)[:, None]
+def mean_per_second(spans: Sequence[range], vectors: np.ndarray) -> np.ndarray:
+    """The mean of the vectors, one for each of these spans of seconds, that hold a second: (N, F) -> (seconds, F)."""
+    total = np.zeros((spans[-1].stop, vectors.shape[1]), np.float32)
+    times = np.zeros((len(total), 1), np.float32)
+    for span, vector in zip(spans, vectors, strict=True):
+        total[span.start : span.stop] += vector
+        times[span.start : span.stop] += 1
+    return total / times

@@ -7,6 +7,7 @@ compared by a hash.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +81,12 @@ class Work:
     def outcomes(self, todo: Sequence[VideoFile], workers: int) -> "Iterator[tuple[VideoFile, Outcome]]":
         """Each file with what became of it, as they are done. Tables are changed by the calling thread alone."""
         self.numbers = {file.path: number for number, file in enumerate(todo, self.writer.next_id())}
-        for file, outcome in in_parallel(self.read, todo, workers):
-            yield file, self._follow(outcome) if isinstance(outcome, _Same) else outcome
+        with self.encoder.shared() as encoder:
+            read = partial(self.read, encoder)
+            for file, outcome in in_parallel(read, todo, workers):
+                yield file, self._follow(outcome) if isinstance(outcome, _Same) else outcome
 
-    def read(self, file: VideoFile, stop: threading.Event) -> "Entry | MediaError | _Same":
+    def read(self, encoder: AnyEncoder, file: VideoFile, stop: threading.Event) -> "Entry | MediaError | _Same":
         """A file's entry; or why there is none; or what has changed of a video that is there."""
 
         def go_on() -> None:
@@ -91,13 +94,13 @@ class Work:
                 raise MediaError("interrupted")
 
         try:
-            return self._read(file, go_on)
+            return self._read(encoder, file, go_on)
         except MediaError as error:
             return error
         except OSError as error:
             return MediaError(f"{file.path}: cannot be read ({error.strerror})")
 
-    def _read(self, file: VideoFile, go_on: Callable[[], None]) -> "Entry | _Same":
+    def _read(self, encoder: AnyEncoder, file: VideoFile, go_on: Callable[[], None]) -> "Entry | _Same":
         state = file.path.stat()
         if not state.st_size:
             raise MediaError(f"{file.path}: the file is empty")
@@ -122,7 +125,7 @@ class Work:
             features, shown = self.writer.store.features(known.id), self._pictures(file.path)
         else:
             shown = Pictures(PICTURE_EVERY, PICTURE_WIDTH, webp)
-            features = self._encoded(file.path, shown, go_on)
+            features = _encoded(encoder, file.path, shown, self.warnings.append, go_on)
         video = Video(
             self.numbers[file.path], str(file.path), state.st_size, state.st_mtime_ns, digest, float(len(features)),
             recorded_at(file.path), info.width, info.height, said.language, self._noted(said, file),
@@ -174,18 +177,22 @@ class Work:
         """How a row notes where a video's captions are from."""
         return f"{TRACK}:{self.language}" if said.source == INSIDE else _stamp(file.captions)
 
-    def _encoded(self, path: Path, shown: Pictures, go_on: Callable[[], None]) -> np.ndarray:
-        features = self.encoder.encode_file(path, self.warnings.append, go_on, look=shown.look)
-        if not is_finite(features):
-            raise MediaError(f"{path}: the encoder's features of it are not numbers")
-        return features
-
     def _pictures(self, path: Path) -> Iterable[tuple[float, bytes]]:
         try:
             return pictures(path, PICTURE_EVERY, PICTURE_WIDTH, webp)
         except MediaError as error:
             self.warnings.append(str(error))
             return []
+
+
+# Parameters: those of ``AnyEncoder.encode_file``.
+def _encoded(
+    encoder: AnyEncoder, path: Path, shown: Pictures, damage: Callable[[str], None], go_on: Callable[[], None]
+) -> np.ndarray:
+    features = encoder.encode_file(path, damage, go_on, look=shown.look)
+    if not is_finite(features):
+        raise MediaError(f"{path}: the encoder's features of it are not numbers")
+    return features
 
 
 Outcome = Entry | MediaError | str

@@ -5,6 +5,7 @@ Searches work meanwhile with what was there, and what a killed job has done is n
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..encoders.encoder import AnyEncoder
@@ -58,21 +59,21 @@ def look_again(
     videos, set_aside = writer.store.videos(), {}
     size = encoder.kind.feature_size
 
-    def look(video: Video, stop: threading.Event) -> Entry | MediaError:
+    def look(shared: AnyEncoder, video: Video, stop: threading.Event) -> Entry | MediaError:
         def go_on() -> None:
             if stop.is_set():
                 raise MediaError("interrupted")
 
         try:
             is_sound = not video.width
-            features = None if is_sound else encoder.encode_file(Path(video.path), lambda _: None, go_on)
+            features = None if is_sound else shared.encode_file(Path(video.path), lambda _: None, go_on)
         except MediaError as error:
             return error
         except OSError as error:
             return MediaError(f"{video.path}: cannot be read ({error.strerror})")
         return unseen(video, size, [], model.size) if features is None else embedded(video, features, [], [], model)
 
-    with writer.reembedding(after) as other:
+    with encoder.shared() as shared, writer.reembedding(after) as other:
         todo = [videos[number] for number in sorted(videos.keys() - other.store.with_features())]
         other.forget_vectors([video.id for video in todo])
         ready: list[Entry] = []
@@ -85,7 +86,7 @@ def look_again(
                 entries.clear()
 
         with track("look again", len(videos), "videos", len(videos) - len(todo)) as advance:
-            for count, (video, outcome) in enumerate(in_parallel(look, todo, workers), 1):
+            for count, (video, outcome) in enumerate(in_parallel(partial(look, shared), todo, workers), 1):
                 if isinstance(outcome, MediaError):
                     set_aside[video.path] = str(outcome)
                     blind.append(unseen(video, size, [], model.size))
