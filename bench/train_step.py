@@ -23,11 +23,11 @@ from result import product_rate, report
 from videoclip.hardware import has_bf16, has_compiler
 from videoclip.model import attention, videoclip
 from videoclip.model.config import ModelConfig
-from videoclip.model.loss import LossConfig, contrastive_loss
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.clips import Batch, ClipConfig, draw_batch
+from videoclip.pretrain.config import PretrainConfig
 from videoclip.pretrain.estimate import made_up
-from videoclip.pretrain.step import autocast
+from videoclip.pretrain.step import Training, autocast, train_step
 
 ROUNDS = 3
 """Steps of each kind that are timed, after one that is not."""
@@ -40,23 +40,30 @@ def batch_of(pairs: int, device: torch.device) -> Batch:
     return draw_batch(videos, ClipConfig(pairs_per_video=min(pairs, 16)), 61, random.Random(0)).to(device)
 
 
-def ours(batch: Batch, device: torch.device, precision: str, with_flash: bool = False) -> Callable[[], None]:
-    """A step as the trainer does it; or with flash attention in place of the kernel for short sequences."""
+def tokens(batch: Batch, is_padded: bool = False) -> dict[str, int]:
+    """Tokens of a batch in each tower, as packed or as the baseline pads them."""
+    if is_padded:
+        return {"video": VIDEO_TOKENS * len(batch), "text": TEXT_TOKENS * len(batch)}
+    return {"video": len(batch.video.values) + 2 * len(batch), "text": len(batch.text.values)}
+
+
+def flops(batch: Batch, is_padded: bool = False) -> int:
+    """Floating-point operations of a step's matrix products outside attention."""
+    return sum(FLOPS_PER_TOKEN[tower] * count for tower, count in tokens(batch, is_padded).items())
+
+
+def ours(device: torch.device, precision: str, with_flash: bool = False) -> Callable[[Batch], None]:
+    """The trainer's step; or with flash attention in place of the kernel for short sequences."""
     torch.manual_seed(0)
     model = VideoCLIP(ModelConfig()).to(device).train()
     if device.type == "cuda" and has_compiler():
         model.compile_layers()
     optimizer = torch.optim.Adam(model.parameters(), 5e-5, (0.9, 0.98), fused=True)
-    cast = autocast(precision, device)
+    training = Training(model, optimizer, PretrainConfig(precision=precision), autocast(precision, device))
 
-    def step() -> None:
-        with cast(), without_short_attention() if with_flash else nullcontext():
-            video, text = model(batch.video, batch.text)
-        loss = contrastive_loss(video, text, LossConfig())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        optimizer.step()
+    def step(batch: Batch) -> None:
+        with without_short_attention() if with_flash else nullcontext():
+            train_step(training, [batch], [[]], 0, 5e-5)
 
     return step
 
@@ -70,15 +77,16 @@ def without_short_attention() -> Iterator[None]:
         yield
 
 
-def plain(batch: Batch, device: torch.device, half: bool) -> Callable[[], None]:
-    """A step of the baseline."""
+def plain(device: torch.device, half: bool) -> Callable[[Batch], None]:
+    """A step of the baseline; its padding is done before it is timed."""
     torch.manual_seed(0)
     model = PlainVideoCLIP().to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), 5e-5, (0.9, 0.98))
     scaler = torch.amp.GradScaler(device.type, enabled=half)
-    full = padded(batch)
+    of_batch: dict[int, tuple[torch.Tensor, ...]] = {}
 
-    def step() -> None:
+    def step(batch: Batch) -> None:
+        full = of_batch.get(id(batch)) or of_batch.setdefault(id(batch), padded(batch))
         with torch.autocast(device.type, torch.float16, enabled=half):
             loss = plain_loss(*model(*full))
         optimizer.zero_grad(set_to_none=True)
@@ -91,14 +99,14 @@ def plain(batch: Batch, device: torch.device, half: bool) -> Callable[[], None]:
     return step
 
 
-def seconds(steps: dict[str, Callable[[], None]], device: torch.device) -> dict[str, float]:
-    """Median time of a step of each kind."""
+def seconds(steps: dict[str, Callable[[Batch], None]], batch: Batch, rounds: int = ROUNDS) -> dict[str, float]:
+    """Median time of a step of each kind, in seconds."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(ROUNDS + 1):
+    for _ in range(rounds + 1):
         for name, step in steps.items():
             began = time.perf_counter()
-            step()
-            if device.type == "cuda":
+            step(batch)
+            if torch.cuda.is_available():
                 torch.cuda.synchronize()
             taken[name].append(time.perf_counter() - began)
     return {name: statistics.median(times[1:]) for name, times in taken.items()}
@@ -111,32 +119,28 @@ def main(pairs: int) -> None:
     half = device.type == "cuda"
     baseline = "plain, padded, " + ("fp16 autocast" if half else "fp32")
     precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
-    steps = {baseline: plain(batch, device, half)}
+    steps = {baseline: plain(device, half)}
     if half:
-        steps["ours, packed, bf16, flash attention"] = ours(batch, device, "bf16", with_flash=True)
-    steps |= {f"ours, packed, {precision}": ours(batch, device, precision) for precision in precisions}
-    taken = seconds(steps, device)
-    tokens = {"video": len(batch.video.values) + 2 * pairs, "text": len(batch.text.values)}
-    full = {"video": VIDEO_TOKENS * pairs, "text": TEXT_TOKENS * pairs}
+        steps["ours, packed, bf16, flash attention"] = ours(device, "bf16", with_flash=True)
+    steps |= {f"ours, packed, {precision}": ours(device, precision) for precision in precisions}
+    taken = seconds(steps, batch)
+    packed, full = flops(batch), flops(batch, is_padded=True)
     rows = []
     for name, time_of_step in taken.items():
-        counted = full if name == baseline else tokens
-        flops = sum(FLOPS_PER_TOKEN[tower] * counted[tower] for tower in counted)
         rows.append(
             {
                 "step": name,
                 "pairs/s": pairs / time_of_step,
                 "ratio": taken[baseline] / time_of_step,
-                "GFLOP/s in products": flops / time_of_step / 1e9,
+                "GFLOP/s in products": (full if name == baseline else packed) / time_of_step / 1e9,
                 "GiB": torch.cuda.max_memory_allocated() / 2**30 if half else "",
             }
         )
-    work = {name: sum(FLOPS_PER_TOKEN[t] * n[t] for t in n) for name, n in (("full", full), ("packed", tokens))}
     rate = {p: product_rate(device, p) for p in precisions}
-    share = 1 - sum(tokens.values()) / sum(full.values())
+    share = 1 - sum(tokens(batch).values()) / sum(tokens(batch, is_padded=True).values())
     limit = (
         f"{share:.0%} of the padded positions are padding, so that packing alone gives at most "
-        f"{work['full'] / work['packed']:.2f} ×; matrix products of this size run at "
+        f"{full / packed:.2f} ×; matrix products of this size run at "
         + ", ".join(f"{rate[p] / 1e9:,.0f} GFLOP/s in {p}" for p in precisions)
         + ("" if "bf16" in precisions else "; this processor has no instructions for bf16")
     )

@@ -16,6 +16,7 @@ from videoclip.media.captions import Caption
 from videoclip.model.videoclip import VideoCLIP
 from videoclip.pretrain.config import PretrainConfig
 from videoclip.pretrain.estimate import estimate
+from videoclip.report.lines import print_estimate
 
 SMALL = ["model.hidden_size=32", "model.heads=2", "model.intermediate_size=64", "batches.videos=8"]
 
@@ -93,3 +94,14 @@ def test_rounds_are_estimated_together(config):
     assert twice[1].updates == once.updates_per_epoch * (once.epochs + 7)
     assert twice[1].seconds > 7 * once.updates_per_epoch * twice[1].further[0].seconds_per_update
     assert twice[1].memory >= once.weights + once.gradients + once.optimizer_state
+
+
+@pytest.mark.parametrize(("there", "said"), [(80, "the GPU has 80 GB"), (0.001, "too little: lower batches.videos")])
+def test_what_a_gpu_has_is_said_beside_what_the_run_needs(config, capsys, there, said):
+    on_gpu = replace(estimate(config)[1], device="a GPU", devices=4, device_memory=int(there * 1e9))
+    print_estimate(on_gpu)
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert "torchrun shares the work among 4 GPUs" in shown
+    print_estimate(replace(on_gpu, devices=0, device_memory=0))
+    assert "GPU has" not in capsys.readouterr().out

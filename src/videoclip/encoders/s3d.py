@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..config import from_note
 from ..errors import WeightsError
-from ..hardware import device_of, has_bf16, has_compiler, keep_memory
+from ..hardware import compiled, device_of, has_bf16, has_compiler, keep_memory
 from ..published.arrays import read_words
 from .config import EncoderConfig
 from .encoder import Encoder
@@ -359,7 +359,7 @@ def fast_network(net: S3D, device: torch.device, size: int = 0) -> Callable[[Ten
     if device.type == "cpu":
         keep_memory()
     elif has_compiler():
-        features = of_one_size(torch.compile(features), size) if size else torch.compile(features)
+        features = of_one_size(compiled(features), size) if size else compiled(features)
     return lambda pixels: features(blocks_of(pixels.to(device, non_blocking=True), kind))
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..config import from_note
 from ..encoders.encoder import COMBINED, FeatureKind, length_of
 from ..errors import ConfigError, VideoclipError, WeightsError
+from ..hardware import compiled, tensor_cores
 from ..published.download import offline
 from ..published.hub import hub_folder, upload_refused, why_not_asked
 from ..storage.whole import share
@@ -391,8 +392,8 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         """Fuse what lies between the matrix products of each layer, for any number of tokens; attention stays as is."""
         for layer in self.modules():
             if isinstance(layer, Layer):
-                layer.of_short = torch.compile(layer.of_short, dynamic=True)
-                layer.after_attention = torch.compile(layer.after_attention, dynamic=True)
+                layer.of_short = compiled(layer.of_short, dynamic=True)
+                layer.after_attention = compiled(layer.after_attention, dynamic=True)
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers that are trained, by tower; a shared transformer counts for the video tower."""
@@ -429,7 +430,8 @@ class VideoCLIP(nn.Module, PyTorchModelHubMixin, library_name="videoclip"):
         was_training = self.training
         self.eval()
         try:
-            return compute()
+            with tensor_cores(self.device):
+                return compute()
         finally:
             self.train(was_training)
 

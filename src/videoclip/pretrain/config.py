@@ -79,7 +79,8 @@ class PretrainConfig:
     epochs: Annotated[int, COUNT] = 25
     """Times that every video is trained on, of each round."""
     precision: str = "auto"
-    """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
+    """``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively. On a GPU, what else is
+    multiplied is TF32, except where ``fp32`` is asked for."""
     workers: Annotated[int | None, PROCESSES] = None
     """Processes that read and cut clips; 0: the training process does. By default up to four beside a GPU, else 0."""
     seed: Annotated[int, SEED] = 0

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..corpus.rows import NarratedVideo
 from ..corpus.store import Corpus
 from ..errors import ConfigError
-from ..hardware import device_of
+from ..hardware import device_of, has_compiler
 from ..media.captions import Caption
 from ..model.config import ModelConfig
 from ..model.loss import contrastive_loss
@@ -48,6 +48,10 @@ class Estimate:
     optimizer_state: int
     activations: int
     device: str
+    devices: int
+    """GPUs of this machine, over which ``torchrun`` can share the work."""
+    device_memory: int
+    """Of the GPU; 0 without one."""
     precision: str
     seconds_per_update: float
     seconds_for_vectors: float
@@ -111,13 +115,18 @@ def _of_round(config: PretrainConfig) -> Estimate:
     count, frozen = (sum(p.numel() for p in model.parameters() if p.requires_grad is t) for t in (True, False))
     batch = draw_batch(some, config.clips, config.model.max_text_tokens, random.Random(config.seed))
     few, many = (8, 24) if device.type == "cpu" and count > SMALL else (64, 256)
+    if device.type == "cuda":  # which small updates leave idle
+        few, many = 256, 512
     few, many = min(few, max(pairs // 2, 1)), min(many, pairs)
     if many <= few:
         raise ConfigError("a batch of one pair has no negatives; set clips.pairs_per_video or batches.videos higher")
     order = random.Random(config.seed).sample(range(len(batch)), many)
     small, large = (_rows(batch, order[:n]).to(device) for n in (few, many))
-    activations = _activations(model, small, config) * pairs // few
-    fixed, per_pair = _times(model, small, large, config)
+    kept = _activations(model, small, config) // few
+    if device.type == "cuda" and has_compiler():
+        model.compile_layers()
+    fixed, per_pair, held = _measured(model, small, large, config)
+    gpu = torch.cuda.get_device_properties(device) if device.type == "cuda" else None
     vectors = sum(config.batches.needs_vectors(epoch) for epoch in range(config.epochs)) / max(config.epochs, 1)
     forward = per_pair / 3  # of forward and backward
     return Estimate(
@@ -132,8 +141,10 @@ def _of_round(config: PretrainConfig) -> Estimate:
         weights=4 * (count + frozen),
         gradients=4 * count,
         optimizer_state=8 * count,
-        activations=activations,
-        device=torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        activations=int(pairs * (held or kept)),
+        device=gpu.name if gpu else f"CPU, {torch.get_num_threads()} threads",
+        devices=torch.cuda.device_count(),
+        device_memory=gpu.total_memory if gpu else 0,
         precision="bf16" if _is_mixed(config, device) else "fp32",
         seconds_per_update=fixed + pairs * per_pair,
         seconds_for_vectors=vectors * len(train) * config.batches.clips_per_vector * forward,
@@ -141,15 +152,18 @@ def _of_round(config: PretrainConfig) -> Estimate:
     )
 
 
-def _times(model: VideoCLIP, small: Batch, large: Batch, config: PretrainConfig) -> tuple[float, float]:
-    """Seconds of an update that do not depend on the number of pairs, and seconds per pair."""
+def _measured(model: VideoCLIP, small: Batch, large: Batch, config: PretrainConfig) -> tuple[float, float, float]:
+    """Seconds of an update that do not depend on the number of pairs, seconds per pair, and a GPU's bytes per pair."""
     optimizer = torch.optim.Adam(model.parameters(), config.optimizer.lr, config.optimizer.betas, fused=True)
-    took = []
+    took, held = [], []
     training = Training(model, optimizer, config, autocast(config.precision, model.device))
     step = partial(train_step, training, videos=[[]], number=0, lr=config.optimizer.lr)
-    step([small])  # the first one allocates
     for batch in (small, large):
+        if batch is small or model.device.type == "cuda":
+            step([batch])  # the first one allocates; on a GPU, of each size
         times = []
+        if model.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(model.device)
         for _ in range(2):
             _wait(model.device)
             began = time.perf_counter()
@@ -157,8 +171,10 @@ def _times(model: VideoCLIP, small: Batch, large: Batch, config: PretrainConfig)
             _wait(model.device)
             times.append(time.perf_counter() - began)
         took.append(min(times))
-    per_pair = max(took[1] - took[0], 0.1 * took[1]) / (len(large) - len(small))
-    return max(took[0] - len(small) * per_pair, 0.0), per_pair
+        held.append(torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else 0)
+    more = len(large) - len(small)
+    per_pair = max(took[1] - took[0], 0.1 * took[1]) / more
+    return max(took[0] - len(small) * per_pair, 0.0), per_pair, max(held[1] - held[0], 0) / more
 
 
 def _activations(model: VideoCLIP, batch: Batch, config: PretrainConfig) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..errors import ConfigError
+from ..hardware import tensor_cores
 from ..ranges import COUNT, FROM_NONE, Range, ranged
 from ..ties import TOLERANCE, ranking
 
@@ -160,8 +161,15 @@ def nearest_by_blocks(
     Args:
         block: vectors, and a sixteenth of it queries, that are compared at a time.
     """
-    found, blocks = [], torch.from_numpy(vectors).to(device).split(block)
-    for queried in torch.from_numpy(queries).split(max(block // 16, 1)):
+    with tensor_cores(device, allowed=False):
+        return _nearest_by_blocks(torch.from_numpy(vectors).to(device), torch.from_numpy(queries), k, block)
+
+
+def _nearest_by_blocks(
+    vectors: torch.Tensor, queries: torch.Tensor, k: int, block: int
+) -> tuple[np.ndarray, np.ndarray]:
+    found, blocks, device = [], vectors.split(block), vectors.device
+    for queried in queries.split(max(block // 16, 1)):
         queried = queried.to(device)
         best = queried.new_empty(len(queried), 0), torch.empty(len(queried), 0, dtype=torch.long, device=device)
         for number, among in enumerate(blocks):

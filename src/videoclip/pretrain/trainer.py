@@ -21,7 +21,7 @@ import torch
 from ..config import dump_config
 from ..corpus.store import Corpus
 from ..errors import ConfigError, VideoclipError
-from ..hardware import has_compiler, is_out_of_memory
+from ..hardware import has_compiler, is_out_of_memory, tensor_cores
 from ..model.card import About
 from ..model.joint import load_start
 from ..model.official import bert_tensors
@@ -152,6 +152,7 @@ class _Run:
         config, state, figures = self.config, self.state, {}
         pairs = self.per_update * config.batches.videos * config.clips.pairs_per_video
         with (
+            tensor_cores(self.model.device, allowed=config.precision != "fp32"),
             Interruption() as interruption,
             Log(self.out, state) if self.ranks.is_first else nullcontext() as log,
             track("pretrain", self.updates * pairs, "pairs", state.update * pairs, self.ranks.is_first) as advance,

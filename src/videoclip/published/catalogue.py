@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import WeightsError
-from ..storage.places import write_whole
+from ..storage.places import user_cache, write_whole
 
 RECORD = "published.json"
 
@@ -58,8 +58,7 @@ PUBLISHED = {"videoclip": (_VIDEOCLIP,), "s3d-howto100m": (_S3D,), "mil-nce": (_
 
 def weights_folder() -> Path:
     """Where published files lie: ``$VIDEOCLIP_WEIGHTS``, or ``videoclip/weights`` in the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("VIDEOCLIP_WEIGHTS") or cache / "videoclip" / "weights")
+    return Path(os.environ.get("VIDEOCLIP_WEIGHTS") or user_cache() / "videoclip" / "weights")
 
 
 def published_path(name: str, file: str, folder: Path | None = None) -> Path:

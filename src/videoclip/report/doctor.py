@@ -22,6 +22,7 @@ from .. import __version__
 from ..media.limits import ENVIRONMENT, Limits
 from ..provenance import commit
 from ..published.catalogue import PUBLISHED, RECORD, weights_folder
+from ..storage.places import user_cache
 from .machine import driver_gpus, memory, processor, system
 from .probe import probe
 
@@ -180,8 +181,7 @@ def _weights() -> Facts:
 
 def _hub_cache() -> Path:
     """Where the Hugging Face hub keeps models, by the rules of its library."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = Path(os.environ.get("HF_HOME") or cache / "huggingface")
+    home = Path(os.environ.get("HF_HOME") or user_cache() / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or home / "hub").expanduser()
 
 

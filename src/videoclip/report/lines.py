@@ -155,14 +155,24 @@ def print_estimate(e: "Estimate") -> None:
         "updates": f"{e.updates_per_epoch:,} per epoch, {e.updates:,} in {e.epochs_in_all} epochs{rounds}",
         "memory": f"{gigabytes(e.memory / 1e9)} per process: weights {gigabytes(e.weights / 1e9)}, gradients "
         f"{gigabytes(e.gradients / 1e9)}, optimiser state {gigabytes(e.optimizer_state / 1e9)}, activations "
-        f"{gigabytes(e.activations / 1e9)}",
+        f"{gigabytes(e.activations / 1e9)}{_beside(e)}",
         "time": f"{clock(e.seconds)} on this machine in one process ({e.device}, {e.precision}): "
         f"{e.seconds_per_update:.3g} s per update, {clock(e.seconds_for_vectors)} per epoch for video vectors, without "
         f"reading{', the placing of narration between rounds' if e.further else ''} and validation",
-        "measured": e.measured,
+        "measured": e.measured + (f"; torchrun shares the work among {e.devices} GPUs" if e.devices > 1 else ""),
     }
     for name, text in lines.items():
         print(f"{name:<11}{text}")
+
+
+def _beside(e: "Estimate") -> str:
+    """What of a run's memory the GPU has, and what to do where that is too little."""
+    if not e.device_memory:
+        return ""
+    there = f"; the GPU has {e.device_memory / 1e9:.0f} GB"
+    if e.memory < 0.9 * e.device_memory:  # the rest is the library's and what is broken into pieces
+        return there
+    return f"{there}, which is too little: lower batches.videos and raise batches.per_update in turn"
 
 
 def complain(text: str) -> None:

@@ -5,10 +5,9 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
-from .places import Place, write_whole
+from .places import Place, user_cache, write_whole
 from .remote import Remote
 
 
@@ -16,8 +15,7 @@ def working_copy(where: Place, always: bool = False) -> Path:
     """The folder of this machine in which a remote folder is worked on; a local one is its own, unless ``always``."""
     if not isinstance(where, Remote) and not always:
         return where
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "videoclip" / "copies"
-    return cache / hashlib.blake2b(str(where).encode(), digest_size=10).hexdigest()
+    return user_cache() / "videoclip" / "copies" / hashlib.blake2b(str(where).encode(), digest_size=10).hexdigest()
 
 
 def fetch(where: Place) -> Path:
