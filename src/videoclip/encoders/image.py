@@ -51,7 +51,7 @@ def image_encoder(name: str, frames: int = FRAMES, device: str = "") -> Encoder:
     parameters = sum(tensor.numel() for tensor in model.parameters())
 
     def network(pixels: Tensor) -> Tensor:
-        images = pixels.to(there).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+        images = pixels.to(there, non_blocking=True).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
         with fast_numbers(there, parameters):
             vectors = _embed(model, (images - mean) / std)
         return vectors.float().view(*pixels.shape[:2], -1).mean(1)

@@ -32,4 +32,4 @@ class Towers:
 
 def channels_first(frames: np.ndarray, device: torch.device) -> Tensor:
     """(…, H, W, 3) uint8 -> (…, 3, H, W) float32 on the device, from 0 to 255."""
-    return torch.from_numpy(frames).to(device).movedim(-1, -3).float()
+    return torch.from_numpy(frames).to(device, non_blocking=True).movedim(-1, -3).float()
