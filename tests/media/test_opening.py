@@ -12,7 +12,8 @@ from videoclip.errors import MediaError
 from videoclip.media.container import embedded_captions, pictures
 from videoclip.media.cutting import cut
 from videoclip.media.dates import recorded_at
-from videoclip.media.opening import SoundOnly
+from videoclip.media.opening import SoundOnly, decode_by_several, open_video, video_stream
+from videoclip.media.upright import graph_of
 from videoclip.media.video import picture_at, probe, seconds_of
 
 
@@ -89,3 +90,16 @@ def test_sound_with_a_cover_is_said_to_be_sound_and_not_damaged(tmp_path):
         container.mux(sound.encode())
     with pytest.raises(SoundOnly, match="has no video stream, only audio and a cover picture"):
         next(seconds_of(path, 10, 32))
+
+
+@pytest.mark.parametrize(("share", "threads"), [(1, 1), (3, 3), (64, 16)])
+def test_decoders_and_filters_take_a_workers_share_of_the_cores(content, tmp_path, monkeypatch, share, threads):
+    """By themselves each takes a thread for every core, so that files that are read together hinder each other."""
+    (tmp_path / "a.mp4").write_bytes(content)
+    monkeypatch.setattr("videoclip.media.opening.cores", lambda: share)
+    with open_video(tmp_path / "a.mp4") as container:
+        stream = video_stream(container, tmp_path / "a.mp4")
+        decode_by_several(stream)
+        assert stream.codec_context.thread_count == threads
+        frame = next(container.decode(stream))
+        assert graph_of(frame, frame.time_base, [("null", "")]).threads == threads

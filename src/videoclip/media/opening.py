@@ -93,9 +93,14 @@ def video_stream(container: Any, path: str | Path) -> Any:
     return stream
 
 
+def decoder_threads() -> int:
+    """Threads that decode, and filter, what this thread reads: its share of the cores, as far as FFmpeg uses them."""
+    return min(cores(), MOST_THREADS)
+
+
 def decode_by_several(stream: Any) -> None:
     """Let a stream be decoded by as many threads as the work of this one may use."""
-    stream.codec_context.thread_count = min(cores(), MOST_THREADS)
+    stream.codec_context.thread_count = decoder_threads()
     is_large = stream.codec_context.width * stream.codec_context.height > PIXELS_BY_SEVERAL
     # Frames that are decoded at the same time lie in memory at the same time; slices of one do not.
     stream.thread_type = "SLICE" if is_large else "AUTO"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .opening import decoder_threads
 from .tone import is_hdr, to_sdr
 
 _here = threading.local()
@@ -104,10 +105,14 @@ def _one_field(frame: Any) -> Any:
 
 
 def graph_of(frame: Any, time_base: Fraction, chain: list[tuple[str, str]]) -> Any:
-    """A graph of such filters, for frames such as this one."""
+    """A graph of such filters, for frames such as this one, with as many threads as the work of this one may use.
+
+    By itself each graph takes a thread for every core, and several files at a time hinder each other.
+    """
     import av.filter
 
     graph = av.filter.Graph()
+    graph.threads = decoder_threads()
     node = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
     for name, arguments in [*chain, ("buffersink", "")]:
         after = graph.add(name, arguments) if arguments else graph.add(name)
