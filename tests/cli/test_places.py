@@ -22,7 +22,7 @@ OBJECT_STORES = {
 NO_PLACES = {
     "name", "seed", "narrator", "set", "settings", "text", "mode", "language", "after", "before", "form", "format",
     "match", "split", "rule", "template", "normalization", "task", "seeds", "only", "choices", "question",
-    "host", "token", "metric", "transcribe", "read_screen", "device",
+    "host", "token", "metric", "transcribe", "read_screen", "device", "decode",
 }  # fmt: skip
 """Texts that name nothing that lies anywhere."""
 ELSEWHERE = {"model", "ray", "mirror", "moved"}

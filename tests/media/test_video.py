@@ -190,7 +190,7 @@ def test_pictures_are_the_same_after_a_change_of_size_whatever_is_fed(tmp_path, 
 
     def fed_with_all(self, *arguments) -> None:
         made(self, *arguments)
-        self.picks = False
+        self.places = None
 
     monkeypatch.setattr(Resampler, "__init__", fed_with_all)
     assert np.array_equal(picked, np.concatenate(list(seconds_of(path, rate, 32))))

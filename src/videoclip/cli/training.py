@@ -48,6 +48,9 @@ def extract(
     weights: Annotated[str, local_name(help="For s3d: the path of s3d_howto100m.pth (default: as downloaded).")] = "",
     allow_silent: Annotated[bool, typer.Option("--allow-silent", help="Also take videos without captions.")] = False,
     workers: Annotated[int, number_option(PROCESSES, help="Files to work on at the same time; 0: one per core.")] = 0,
+    decode: Annotated[
+        str, typer.Option(help="Who decodes: auto (the GPU, with videoclip\\[gpu], else the CPU), cpu or gpu.")
+    ] = "auto",
     language: Annotated[str, typer.Option(help="Captions that are preferred where there are several.")] = "en",
     reuse: Annotated[AnyPlace | None, place_option(help="Corpus whose features and captions are taken over.")] = None,
     transcribe: Transcribe = "auto",
@@ -76,10 +79,11 @@ def extract(
         if reuse or transcribe == "always":
             raise VideoclipError("--ray goes neither with --reuse nor with --transcribe always; leave one out")
         transcribe = "never"
-        engine = on_ray(ray, encoder, weights)
+        engine = on_ray(ray, encoder, weights, decode)
     ears = ears_for(transcribe, speech_model, told=complain)
     options = ExtractOptions(allow_silent, language, workers, ears=ears)
-    summary = run(sources, load_encoder(encoder, weights), out, options, made, engine)
+    seer = load_encoder(encoder, weights)
+    summary = run(sources, seer if ray else seer.decoding_by(decode), out, options, made, engine)
     print_set_aside(summary.set_aside, f"{out}.set-aside.json", summary.warnings)
     if as_json:
         print_json(asdict(summary) | {"inventory": summary.inventory.as_json()})

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import MediaError, VideoclipError, command_for
 from ..media.files import VideoFile
+from ..media.video import decoder_named
 from ..parallel import share_cores
 from .extract import Engine, ExtractOptions, Outcome, outcome_of
 from .rows import NarratedVideo
@@ -25,13 +26,14 @@ from .rows import NarratedVideo
 LOCAL = "local"
 
 
-def on_ray(address: str, encoder: str, weights: str = "") -> Engine:
+def on_ray(address: str, encoder: str, weights: str = "", decode: str = "auto") -> Engine:
     """An engine for ``extract`` that works on a Ray cluster.
 
     Args:
         address: of the cluster, such as ``auto`` or ``ray://host:10001``; ``local``: one on this machine for the time.
         encoder: name of the encoder, which every actor loads for itself. There are as many actors as the options'
             ``workers`` say; by default one per GPU of the cluster, or per core where it has none.
+        decode: who decodes files on each machine: auto, cpu or gpu.
 
     Raises:
         VideoclipError: Ray is not installed, or the cluster does not answer.
@@ -46,9 +48,8 @@ def on_ray(address: str, encoder: str, weights: str = "") -> Engine:
             return
         _connect(ray, address)
         try:
-            yield from _outcomes(
-                ray, todo, {"encoder": encoder, "weights": weights, "options": options}, options.workers
-            )
+            made_with = {"encoder": encoder, "weights": weights, "decode": decoder_named(decode), "options": options}
+            yield from _outcomes(ray, todo, made_with, options.workers)
         finally:
             ray.shutdown()
 
@@ -142,11 +143,11 @@ def _outcomes(
 class Worker:
     """An actor: sources -> their outcomes."""
 
-    def __init__(self, encoder: str, weights: str, options: ExtractOptions):
+    def __init__(self, encoder: str, weights: str, decode: str, options: ExtractOptions):
         from ..encoders.load import load_encoder
 
         share_cores(os.cpu_count() or 1)
-        self.encoder, self.options = load_encoder(encoder, weights), options
+        self.encoder, self.options = load_encoder(encoder, weights).decoding_by(decode), options
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         made = np.empty(len(batch["number"]), object)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MediaError, VideoclipError
-from ..media.video import Look, seconds_of, warn_of_damage
+from ..media.video import Look, can_use_gpu, seconds_of, warn_of_damage
 from .windows import mean_per_second, windows_of
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Encoder:
     """Whether it sees whole frames, squeezed into a square; else their middle."""
     loaded_by: "Callable[..., Encoder] | None" = None
     """Makes it again, by default where it is, or on a ``device``; None for one that is made of a function."""
+    decode: str = "auto"
+    """Who decodes files: auto (the GPU where it can), cpu or gpu."""
     queue: "DeviceQueue | None" = field(default=None, repr=False, compare=False)
     """Before the network, where several threads encode together (``shared``)."""
 
@@ -111,12 +113,21 @@ class Encoder:
         """
         if not self.loaded_by:
             raise VideoclipError(f"encoder '{self.name}': was made of a function; have that compute on {device}")
-        return self.loaded_by(device=str(device))
+        return replace(self.loaded_by(device=str(device)), decode=self.decode)
+
+    def decoding_by(self, decode: str) -> "Encoder":
+        """The same encoder with files decoded by another: ``auto``, ``cpu`` or ``gpu``.
+
+        Raises:
+            ConfigError: there is no such choice, or no GPU that decodes here.
+        """
+        can_use_gpu(decode)
+        return replace(self, decode=decode)
 
     def __reduce__(self) -> tuple:
         """Another process loads it anew, by its name; a network that is a plain function is handed on."""
         if self.loaded_by:
-            return self.loaded_by, ()
+            return _loaded_again, (self.loaded_by, self.decode)
         try:
             pickle.dumps(self.network)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -197,7 +208,7 @@ class Encoder:
         if not self.queue:
             with self.shared() as alone:
                 return alone.encode_file(path, damage, between, known, look)
-        seconds = seconds_of(path, self.fps, self.frame_size, damage, self.squeezed, look)
+        seconds = seconds_of(path, self.fps, self.frame_size, damage, self.squeezed, look, self.decode)
         return with_kind(self._encoded(_interrupted(seconds, between), self.queue.vectors), self.kind)
 
 
@@ -216,6 +227,10 @@ class CombinedEncoder:
     def to(self, device: "str | torch.device") -> "CombinedEncoder":
         """The same encoders on another device, loaded again."""
         return CombinedEncoder(tuple(encoder.to(device) for encoder in self.encoders))
+
+    def decoding_by(self, decode: str) -> "CombinedEncoder":
+        """As ``Encoder.decoding_by``, all of them."""
+        return CombinedEncoder(tuple(encoder.decoding_by(decode) for encoder in self.encoders))
 
     @property
     def kind(self) -> FeatureKind:
@@ -260,6 +275,10 @@ class CombinedEncoder:
 
 
 AnyEncoder = Encoder | CombinedEncoder
+
+
+def _loaded_again(loaded_by: Callable[..., Encoder], decode: str) -> Encoder:
+    return replace(loaded_by(), decode=decode)
 
 
 def _interrupted(seconds: Iterable[np.ndarray], between: Callable[[], None] | None) -> Iterator[np.ndarray]:

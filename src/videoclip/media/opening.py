@@ -6,7 +6,7 @@ a path is only ever the file of that name, and only containers that hold their o
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ FORMATS = (
 )
 """Containers that are read, by FFmpeg's names. None names other files: no playlists, no lists of parts, no series of
 pictures."""
+ANNEX_B = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
+"""FFmpeg's filters that write a stream as Annex B of its standard says."""
+HEADED = "mpeg2video", "mpeg4"
+"""Codecs whose stream begins with headers that containers may keep apart."""
 MOST_THREADS, PIXELS_BY_SEVERAL = 16, 2560 * 1440
 """Of a decoder, as FFmpeg chooses by itself; and of a frame, up to which several are decoded at the same time."""
 
@@ -114,6 +118,33 @@ def first_frame(container: Any, stream: Any) -> Any | None:
         return next(container.decode(stream), None)
     except FFmpegError:
         return None
+
+
+def standalone(packets: Iterable[Any], stream: Any) -> Iterator[Any]:
+    """The stream's packets for a decoder that knows nothing of the container: with the headers that this keeps apart.
+
+    Raises:
+        MediaError: they cannot be read.
+    """
+    from av import BitStreamFilterContext, Packet
+    from av.error import FFmpegError
+
+    context = stream.codec_context
+    codec, head = context.codec.canonical_name, context.extradata
+    try:
+        written = BitStreamFilterContext(ANNEX_B[codec], stream) if codec in ANNEX_B else None
+        for packet in packets:
+            if written:
+                yield from written.filter(packet)
+            elif head and codec in HEADED:
+                first = Packet(head + bytes(packet))
+                first.pts, first.dts, first.time_base = packet.pts, packet.dts, packet.time_base
+                head = None
+                yield first
+            else:
+                yield packet
+    except (FFmpegError, IndexError) as error:  # the latter of a packet of a stream that the header does not name
+        raise MediaError(reason(error)) from error
 
 
 class SoundOnly(MediaError):

