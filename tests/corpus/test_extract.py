@@ -151,7 +151,7 @@ def test_extract_sees_the_files_and_the_subtitle_tracks_that_index_sees(tmp_path
 
 def test_a_video_whose_features_are_not_numbers_is_set_aside(folder):
     def nan_where_dark(pixels):
-        return mean_colour(pixels).masked_fill(pixels.float().mean() < 30, torch.nan)
+        return mean_colour(pixels).masked_fill(pixels.float().flatten(1).mean(1, keepdim=True) < 30, torch.nan)
 
     encoder = Encoder("mean", 4, 10, 16, nan_where_dark, batch_seconds=2)
     summary = extract(find_videos(folder / "videos"), encoder, folder / "c.lance")

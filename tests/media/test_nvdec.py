@@ -4,6 +4,7 @@ import ctypes
 import sys
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -171,6 +172,33 @@ def test_what_fails_in_mid_file_goes_on_on_the_cpu_without_loss_or_repetition(tm
         next(seconds)
     assert_same(given, list(seconds_of(path, 10, 32))[:3])
     assert_same(list(seconds_of(path, 10, 32, decode="auto")), list(seconds_of(path, 10, 32)))
+
+
+def test_nothing_is_taken_from_a_decoder_that_gives_something_else(tmp_path, gpu, monkeypatch):
+    class Other(Software):
+        def decode(self, packet):
+            return [replace(frame, luma=frame.luma.roll(20, 1)) for frame in super().decode(packet)]
+
+    monkeypatch.setattr(nvdec, "Nvdec", Other)
+    path = write_halves(tmp_path / "a.mp4")
+    with pytest.raises(Irregular, match="the first frame is another one than the CPU's"):
+        next(decoded_seconds(path, 10, 32, False, Other))
+    assert_same(list(seconds_of(path, 10, 32, decode="auto")), list(seconds_of(path, 10, 32)))
+
+
+def write_halves(path):
+    """Two seconds, dark on the left and bright on the right."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        picture = np.full((48, 64, 3), 30, np.uint8)
+        picture[:, 32:] = 220
+        for _ in range(20):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    return path
 
 
 @pytest.mark.parametrize("last", [0, 1, 40, 74])

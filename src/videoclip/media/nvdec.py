@@ -33,6 +33,9 @@ FULL, PROGRESSIVE = 2, (0, 1)
 """FFmpeg's numbers of a range that is full, and of an order of fields that is not said, or none."""
 FORMATS = ("yuv420p", "yuvj420p")
 CODECS = "h264", "hevc", "mpeg2video", "mpeg4", "vp8", "vp9", "av1"
+ALIKE = 2.0
+"""Levels of 255 by which the first frame of a file may differ on average from what the CPU decodes; most codecs leave
+no freedom at all."""
 MOST_PENDING = 128
 """Packets of which no frame came, from which on the decoder is taken to give none."""
 
@@ -112,7 +115,6 @@ class Nvdec:
         gpu = device.index or 0
         self.nvc, self.device = nvc, torch.device(device.type, gpu)
         self.stream = torch.cuda.Stream(self.device)
-        self.errors = (nvc.PyNvVCException, nvc.PyNvVCExceptionUnsupported, RuntimeError, ValueError)
         try:
             can = nvc.GetDecoderCaps(gpuid=gpu, codec=codecs[codec])
             if not (can["width_min"] <= width <= can["width_max"] and can["height_min"] <= height <= can["height_max"]):
@@ -125,7 +127,9 @@ class Nvdec:
                 cudastream=self.stream.cuda_stream,
                 usedevicememory=True,
             )
-        except self.errors as error:
+        except Irregular:
+            raise
+        except Exception as error:  # of whatever kind a driver or another version of the package ends in
             raise Irregular(f"the GPU does not decode {codec} ({_line(error)})") from error
 
     def decode(self, packet: Any) -> list[Decoded]:
@@ -135,7 +139,9 @@ class Nvdec:
         try:
             with self.queue():
                 return [self._copied(frame) for frame in self.decoder.Decode(data)]
-        except self.errors as error:
+        except Irregular:
+            raise
+        except Exception as error:
             raise Irregular(f"the GPU's decoder failed ({_line(error)})") from error
 
     def _copied(self, frame: Any) -> Decoded:
@@ -165,8 +171,8 @@ def _line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0][:150]
 
 
-def kind_of(container: Any, stream: Any) -> Kind:
-    """What a file's frames have in common, by its first one, which the CPU decodes.
+def kind_of(container: Any, stream: Any) -> tuple[Kind, torch.Tensor]:
+    """What a file's frames have in common, and the brightness of its first one, (H, W) uint8, which the CPU decodes.
 
     Raises:
         Irregular: they are none that are decoded here.
@@ -184,7 +190,9 @@ def kind_of(container: Any, stream: Any) -> Kind:
     if frame.interlaced_frame or stream.codec_context.field_order not in PROGRESSIVE:
         raise Irregular("fields are woven")
     is_full = frame.color_range == FULL or frame.format.name == "yuvj420p"
-    return Kind(frame.width, frame.height, frame.colorspace, is_full, turn_of(frame))
+    plane = frame.planes[0]
+    luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width].copy()
+    return Kind(frame.width, frame.height, frame.colorspace, is_full, turn_of(frame)), torch.from_numpy(luma)
 
 
 # Parameters: those of ``seconds_of``, and who decodes.
@@ -201,13 +209,13 @@ def decoded_seconds(
         Irregular: it, or what is left of it, is to be decoded by the CPU.
     """
     with open_video(path) as container:
-        kind = kind_of(container, video_stream(container, path))
+        kind, first = kind_of(container, video_stream(container, path))
     with _sessions, open_video(path) as container:
         stream = video_stream(container, path)
         clock = Clock(container.format.name)
         timeline = Timeline(container, stream, clock, path, fps)
         decoder = (decoder_of or Nvdec)(stream.codec_context.codec.canonical_name, kind.width, kind.height)
-        shown = Places(fps, stream.time_base).filled(_frames(container, stream, timeline, decoder, kind))
+        shown = Places(fps, stream.time_base).filled(_frames(container, stream, timeline, decoder, first))
         pictures = Pictures(kind, size, squeezed, decoder.device)
         second, filled, given = np.zeros((fps, size, size, 3), np.uint8), 0, 0
         for part in _scaled(shown, fps, pictures, decoder):
@@ -254,8 +262,14 @@ def _few(frames: list[Decoded], rows: list[int], pictures: Pictures, decoder: De
         raise Irregular("the GPU has too little memory left") from error
 
 
-def _frames(container: Any, stream: Any, timeline: Timeline, decoder: Decoder, kind: Kind) -> Iterator[Decoded]:
-    """The frames that are to be shown, with time stamps from the container's start."""
+def _frames(
+    container: Any, stream: Any, timeline: Timeline, decoder: Decoder, first: torch.Tensor
+) -> Iterator[Decoded]:
+    """The frames that are to be shown, with time stamps from the container's start, if ``first`` is what it should be.
+
+    So nothing is taken from a decoder, or a driver, that gives something else than pictures of this file.
+    """
+    is_known = False
     pending: dict[int, tuple[int, bool]] = {}
     for packet in chain(_packets(container, stream, timeline.clock, pending), [None]):
         for frame in decoder.decode(packet):
@@ -264,8 +278,14 @@ def _frames(container: Any, stream: Any, timeline: Timeline, decoder: Decoder, k
             duration, is_unseen = pending.pop(frame.pts)
             if is_unseen:
                 continue
-            if tuple(frame.luma.shape) != (kind.height, kind.width):
+            if frame.luma.shape != first.shape:
                 raise Irregular("frames change their size")
+            if not is_known:
+                with decoder.queue():
+                    apart = float((frame.luma.cpu().float() - first.float()).abs().mean())
+                if apart > ALIKE:
+                    raise Irregular(f"the first frame is another one than the CPU's, by {apart:.0f} of 255 on average")
+                is_known = True
             placed = timeline.placed(frame.pts, stream.time_base)
             if placed is None:
                 raise Irregular("times of frames are damaged")

@@ -6,11 +6,13 @@ scaled by bicubic interpolation, the middle cut out, and made RGB by the colours
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import torch
 
-from .resampling import scaled_size
+from .resampling import Resampler, scaled_size
 from .upright import BT601, BT709, UNSAID, Turn
 
 BT470M, BT470BG, SMPTE240M, BT2020 = 4, 5, 7, 9
@@ -29,9 +31,8 @@ SHARPNESS = 0.6
 """C of the cubic filter (Mitchell and Netravali 1988), whose B is 0."""
 BRIGHTEST = 32767 / 128
 """What lines are cut off at when their columns are scaled: the largest that the CPU's path holds."""
-CUT, CUT_SCALED = 0.5, 1.8
-"""Levels by which the CPU's path is darker than its formula says, where the width is even and brightness limited: it
-cuts numbers off where it should round them. Measured on flat and on filmed frames, with x86 instructions."""
+GREYS = range(24, 232, 8)
+"""Levels of brightness by which it is found how the CPU's path rounds."""
 PIXELS_TOGETHER = 2**24
 """Of frames that are scaled together: memory for a float of each."""
 
@@ -79,8 +80,7 @@ class Pictures:
         self.columns, self.rows, *colour = [torch.from_numpy(m).to(device) for m in turned]
         self.colour_columns, self.colour_rows = colour
         self.exchanged = turn.exchanged
-        is_cut = not kind.is_full and wide % 2 == 0
-        self.rounding = 0.5 - (CUT_SCALED if is_scaled else CUT) * is_cut
+        self.rounding = rounding(is_scaled, wide % 2 == 0, kind.is_full)
         self.matrix, self.black = (torch.from_numpy(a).to(device) for a in to_rgb(kind.colours, kind.is_full))
 
     @torch.inference_mode()
@@ -101,6 +101,38 @@ class Pictures:
         planes = planes.mT if self.exchanged else planes
         lines = (planes.float() @ columns.T).clamp_(max=BRIGHTEST)
         return (rows @ lines).round_().clamp_(0, 255)
+
+
+@cache
+def rounding(is_scaled: bool, is_even: bool, is_full: bool) -> float:
+    """What is added to a level before its fraction is cut off, so that grey is as bright as the CPU's path makes it.
+
+    That depends on the processor: on some it cuts off, more than once, where it should round. Flat frames are shown to
+    it; ``is_even`` is the width of what they are scaled to.
+    """
+    import av
+
+    size, (width, height) = 32, ((64 if is_even else 62, 48) if is_scaled else (42 if is_even else 41, 32))
+    made: list[np.ndarray] = []
+    resampler = None
+    for place, grey in enumerate(GREYS):
+        planes = (
+            np.full((height, width), grey, np.uint8),
+            *[np.full((-(-height // 2), -(-width // 2)), 128, np.uint8)] * 2,
+        )
+        frame = av.VideoFrame(width, height, "yuv420p")
+        for plane, values in zip(frame.planes, planes, strict=True):
+            lines = np.zeros((values.shape[0], plane.line_size), np.uint8)
+            lines[:, : values.shape[1]] = values
+            plane.update(lines.tobytes())
+        frame.pts, frame.time_base = place, Fraction(1, 25)
+        frame.color_range, frame.colorspace = (2 if is_full else 1), BT601
+        resampler = resampler or Resampler(frame, 25, size, 0, 25.0, False, False)
+        made += resampler.push(frame)
+    made += resampler.push(None) if resampler else []
+    bright, black = (1.0, 0) if is_full else (255 / 219, 16)
+    wanted = [(grey - black) * bright for grey in GREYS]
+    return 0.5 + float(np.mean([picture.mean() - level for picture, level in zip(made, wanted, strict=False)]))
 
 
 def cubic(length: int, scaled: int, kept: np.ndarray) -> np.ndarray:
