@@ -69,7 +69,7 @@ def row(what: str, ours: float, baseline: float | None, unit: str, reach: str = 
 
 def checks(_: Sizes) -> Iterator[dict]:
     """Attention, gradients and features against the CPU's in float32: their differences, and what is allowed."""
-    for what, apart, limit in (*_attention(), *_training(), _encoding(), _pixels()):
+    for what, apart, limit in (*_attention(), *_training(), _encoding(), _pixels(), *_decoding()):
         yield row(what, apart, None, "difference", f"≤ {limit:g}")
         if not apart <= limit:
             raise SystemExit(f"wrong on {DEVICE}: {what} differs by {apart:.2g}, allowed is {limit:g}")
@@ -172,6 +172,33 @@ def _pixels() -> tuple[str, float, float]:
         got = np.concatenate(list(pool.map(queue.vectors, np.split(pieces, 20))))
     wanted = pieces.astype(np.float64).mean((2, 3)).reshape(100, -1)
     return "rows of the queue before a network", float(np.abs(got - wanted).max() / 255), 1e-5
+
+
+def _decoding() -> Iterator[tuple[str, float, float]]:
+    """The GPU's decoder and scaling, where there are any, against the CPU's: of frames in order, and out of it."""
+    from media import moving_noise
+
+    from videoclip.media.nvdec import Irregular, decoded_seconds, missing
+
+    if why := missing():
+        print(f"no decoding by the GPU: {why}", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = moving_noise(Path(folder) / "a.mp4", 3, 640, 360)
+        try:
+            ours, wanted = list(decoded_seconds(path, 30, 224, False)), list(_seconds_by_cpu(path))
+        except Irregular as error:  # the CPU would decode it: nothing is wrong, but nothing is gained
+            print(f"no decoding by the GPU: {error}", file=sys.stderr)
+            return
+        yield "seconds decoded by the GPU, fewer or more", float(abs(len(ours) - len(wanted))), 0.0
+        apart = np.abs(np.stack(ours).astype(int) - np.stack(wanted)).mean()
+        yield "pictures decoded by the GPU, levels of 255", float(apart), 1.0
+
+
+def _seconds_by_cpu(path: Path) -> Iterator[np.ndarray]:
+    from videoclip.media.video import seconds_of
+
+    return seconds_of(path, 30, 224, decode="cpu")
 
 
 def _pixels_of(seconds: int) -> torch.Tensor:
@@ -367,12 +394,13 @@ def _from_host(ours: Callable, pixels: np.ndarray, batches: int) -> float:
 
 
 def video(sizes: Sizes) -> Iterator[dict]:
-    """Decoding by the CPU, and files to features, by as many files at a time as there are cores."""
+    """Decoding by the CPU and by the GPU, and files to features, by as many files at a time as there are cores."""
     from media import moving_noise
 
     from videoclip.corpus.extract import ExtractOptions, extract
     from videoclip.encoders.encoder import Encoder
     from videoclip.media.files import VideoFile
+    from videoclip.media.nvdec import missing
     from videoclip.parallel import in_parallel
 
     size = sizes.seconds
@@ -392,6 +420,13 @@ def video(sizes: Sizes) -> Iterator[dict]:
             single = sizes.film / (time.perf_counter() - began)
             size_of = f"{width}×{height}"
             yield row(f"decoding {size_of}, {sizes.films} files; baseline: one", decoding, single, "s/s")
+            if not missing():
+                _decoded(one, decode="gpu")
+                began = time.perf_counter()
+                list(in_parallel(partial(_decoded, decode="gpu"), files))
+                by_gpu = length / (time.perf_counter() - began)
+                yield row(f"decoding {size_of} by the GPU; baseline: by the CPU", by_gpu, decoding, "s/s")
+                decoding = max(decoding, by_gpu)
             sources = [VideoFile(path, path.stem) for path in files]
             began = time.perf_counter()
             extract(sources, encoder, Path(folder) / "c.lance", ExtractOptions(silent=True))
@@ -399,10 +434,10 @@ def video(sizes: Sizes) -> Iterator[dict]:
             yield row(f"files of {size_of} to features; baseline: what bounds it", rate, bound, "s/s", "≥ 80 %")
 
 
-def _decoded(path: Path, _: threading.Event | None = None) -> int:
+def _decoded(path: Path, _: threading.Event | None = None, decode: str = "cpu") -> int:
     from videoclip.media.video import seconds_of
 
-    return sum(1 for _ in seconds_of(path, 30, 224))
+    return sum(1 for _ in seconds_of(path, 30, 224, decode=decode))
 
 
 # Neighbours -------------------------------------------------------------------------------------------------
