@@ -73,3 +73,14 @@ def test_a_later_process_takes_what_was_compiled(tmp_path):
         found.append(int(done.stdout))
     assert found[0] == 0
     assert found[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "wanted"),
+    [({}, "", "10000"), ({}, "import torch; ", "None"), ({"GOMP_SPINCOUNT": "7"}, "", "7")],
+)
+def test_waiting_threads_sleep_early_where_pytorch_is_not_there_yet(given, before, wanted):
+    code = f"{before}import os; from videoclip.hardware import sleep_early; sleep_early()"
+    known = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | given
+    command = [sys.executable, "-c", f"{code}; print(os.environ.get('GOMP_SPINCOUNT'))"]
+    assert subprocess.run(command, env=known, capture_output=True, text=True, check=True).stdout.strip() == wanted
