@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
-from .storage.places import user_cache
 
 if TYPE_CHECKING:
     import torch
@@ -73,6 +73,11 @@ def has_compiler() -> bool:
     from importlib.util import find_spec
 
     return find_spec("triton") is not None
+
+
+def user_cache() -> Path:
+    """The folder in which programs of this user keep what they can make or fetch again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:

@@ -22,11 +22,12 @@ from fastapi.testclient import TestClient
 from painted import COLOURS, Painted, encoder, paint
 from PIL import Image
 
-from videoclip.errors import ConfigError
+from videoclip.errors import ConfigError, MediaError
 from videoclip.library.search import Library
 from videoclip.serve import connections, server, sessions
 from videoclip.serve.access import Options
 from videoclip.serve.server import addresses, make_app
+from videoclip.serve.uploads import _Patience
 
 TOKEN = "qN3x-8vKd_2LmZ7w"
 FAR = {"host": "films.example"}
@@ -100,6 +101,15 @@ def test_frames_of_a_clip_are_counted_before_they_are_decoded(uploads, videos, m
     assert sent(uploads, clip, "video/mp4").status_code == 200
     monkeypatch.setattr("videoclip.serve.uploads.MOST_PIXELS", 64 * 48 * 3)
     assert "too many" in sent(uploads, clip, "video/mp4").json()["detail"]
+
+
+def test_seconds_of_a_clip_are_counted_whatever_it_says(monkeypatch):
+    monkeypatch.setattr("videoclip.serve.uploads.MOST_SECONDS", 3)
+    go_on = _Patience()
+    for _ in range(4):  # the last may be begun
+        go_on()
+    with pytest.raises(MediaError, match="too long"):
+        go_on()
 
 
 def flat_png(side: int) -> bytes:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import VideoclipError
-from ..hardware import sleep_early
 from ..ranges import PROCESSES, SECONDS, Range
 from ..storage.folders import output_file
 from ..storage.places import local, write_whole
@@ -86,7 +85,6 @@ def index_(
     device: Device = "",
 ) -> None:
     """Make your videos searchable, or bring that up to date; resumes where it was interrupted."""
-    sleep_early()
     from dataclasses import asdict
 
     from ..library.home import first_model, own_library

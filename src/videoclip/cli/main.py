@@ -14,6 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import Stopped, VideoclipError
+from ..hardware import sleep_early
 from ..progress import show_progress
 from ..storage.remote import is_cut_off
 from . import library, published, start, training, understanding
@@ -28,6 +29,8 @@ app = typer.Typer(
 for panel in (start, training, understanding, published, library):
     app.add_typer(panel.app)
 log = logging.getLogger(__name__)
+DECODING = "extract", "index"
+"""Commands that decode and compute at the same time."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as Typer gives it."""
 STOPPED = 143
@@ -58,6 +61,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def videoclip(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -68,6 +72,8 @@ def videoclip(
 ) -> None:
     if quiet and verbose:
         raise VideoclipError("--quiet and --verbose: choose one")
+    if context.invoked_subcommand in DECODING:
+        sleep_early()
     show_progress(not quiet)
     if verbose:
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)

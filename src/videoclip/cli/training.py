@@ -8,7 +8,6 @@ import typer
 
 from ..config import presets
 from ..errors import VideoclipError
-from ..hardware import sleep_early
 from ..ranges import PROCESSES, Range
 from ..storage.places import place
 from .options import (
@@ -63,7 +62,6 @@ def extract(
     device: Device = "",
 ) -> None:
     """Turn videos and captions into a corpus of features; resumes where it was interrupted."""
-    sleep_early()
     from dataclasses import asdict
 
     from ..corpus.extract import ExtractOptions

@@ -27,10 +27,10 @@ from .places import Places
 from .planes import PIXELS_TOGETHER, WEIGHTS, Kind, Pictures
 from .timeline import Timeline, lasting
 from .tone import NAMES, is_hdr
-from .upright import turn_of, with_colours
+from .upright import FULL, turn_of, with_colours
 
-FULL, PROGRESSIVE = 2, (0, 1)
-"""FFmpeg's numbers of a range that is full, and of an order of fields that is not said, or none."""
+PROGRESSIVE = 0, 1
+"""FFmpeg's numbers of an order of fields that is not said, or none."""
 FORMATS = ("yuv420p", "yuvj420p")
 CODECS = "h264", "hevc", "mpeg2video", "mpeg4", "vp8", "vp9", "av1"
 ALIKE = 2.0

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .resampling import Resampler, scaled_size
-from .upright import BT601, BT709, UNSAID, Turn
+from .upright import BT601, BT709, UNSAID, Turn, flat_frame
 
 BT470M, BT470BG, SMPTE240M, BT2020 = 4, 5, 7, 9
 """More colours by their numbers in ITU-T H.273."""
@@ -110,23 +110,12 @@ def rounding(is_scaled: bool, is_even: bool, is_full: bool) -> float:
     That depends on the processor: on some it cuts off, more than once, where it should round. Flat frames are shown to
     it; ``is_even`` is the width of what they are scaled to.
     """
-    import av
-
     size, (width, height) = 32, ((64 if is_even else 62, 48) if is_scaled else (42 if is_even else 41, 32))
     made: list[np.ndarray] = []
     resampler = None
     for place, grey in enumerate(GREYS):
-        planes = (
-            np.full((height, width), grey, np.uint8),
-            *[np.full((-(-height // 2), -(-width // 2)), 128, np.uint8)] * 2,
-        )
-        frame = av.VideoFrame(width, height, "yuv420p")
-        for plane, values in zip(frame.planes, planes, strict=True):
-            lines = np.zeros((values.shape[0], plane.line_size), np.uint8)
-            lines[:, : values.shape[1]] = values
-            plane.update(lines.tobytes())
+        frame = flat_frame(width, height, grey, is_full)
         frame.pts, frame.time_base = place, Fraction(1, 25)
-        frame.color_range, frame.colorspace = (2 if is_full else 1), BT601
         resampler = resampler or Resampler(frame, 25, size, 0, 25.0, False, False)
         made += resampler.push(frame)
     made += resampler.push(None) if resampler else []

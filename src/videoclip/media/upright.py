@@ -14,6 +14,8 @@ _here = threading.local()
 """What this thread scales pictures with: made once, since that takes longer than scaling a small one."""
 UNSAID, BT709, BT601 = 2, 1, 6
 """Colours by their numbers in ITU-T H.273: not said, those of HD, those of SD."""
+LIMITED, FULL = 1, 2
+"""FFmpeg's numbers of ranges of brightness: from 16 to 235, and from 0 to 255."""
 HD_LINES = 720
 """From how many lines on a picture that does not say its colours has those of HD, as players take it."""
 
@@ -102,6 +104,17 @@ def _one_field(frame: Any) -> Any:
     graph = graph_of(frame, frame.time_base or Fraction(1, 25), [("field", "type=top")])
     graph.push(frame)
     return graph.pull()
+
+
+def flat_frame(width: int, height: int, grey: int, is_full: bool) -> Any:
+    """A frame in 4:2:0 of one grey, ``is_full`` or of limited brightness."""
+    import av
+
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for plane, level in zip(frame.planes, (grey, 128, 128), strict=True):
+        plane.update(bytes([level]) * plane.buffer_size)
+    frame.color_range, frame.colorspace = (FULL if is_full else LIMITED), BT601
+    return frame
 
 
 def graph_of(frame: Any, time_base: Fraction, chain: list[tuple[str, str]]) -> Any:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import WeightsError
-from ..storage.places import user_cache, write_whole
+from ..hardware import user_cache
+from ..storage.places import write_whole
 
 RECORD = "published.json"
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..hardware import user_cache
 from ..media.limits import ENVIRONMENT, Limits
 from ..provenance import commit
 from ..published.catalogue import PUBLISHED, RECORD, weights_folder
-from ..storage.places import user_cache
 from .machine import driver_gpus, memory, processor, system
 from .probe import probe
 

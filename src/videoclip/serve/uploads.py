@@ -21,9 +21,9 @@ PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 CLIPS = {"video/mp4": "mov", "video/webm": "matroska"}
 """The containers that clips may be, by FFmpeg's names, which has one for each family."""
 KINDS = (*PICTURES, *CLIPS)
-MOST_SECONDS, MOST_PIXELS, MOST_BATCHES, MOST_WORK = 300.0, 20_000_000_000, 24, 30.0
-"""Of a clip: seconds that it says it has, pixels of all frames (five minutes of 1080p have 19e9), batches of an
-encoder, and seconds of work. A longer one is refused."""
+MOST_SECONDS, MOST_PIXELS, MOST_WORK = 300.0, 20_000_000_000, 30.0
+"""Of a clip: its seconds, pixels of all frames (five minutes of 1080p have 19e9), and seconds of work. A longer one is
+refused."""
 RECEIVED, AT_ONCE = 4, 1
 """Uploads that are received at the same time, and that are looked at."""
 
@@ -74,12 +74,12 @@ def _check_container(path: Path, kind: str) -> None:
 
 
 class _Patience:
-    """Called between batches of an encoder; raises when a clip is longer, or takes longer, than is allowed."""
+    """Called before each second of a clip; raises when it is longer, or takes longer, than is allowed."""
 
     def __init__(self):
-        self.batches, self.until = 0, time.monotonic() + MOST_WORK
+        self.seconds, self.until = 0, time.monotonic() + MOST_WORK
 
     def __call__(self) -> None:
-        self.batches += 1
-        if self.batches > MOST_BATCHES or time.monotonic() > self.until:
+        self.seconds += 1
+        if self.seconds > MOST_SECONDS + 1 or time.monotonic() > self.until:
             raise MediaError("it is too long to be looked at")

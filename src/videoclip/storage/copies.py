@@ -7,7 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from .places import Place, user_cache, write_whole
+from ..hardware import user_cache
+from .places import Place, write_whole
 from .remote import Remote
 
 

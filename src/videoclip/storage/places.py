@@ -4,7 +4,6 @@
 here. Tables lie in either (Lance knows how). ``local`` is for what can only be a path of this machine.
 """
 
-import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -53,11 +52,6 @@ def local(text: str | Path) -> Path:
             "with the store's own tool (such as 'aws s3 cp --recursive')"
         )
     return where
-
-
-def user_cache() -> Path:
-    """The folder in which programs of this user keep what they can make or fetch again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def changed_at(where: Place) -> float:
