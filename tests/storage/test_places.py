@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_corpus import SETTINGS, made_corpus
@@ -236,6 +237,25 @@ def until_done(videoclip, command: list, attempts: int) -> str:
         assert code == 2, (command, complaint)
         assert "object store" in complaint
     raise AssertionError(f"{command}: {attempts} times in vain")
+
+
+def test_a_folder_is_not_taken_for_an_empty_one_when_the_answer_is_cut(monkeypatch):
+    class System:
+        answers = ([], [SimpleNamespace(path="bucket/folder/a", is_file=True, size=3, mtime_ns=5)])
+
+        def get_file_info(self, asked):
+            if isinstance(asked, list):
+                return [SimpleNamespace(is_file=False)]
+            self.answers = self.answers[1:] + self.answers[:1]
+            return self.answers[-1]
+
+    system = System()
+    monkeypatch.setattr(remote, "_file_system", lambda _: system)
+    for _ in range(2):
+        assert place("s3://bucket/folder").exists()
+        assert place("s3://bucket/folder").files() == {"a": [3, 5]}
+    system.answers = ([], [])
+    assert not place("s3://bucket/folder").exists()
 
 
 def test_a_run_goes_on_on_another_machine(bucket, videoclip, tmp_path, monkeypatch):

@@ -155,7 +155,11 @@ class Remote:
         from pyarrow.fs import FileSelector
 
         selector = FileSelector(str(self._path), allow_not_found=True, recursive=recursive)
-        return self._asked(lambda: self._system.get_file_info(selector))
+
+        def ask() -> list:
+            return self._asked(lambda: self._system.get_file_info(selector))
+
+        return ask() or ask()  # an answer that is cut can look like that of an empty folder
 
     def _asked(self, request: Callable[[], Result]) -> Result:
         """What a request gives; connections that were cut are tried again."""
