@@ -71,7 +71,7 @@ def row(what: str, ours: float, baseline: float | None, unit: str, reach: str = 
 
 def checks(_: Sizes) -> Iterator[dict]:
     """Attention, gradients and features against the CPU's in float32: their differences, and what is allowed."""
-    for what, apart, limit in (*_attention(), *_training(), _encoding(), _pixels(), *_decoding()):
+    for what, apart, limit in (*_attention(), *_training(), _encoding(), _queue(), *_decoding()):
         yield row(what, apart, None, "difference", f"≤ {limit:g}")
         if not apart <= limit:
             raise SystemExit(f"wrong on {DEVICE}: {what} differs by {apart:.2g}, allowed is {limit:g}")
@@ -162,7 +162,7 @@ def _encoding() -> tuple[str, float, float]:
     return "S3D's features, 1 - cosine", 1 - float(torch.cosine_similarity(wanted, got).min()), 1e-4
 
 
-def _pixels() -> tuple[str, float, float]:
+def _queue() -> tuple[str, float, float]:
     """What threads put into the queue before a network, and what comes of it, row by row."""
     from videoclip.encoders.queue import DeviceQueue
 

@@ -69,8 +69,7 @@ class DeviceQueue:
     def _put(self, piece: np.ndarray) -> "tuple[_Batch, int]":
         """Copy a piece into a batch, waiting for room; its batch, and its place there."""
         with self.changed:
-            if self.filling is None:
-                self.changed.wait_for(lambda: self.filling or self.free)
+            self.changed.wait_for(lambda: self.filling or self.free)
             if self.filling is None:
                 self.filling = _Batch(_room(self.free.popleft(), (self.size, *piece.shape)))
             batch, place = self.filling, self.filling.begun
